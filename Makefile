@@ -1,0 +1,115 @@
+# Two commands: `make demo` opens the first notebook, `make test` checks everything.
+# Each sets up what it needs, once; `make help` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start screenshots constraints clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+STATIC := src/relay_widget/static/index.js
+# Debian's name first; a CHROMIUM of your own wins.
+export CHROMIUM ?= $(or $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),/usr/bin/chromium)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+say = @printf '\n== %s\n' "$(1)"
+
+help:
+	@printf '%s\n' \
+	  'make demo          JupyterLab on notebooks/01-first-call.ipynb' \
+	  'make test          everything below, as CI runs it' \
+	  'make lint types    ruff, Biome; mypy --strict, tsc' \
+	  'make unit js       pytest without a browser; vitest' \
+	  'make e2e           browser tests in a real JupyterLab' \
+	  'make notebooks     nbval over notebooks/' \
+	  'make wheel         build, install into an empty environment, import' \
+	  'make bench-join    time to first frame of a late joiner' \
+	  'make bench-start   cold start, import time, bundle size' \
+	  'make screenshots   the pictures of the README, from a real call' \
+	  'make constraints   pin the newest Python packages'
+
+demo: build
+	$(call say,JupyterLab: run all cells of the notebook that opens)
+	@$(BIN)/jupyter lab notebooks/01-first-call.ipynb \
+	  $(if $(filter Darwin,$(shell uname))$(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser) \
+	  $(if $(filter 0,$(shell id -u)),--allow-root)
+
+test: lint types unit js e2e notebooks wheel
+	$(call say,all checks passed)
+
+build: .make/python $(STATIC)
+
+lint: build
+	$(call say,ruff and Biome)
+	@$(BIN)/ruff check src tests && $(BIN)/ruff format --check src tests
+	@cd js && npx biome check --error-on-warnings .
+
+types: build
+	$(call say,mypy --strict and tsc)
+	@$(BIN)/mypy
+	@cd js && npx tsc --noEmit
+
+unit: build
+	$(call say,pytest)
+	@$(BIN)/pytest tests --ignore tests/e2e --ignore tests/test_wheel.py
+
+js: build
+	$(call say,vitest)
+	@cd js && npx vitest run
+
+e2e: build .make/browser
+	$(call say,browser tests)
+	@$(BIN)/pytest tests/e2e
+
+notebooks: build
+	$(call say,nbval)
+	@$(BIN)/pytest --nbval --nbval-cell-timeout 60 notebooks
+
+wheel: build
+	$(call say,wheel)
+	@$(BIN)/pytest tests/test_wheel.py
+
+bench-join bench-start: bench-%: build .make/browser
+	@$(BIN)/python -m tests.bench.$*
+
+screenshots: build .make/browser
+	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py
+
+# ---- set-up ----------------------------------------------------------------------------------------------
+
+.make/python: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'relay-widget needs Python 3.11 or newer: install it, or run make PYTHON=/path/to/python3.'; exit 1; }
+	$(call say,Python packages into .venv)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || \
+	  { echo 'Python cannot make a virtual environment: install it with "apt-get install python3-venv".'; exit 1; }
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --progress-bar on -c constraints.txt --group dev | grep -E '^(Installing|Successfully|ERROR)' || true
+	@HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e .
+	@mkdir -p .make && touch $@
+
+js/node_modules/.package-lock.json: js/package.json js/package-lock.json js/.npmrc
+	@command -v npm >/dev/null || { echo 'Building the browser part needs Node.js 20 or newer with npm: install them first.'; exit 1; }
+	$(call say,JavaScript packages)
+	@cd js && npm ci
+	@touch $@
+
+$(STATIC): js/node_modules/.package-lock.json js/build.mjs $(shell find js/src -type f)
+	$(call say,bundle)
+	@cd js && npm run --silent build
+
+.make/browser: .make/python
+	@if ! test -x "$(CHROMIUM)"; then \
+	  if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	    echo '== Debian Chromium'; apt-get update -qq && apt-get install -y -qq chromium ffmpeg; \
+	  else echo 'The browser tests need Chromium: run "sudo apt-get install chromium ffmpeg", or set CHROMIUM to the path of yours.'; exit 1; fi; fi
+	@mkdir -p .make && touch $@
+
+constraints: .make/python
+	$(call say,newest versions into constraints.txt)
+	@python3 -m venv .make/pins && .make/pins/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@.make/pins/bin/python -m pip install --group dev && .make/pins/bin/python -m pip install .
+	@{ sed -n '/^#/p' constraints.txt; .make/pins/bin/python -m pip freeze --all --exclude relay-widget | grep -vE '^(pip|setuptools)=='; } > .make/constraints.txt
+	@mv .make/constraints.txt constraints.txt && rm -r .make/pins
+
+clean:
+	@rm -rf .venv .make js/node_modules src/relay_widget/static dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,206 @@
+// The UI with a made-up state: `npm run demo`, then pick a scene. The address says everything, for example
+// ?scene=call&people=5&width=480&dark&figures
+import { signal } from "@preact/signals";
+import { mountCall, problemFor } from "../src/ui/index.js";
+import type { CallActions, CallState, Phase, Tile } from "../src/ui/state.js";
+import "../src/ui/style.css";
+
+const SCENES = [
+  "lobby",
+  "lobby&preview",
+  "lobby&problem=permission-denied",
+  "lobby&insecure",
+  "lobby&problem=relay-unreachable",
+  "call&people=1",
+  "call&people=2",
+  "call&people=3&figures",
+  "call&people=6",
+  "call&people=9",
+  "call&people=3&views=2",
+  "connecting&people=1",
+  "reconnecting&people=3",
+  "left",
+  "failed&problem=replaced",
+];
+const NAMES = [
+  "Ada",
+  "Grace",
+  "Katherine Coleman Goble Johnson",
+  "Élodie",
+  "<b>Bobby</b>",
+  "Mary",
+  "李雷",
+  "Noor",
+];
+
+const query = new URLSearchParams(location.search);
+const scene = query.get("scene") ?? "lobby";
+const others = Number(query.get("people") ?? 3) - 1;
+const phases: Record<string, Phase> = { lobby: "idle", call: "joined" };
+const phase = phases[scene] ?? (scene as Phase);
+const problem = query.get("problem");
+
+const state: CallState = {
+  phase: signal(phase),
+  problem: signal(problem === null ? null : problemFor(problem)),
+  room: signal(query.get("room") ?? "lab"),
+  name: signal(query.get("name") ?? "Ada Lovelace"),
+  source: signal("camera"),
+  microphone: signal(!query.has("muted")),
+  camera: signal(!query.has("camera-off")),
+  preview: signal(null),
+  previewing: signal(query.has("preview") || problem === "permission-denied"),
+  level: signal(0.1),
+  cameras: signal([{ id: "c1", label: "Built-in camera" }]),
+  microphones: signal([{ id: "m1", label: "Built-in microphone" }]),
+  cameraId: signal("c1"),
+  microphoneId: signal("m1"),
+  peopleHere: signal(query.has("nobody") ? [] : ["Grace", "Katherine"]),
+  tiles: signal([]),
+  transport: signal("direct"),
+  canCapture: signal(!query.has("insecure")),
+  canShareScreen: signal(true),
+};
+
+const actions: CallActions = {
+  startPreview: () => {
+    state.previewing.value = true;
+    state.preview.value = picture(210);
+  },
+  join: () => {
+    state.phase.value = "joined";
+    state.preview.value ??= picture(210);
+  },
+  leave: () => {
+    state.phase.value = "left";
+  },
+  setRoom: (room) => {
+    state.room.value = room;
+  },
+  setName: (name) => {
+    state.name.value = name;
+  },
+  setSource: (source) => {
+    state.source.value = source;
+  },
+  setMicrophone: (on) => {
+    state.microphone.value = on;
+  },
+  setCamera: (on) => {
+    state.camera.value = on;
+  },
+  chooseCamera: (id) => {
+    state.cameraId.value = id;
+  },
+  chooseMicrophone: (id) => {
+    state.microphoneId.value = id;
+  },
+  unmute: (key) => {
+    state.tiles.value = state.tiles.value.map((tile) =>
+      tile.key === key ? { ...tile, silenced: false } : tile,
+    );
+  },
+  retry: () => {
+    state.problem.value = null;
+  },
+  dismissProblem: () => {
+    state.problem.value = null;
+  },
+};
+
+/** A moving picture of a person, more or less. */
+function picture(hue: number): MediaStream {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [640, 480];
+  const context = canvas.getContext("2d");
+  const draw = () => {
+    if (context === null) return;
+    const sway = Math.sin(performance.now() / 900 + hue) * 12;
+    context.fillStyle = `hsl(${hue} 30% 32%)`;
+    context.fillRect(0, 0, 640, 480);
+    context.fillStyle = `hsl(${hue + 150} 35% 26%)`;
+    context.beginPath();
+    context.ellipse(320 + sway, 480, 190, 190, 0, 0, 7);
+    context.fill();
+    context.fillStyle = "#d6a888";
+    context.beginPath();
+    context.arc(320 + sway * 1.5, 205, 88, 0, 7);
+    context.fill();
+  };
+  draw();
+  setInterval(draw, 100);
+  return canvas.captureStream(10);
+}
+
+function playing(hue: number): HTMLVideoElement {
+  const video = document.createElement("video");
+  Object.assign(video, { muted: true, autoplay: true, playsInline: true, srcObject: picture(hue) });
+  return video;
+}
+
+function tile(index: number): Tile {
+  const name = NAMES[index] ?? `Person ${index}`;
+  return {
+    key: `p${index}/camera`,
+    peer: `p${index}`,
+    name,
+    video: playing(100 + index * 67),
+    hasPicture: index !== 1,
+    muted: index === 1,
+    isScreen: false,
+    speaking: index === 0,
+    figures: null,
+    silenced: query.has("silenced") && index === 0,
+    note: index === 5 || (query.has("note") && index < 2) ? "reconnecting…" : null,
+  };
+}
+
+/** Figures that look alive; told four times a second, as in a call. */
+function measure(tiles: Tile[]): Tile[] {
+  return tiles.map((tile, index) => {
+    const burst = Math.random() > 0.95;
+    const latency_ms = 170 + index * 35 + 25 * Math.sin(performance.now() / 3000 + index) + (burst ? 140 : 0);
+    return {
+      ...tile,
+      figures: {
+        queue_depth: burst ? 4 : Math.floor(Math.random() * 3),
+        buffered_s: 0.1 + Math.random() * 0.05,
+        latency_ms,
+        stalls: index,
+        dropped_frames: 0,
+        dropped_groups: 0,
+        rate: burst ? 1.1 : 1,
+      },
+    };
+  });
+}
+
+document.body.classList.toggle("dark", query.has("dark"));
+if (query.has("dark") || query.has("light")) document.body.dataset.jpThemeLight = String(query.has("light"));
+document.querySelector("#scenes")?.append(
+  ...SCENES.map((name) => {
+    const link = document.createElement("a");
+    link.href = `?scene=${name}`;
+    link.textContent = name;
+    return link;
+  }),
+);
+const place = document.querySelector<HTMLElement>("#call");
+if (place === null) throw new Error("the page has no #call");
+if (query.has("width")) place.style.width = `${query.get("width")}px`;
+if (query.has("bare")) document.querySelector("#scenes")?.remove();
+
+if (phase !== "idle" || query.has("preview")) state.preview.value = picture(210);
+if (phase === "joined" || phase === "reconnecting")
+  state.tiles.value = Array.from({ length: others }, (_, i) => tile(i));
+for (let view = 0; view < Number(query.get("views") ?? 1); view++) {
+  const el = document.createElement("div");
+  el.style.marginBottom = "12px";
+  place.append(el);
+  mountCall(el, state, actions);
+}
+if (!query.has("no-figures")) setInterval(() => (state.tiles.value = measure(state.tiles.value)), 250);
+setInterval(() => (state.level.value = Math.random() * 0.3), 100);
+if (query.has("figures")) document.querySelector<HTMLElement>('[aria-label="Figures"]')?.click();
+// For looking at the page from a test or the console.
+Object.assign(window, { callState: state });

@@ -1,0 +1,386 @@
+// One participant: puts the sending side, the receiving side and the session together, follows the kernel's
+// traits, and keeps the state that the UI renders.
+import { effect, signal } from "@preact/signals";
+import { listDevices, onDevicesChanged, playableTypes } from "./capture/index.js";
+import type { KernelLink, KernelMessage } from "./model.js";
+import { canPlay } from "./playback/index.js";
+import { type Figures, type PeerInfo, REPORT_INTERVAL_MS, type WireError } from "./protocol.js";
+import { Publisher, type Wishes } from "./publisher.js";
+import { Receiver } from "./receiver.js";
+import { Session } from "./session.js";
+import { SendRate } from "./stats.js";
+import { createSocketIoTransport } from "./transport/socketio.js";
+import type { CallActions, CallState, Device, Phase, Problem, Source, Tile } from "./ui/state.js";
+import { problemFor } from "./ui/words.js";
+
+/** A call that no view shows any more ends after this long: a closed notebook must not go on listening. Long
+ * enough for a view that is only being moved or rebuilt. */
+const UNSEEN_LEAVE_MS = 3000;
+const LEVEL_INTERVAL_MS = 100;
+/** The kernel has not given a ticket for this long after Join: the user is told why nothing happens. */
+const TICKET_PATIENCE_MS = 8000;
+/** A ticket that grew old on the way is no failure; a second refusal in a row is. */
+const MAX_TOKEN_REFUSALS = 2;
+
+export class CallController {
+  readonly state: CallState;
+  readonly actions: CallActions;
+  readonly #session: Session;
+  readonly #publisher: Publisher;
+  readonly #receiver: Receiver;
+  readonly #undo: (() => void)[] = [];
+  readonly #rate = new SendRate();
+  #peers: readonly PeerInfo[] = [];
+  #views = 0;
+  #unseenTimer: ReturnType<typeof setTimeout> | undefined;
+  #patienceTimer: ReturnType<typeof setTimeout> | undefined;
+  #reportTimer: ReturnType<typeof setInterval> | undefined;
+  #levelTimer: ReturnType<typeof setInterval> | undefined;
+  #reported_ms = 0;
+  #tokenRefusals = 0;
+  #autoJoined = false;
+  #closed = false;
+
+  constructor(private readonly link: KernelLink) {
+    this.state = {
+      phase: signal<Phase>("idle"),
+      problem: signal<Problem | null>(null),
+      room: signal(link.get("room")),
+      name: signal(link.get("name")),
+      source: signal<Source>(link.get("source")),
+      microphone: signal(link.get("microphone")),
+      camera: signal(link.get("camera")),
+      preview: signal<MediaStream | null>(null),
+      previewing: signal(false),
+      level: signal(0),
+      cameras: signal<Device[]>([]),
+      microphones: signal<Device[]>([]),
+      cameraId: signal(""),
+      microphoneId: signal(""),
+      peopleHere: signal<string[] | null>(null),
+      tiles: signal<Tile[]>([]),
+      transport: signal(""),
+      canCapture: signal(window.isSecureContext && navigator.mediaDevices !== undefined),
+      canShareScreen: signal(typeof navigator.mediaDevices?.getDisplayMedia === "function"),
+    };
+    this.actions = {
+      startPreview: () => void this.#preview(),
+      join: (options) => void this.#join(options?.media ?? "all"),
+      leave: () => this.#leave("left"),
+      setRoom: (room) => link.set("room", room),
+      setName: (name) => link.set("name", name),
+      setSource: (source) => link.set("source", source),
+      setMicrophone: (on) => link.set("microphone", on),
+      setCamera: (on) => link.set("camera", on),
+      chooseCamera: (id) => this.#choose(this.state.cameraId, id),
+      chooseMicrophone: (id) => this.#choose(this.state.microphoneId, id),
+      unmute: (key) => void this.#receiver.unmute(key),
+      retry: () => void this.#retry(),
+      dismissProblem: () => {
+        this.state.problem.value = null;
+      },
+    };
+    this.#receiver = new Receiver(
+      () => this.#session.clock.now_ms(),
+      () => this.#showTiles(this.#receiver.figures({ reset: false })),
+    );
+    this.#session = new Session(createSocketIoTransport, {
+      onJoined: () => void this.#entered(),
+      onReconnecting: () => {
+        this.#publisher.stop();
+        this.state.phase.value = "reconnecting";
+      },
+      onFailed: (error) => this.#refused(error),
+      onUnreachable: () => this.#say("relay-unreachable"),
+      onWireError: (error) => console.warn(`relay-widget: ${error.message} (${error.code})`),
+      onPeers: (peers) => {
+        this.#peers = peers;
+        this.#receiver.setPeers(peers);
+        this.#publisher.negotiate(peers.map((peer) => peer.plays));
+      },
+      onPeerGone: (peer, reason) => this.#receiver.gone(peer, reason),
+      onMedia: (header, bytes) => {
+        this.#receiver.push(header, bytes);
+        // Timers of a hidden page fire once a minute; arriving media keep the figures fresh there.
+        if (performance.now() - this.#reported_ms > 2 * REPORT_INTERVAL_MS) this.#report();
+      },
+    });
+    this.#publisher = new Publisher({
+      publish: (track) => this.#session.publish(track),
+      unpublish: (track) => this.#session.unpublish(track),
+      sendMedia: (header, bytes) => this.#session.sendMedia(header, bytes),
+      toRelay_ms: (local_ms) => this.#session.clock.toRelay_ms(local_ms),
+      onStream: (stream) => {
+        this.state.preview.value = stream;
+        if (stream !== null) void this.#listDevices();
+      },
+      onProblem: (code, message) => this.#captureProblem(code, message),
+    });
+    this.#followTraits();
+    link.onMessage((message) => this.#onKernel(message));
+    this.#undo.push(
+      effect(() => {
+        const problem = this.state.problem.value;
+        const error =
+          problem === null ? null : { code: problem.code, message: `${problem.title} ${problem.advice}` };
+        link.tellState(this.state.phase.value, error);
+      }),
+    );
+    if (this.state.canCapture.value) this.#undo.push(onDevicesChanged(() => void this.#listDevices()));
+    const leavePage = () => void this.#session.leave();
+    window.addEventListener("pagehide", leavePage);
+    this.#undo.push(() => window.removeEventListener("pagehide", leavePage));
+    link.hello();
+  }
+
+  viewOpened(): void {
+    this.#views += 1;
+    clearTimeout(this.#unseenTimer);
+    if (this.link.get("auto_join") && !this.#autoJoined) {
+      this.#autoJoined = true;
+      void this.#join("all");
+    }
+  }
+
+  viewClosed(): void {
+    this.#views -= 1;
+    if (this.#views > 0) return;
+    this.#unseenTimer = setTimeout(() => {
+      this.#autoJoined = false;
+      this.#leave("idle");
+    }, UNSEEN_LEAVE_MS);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#unseenTimer);
+    this.#leave("idle");
+    for (const undo of this.#undo) undo();
+    this.link.close();
+  }
+
+  get #active(): boolean {
+    const phase = this.state.phase.value;
+    return phase === "connecting" || phase === "joined" || phase === "reconnecting";
+  }
+
+  #followTraits(): void {
+    const { link, state } = this;
+    link.onChange("room", () => {
+      state.room.value = link.get("room");
+      state.peopleHere.value = null;
+      if (this.#active) this.#enterRoom();
+    });
+    link.onChange("name", () => {
+      state.name.value = link.get("name");
+      if (this.#active) this.#session.rename(link.get("name"));
+    });
+    link.onChange("source", () => {
+      state.source.value = link.get("source");
+      void this.#applyWishes();
+    });
+    link.onChange("microphone", () => {
+      state.microphone.value = link.get("microphone");
+      void this.#applyWishes();
+    });
+    link.onChange("camera", () => {
+      state.camera.value = link.get("camera");
+      void this.#applyWishes();
+    });
+    link.onChange("timeslice", () => void this.#applyWishes());
+    link.onChange("auto_join", () => {
+      if (link.get("auto_join") && this.#views > 0 && state.phase.value === "idle") void this.#join("all");
+    });
+  }
+
+  #onKernel(message: KernelMessage): void {
+    switch (message.kind) {
+      case "ticket":
+        clearTimeout(this.#patienceTimer);
+        if (this.state.problem.value?.code === "ticket-missing") this.state.problem.value = null;
+        this.#session.offerTicket(message);
+        break;
+      case "people":
+        this.state.peopleHere.value = message.names;
+        break;
+      case "relay-failed":
+        this.#say(message.code, message.message);
+        if (this.state.phase.value === "connecting") this.#leave("failed");
+        break;
+      case "join":
+        if (!this.#active) void this.#join("all");
+        break;
+      case "leave":
+        if (this.#active) this.#leave("left");
+        break;
+    }
+  }
+
+  // -- joining and leaving --
+
+  async #preview(): Promise<void> {
+    this.state.problem.value = null;
+    this.state.previewing.value = true;
+    this.#meterLevel();
+    if (!(await this.#publisher.want(this.#wishes())) && !this.#active) this.state.previewing.value = false;
+  }
+
+  async #join(media: "all" | "sound" | "none"): Promise<void> {
+    if (this.#active) return;
+    const { state, link } = this;
+    if (playableTypes(canPlay).length === 0) {
+      this.#say("mse-missing");
+      return;
+    }
+    if (media !== "all") link.set("camera", false);
+    if (media === "none") link.set("microphone", false);
+    state.problem.value = null;
+    state.phase.value = "connecting";
+    const captured = await this.#publisher.want(this.#wishes());
+    if (state.phase.value !== "connecting") return; // left again while a device was opening
+    if (!captured) {
+      state.phase.value = "idle"; // the lobby says why, and what can be done
+      return;
+    }
+    this.#enterRoom();
+    this.#meterLevel();
+    this.#patienceTimer = setTimeout(() => {
+      if (state.phase.value === "connecting" && state.problem.value === null) this.#say("ticket-missing");
+    }, TICKET_PATIENCE_MS);
+  }
+
+  #enterRoom(): void {
+    this.#session.join({
+      room: this.state.room.value,
+      name: this.state.name.value,
+      plays: playableTypes(canPlay),
+    });
+  }
+
+  async #entered(): Promise<void> {
+    const { state } = this;
+    clearTimeout(this.#patienceTimer);
+    this.#tokenRefusals = 0;
+    state.phase.value = "joined";
+    state.problem.value = null;
+    state.transport.value = this.#session.transportName;
+    clearInterval(this.#reportTimer);
+    this.#reportTimer = setInterval(() => this.#report(), REPORT_INTERVAL_MS);
+    await this.#publisher.start(this.#peers.map((peer) => peer.plays));
+  }
+
+  #refused(error: WireError): void {
+    const stale = error.code === "bad-token" || error.code === "expired-token";
+    if (stale && this.#active && ++this.#tokenRefusals < MAX_TOKEN_REFUSALS) {
+      this.state.phase.value = "connecting";
+      this.#enterRoom();
+      this.link.askTicket();
+      return;
+    }
+    this.#tokenRefusals = 0;
+    this.#say(error.code, error.message);
+    this.#leave("failed");
+    this.link.askTicket();
+  }
+
+  #leave(phase: "left" | "failed" | "idle"): void {
+    const { state } = this;
+    clearTimeout(this.#patienceTimer);
+    clearInterval(this.#reportTimer);
+    clearInterval(this.#levelTimer);
+    this.#publisher.stop();
+    void this.#publisher.want(null);
+    void this.#session.leave();
+    this.#receiver.clear();
+    state.previewing.value = false;
+    state.level.value = 0;
+    state.phase.value = phase;
+    if (!this.#closed) this.link.askTicket();
+  }
+
+  async #retry(): Promise<void> {
+    const again = this.state.phase.value === "failed" || this.state.phase.value === "left";
+    this.state.problem.value = null;
+    if (again) await this.#join("all");
+    else if (this.#active) await this.#applyWishes();
+    else await this.#preview();
+  }
+
+  // -- what is sent --
+
+  #wishes(): Wishes {
+    const { state, link } = this;
+    return {
+      source: state.source.value,
+      microphone: state.microphone.value,
+      camera: state.camera.value,
+      cameraId: state.cameraId.value,
+      microphoneId: state.microphoneId.value,
+      timeslice_ms: link.get("timeslice"),
+      name: state.name.value,
+    };
+  }
+
+  async #applyWishes(): Promise<void> {
+    if (!this.#active && !this.state.previewing.value) return;
+    await this.#publisher.want(this.#wishes());
+  }
+
+  #choose(device: CallState["cameraId"], id: string): void {
+    device.value = id;
+    void this.#applyWishes();
+  }
+
+  /** A device did not open. The switches go back to what is really being sent. */
+  #captureProblem(code: string, message: string): void {
+    const stream = this.state.preview.value;
+    if (
+      this.state.phase.value === "joined" &&
+      this.state.source.value === "screen" &&
+      code !== "no-common-codec"
+    ) {
+      this.link.set("source", "camera"); // sharing was declined, or stopped by the browser's own button
+      if (code === "cancelled" || code === "permission-denied" || code === "source-ended") return;
+    } else if (
+      this.state.phase.value === "joined" &&
+      (stream === null || stream.getVideoTracks().length === 0)
+    ) {
+      this.link.set("camera", false);
+    }
+    this.#say(code, message);
+  }
+
+  async #listDevices(): Promise<void> {
+    const { cameras, microphones } = await listDevices();
+    this.state.cameras.value = cameras;
+    this.state.microphones.value = microphones;
+  }
+
+  #meterLevel(): void {
+    clearInterval(this.#levelTimer);
+    this.#levelTimer = setInterval(() => {
+      this.state.level.value = this.#publisher.level;
+    }, LEVEL_INTERVAL_MS);
+  }
+
+  // -- what is shown and told --
+
+  #report(): void {
+    this.#reported_ms = performance.now();
+    const figures = this.#receiver.figures({ reset: true });
+    this.#showTiles(figures);
+    const { bytes, chunks } = this.#session.sent;
+    this.#session.report({
+      peers: figures,
+      sent: { bytes, chunks, bitrate_kbps: this.#rate.kbps(bytes, this.#reported_ms) },
+    });
+  }
+
+  #showTiles(figures: Record<string, Figures>): void {
+    this.state.tiles.value = this.#receiver.tiles(figures);
+  }
+
+  #say(code: string, detail?: string): void {
+    this.state.problem.value = problemFor(code, detail);
+  }
+}

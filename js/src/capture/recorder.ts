@@ -1,0 +1,176 @@
+// One track's recorder: a MediaRecorder whose bytes come out as labelled objects, one epoch after another.
+import { createSegmenter, type MediaObject, packagingOf, type Segmenter } from "../segment/index.js";
+import { local_ms } from "../time.js";
+import { CaptureClock } from "./capture-clock.js";
+import { recordingType } from "./codecs.js";
+import { CaptureError } from "./errors.js";
+
+export const KEYFRAME_INTERVAL_MS = 1000;
+/** Browsers that ignore the interval make no keyframe for longer: then a new epoch gives one. */
+export const MAX_GROUP_MS = 10_000;
+/** Blobs that wait to be read. Reading one takes about a millisecond; this many means it does not work. */
+export const MAX_WAITING_BLOBS = 250;
+export const VIDEO_BITS_PER_SECOND = 1_000_000;
+export const AUDIO_BITS_PER_SECOND = 48_000;
+
+export interface RecorderOptions {
+  stream: MediaStream;
+  /** As published; see `chooseMimeType`. */
+  mimeType: string;
+  timeslice_ms: number;
+  /** Number of the first epoch; each restart takes the next. */
+  epoch?: number;
+  videoBitsPerSecond?: number;
+  audioBitsPerSecond?: number;
+  /** In order. `captured_ms_local` is in this page's clock (`local_ms`). */
+  onObject: (object: MediaObject, epoch: number, captured_ms_local: number) => void;
+  /** The recording has ended; `restart` may try again. */
+  onError: (error: Error) => void;
+}
+
+/** One of the two keyframe options only: with both, Chromium throws. */
+interface KeyframeOptions extends MediaRecorderOptions {
+  videoKeyFrameIntervalDuration: number;
+}
+
+/** One run of a MediaRecorder. */
+interface Epoch {
+  number: number;
+  recorder: MediaRecorder;
+  segmenter: Segmenter;
+  clock: CaptureClock;
+  /** The blobs read so far, one after the other. */
+  chain: Promise<void>;
+  waiting: number;
+  groupStarted_ms: number;
+}
+
+export class TrackRecorder {
+  #options: RecorderOptions | null = null;
+  #current: Epoch | null = null;
+  #epoch = 0;
+
+  /** Number of the epoch that runs, or ran last. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  start(options: RecorderOptions): void {
+    this.#end();
+    this.#options = options;
+    this.#begin(options, options.epoch ?? this.#epoch + 1);
+  }
+
+  /** A new epoch, with these things changed. What the old one has not given yet is left out. */
+  restart(changes: Partial<RecorderOptions> = {}): void {
+    if (this.#options === null) throw new Error("restart() before start()");
+    this.start({ ...this.#options, epoch: this.#epoch + 1, ...changes });
+  }
+
+  stop(): void {
+    this.#end();
+  }
+
+  #begin(options: RecorderOptions, number: number): void {
+    const recorderOptions: KeyframeOptions = {
+      mimeType: recordingType(options.mimeType),
+      videoBitsPerSecond: options.videoBitsPerSecond ?? VIDEO_BITS_PER_SECOND,
+      audioBitsPerSecond: options.audioBitsPerSecond ?? AUDIO_BITS_PER_SECOND,
+      videoKeyFrameIntervalDuration: KEYFRAME_INTERVAL_MS,
+    };
+    this.#epoch = number;
+    try {
+      const recorder = new MediaRecorder(options.stream, recorderOptions);
+      const started_ms = local_ms();
+      recorder.start(options.timeslice_ms);
+      this.#current = this.#follow(recorder, options, number, started_ms);
+    } catch (error) {
+      // A format it cannot record, or a stream whose tracks have all ended.
+      options.onError(stopped(error));
+    }
+  }
+
+  #follow(recorder: MediaRecorder, options: RecorderOptions, number: number, started_ms: number): Epoch {
+    const epoch: Epoch = {
+      number,
+      recorder,
+      segmenter: createSegmenter(packagingOf(options.mimeType)),
+      clock: new CaptureClock(started_ms),
+      chain: Promise.resolve(),
+      waiting: 0,
+      groupStarted_ms: started_ms,
+    };
+    recorder.ondataavailable = (event) => this.#onBlob(epoch, event.data, local_ms());
+    recorder.onerror = (event) => this.#fail(epoch, (event as Event & { error?: unknown }).error);
+    recorder.onstop = () => this.#fail(epoch, null);
+    return epoch;
+  }
+
+  #onBlob(epoch: Epoch, blob: Blob, arrival_ms: number): void {
+    if (blob.size === 0 || epoch !== this.#current) return;
+    epoch.waiting += 1;
+    if (epoch.waiting > MAX_WAITING_BLOBS) {
+      this.#fail(
+        epoch,
+        new CaptureError(
+          "capture-failed",
+          "The browser does not hand over what it records: reload the page.",
+        ),
+      );
+      return;
+    }
+    // Reading starts at once; what was read is taken in order.
+    epoch.chain = Promise.all([blob.arrayBuffer(), epoch.chain]).then(
+      ([bytes]) => {
+        epoch.waiting -= 1;
+        if (epoch === this.#current) this.#onBytes(epoch, new Uint8Array(bytes), arrival_ms);
+      },
+      (error: unknown) => this.#fail(epoch, error),
+    );
+  }
+
+  #onBytes(epoch: Epoch, bytes: Uint8Array, arrival_ms: number): void {
+    let objects: MediaObject[];
+    try {
+      objects = epoch.segmenter.push(bytes);
+    } catch (error) {
+      this.#fail(epoch, error);
+      return;
+    }
+    let needsKeyframe = false;
+    for (const object of objects) {
+      if (epoch !== this.#current) return; // the receiver of an object has stopped us
+      if (object.type === "key") epoch.groupStarted_ms = arrival_ms;
+      needsKeyframe = object.hasVideo && arrival_ms - epoch.groupStarted_ms > MAX_GROUP_MS;
+      this.#options?.onObject(object, epoch.number, epoch.clock.captured_ms(arrival_ms, object.mediaTime_ms));
+    }
+    if (needsKeyframe && epoch === this.#current) this.restart();
+  }
+
+  #fail(epoch: Epoch, reason: unknown): void {
+    if (epoch !== this.#current) return;
+    this.#end();
+    this.#options?.onError(stopped(reason));
+  }
+
+  #end(): void {
+    const epoch = this.#current;
+    this.#current = null;
+    if (epoch === null) return;
+    const { recorder } = epoch;
+    recorder.ondataavailable = null;
+    recorder.onstop = null;
+    recorder.onerror = null;
+    if (recorder.state !== "inactive") recorder.stop();
+  }
+}
+
+/** Why a recording is not going on, in words. */
+function stopped(reason: unknown): CaptureError {
+  if (reason instanceof CaptureError) return reason;
+  const what = reason instanceof Error ? reason.message : "its camera, microphone or screen has ended";
+  return new CaptureError(
+    "capture-failed",
+    `The recording stopped (${what}): switch the camera off and on again.`,
+  );
+}

@@ -1,0 +1,62 @@
+// The widget model as this program sees it: typed traits both ways, and the messages of the kernel.
+import type { AnyModel } from "@anywidget/types";
+import type { Phase, Source } from "./ui/state.js";
+
+/** The traits of relay_widget.Call that travel to the page. */
+export interface Traits {
+  room: string;
+  name: string;
+  timeslice: number;
+  source: Source;
+  microphone: boolean;
+  camera: boolean;
+  auto_join: boolean;
+}
+
+/** What the kernel says in custom messages. A ticket is never a trait: traits are saved in notebooks. */
+export type KernelMessage =
+  | { kind: "ticket"; url: string; token: string }
+  | { kind: "people"; names: string[] }
+  | { kind: "relay-failed"; code: string; message: string }
+  | { kind: "join" }
+  | { kind: "leave" };
+
+export interface KernelLink {
+  get<K extends keyof Traits>(name: K): Traits[K];
+  /** Set a trait and send it to Python. */
+  set<K extends keyof Traits>(name: K, value: Traits[K]): void;
+  onChange(name: keyof Traits, changed: () => void): void;
+  onMessage(heard: (message: KernelMessage) => void): void;
+  /** This page listens now. */
+  hello(): void;
+  askTicket(): void;
+  tellState(state: Phase, error: { code: string; message: string } | null): void;
+  close(): void;
+}
+
+export function kernelLink(model: AnyModel<Traits>): KernelLink {
+  const undo: (() => void)[] = [];
+  return {
+    get: (name) => model.get(name),
+    set(name, value) {
+      if (model.get(name) === value) return;
+      model.set(name, value);
+      model.save_changes();
+    },
+    onChange(name, changed) {
+      model.on(`change:${name}`, changed);
+      undo.push(() => model.off(`change:${name}`, changed));
+    },
+    onMessage(heard) {
+      const handler = (message: KernelMessage) => heard(message);
+      model.on("msg:custom", handler);
+      undo.push(() => model.off("msg:custom", handler));
+    },
+    hello: () => model.send({ kind: "hello" }),
+    askTicket: () => model.send({ kind: "ticket" }),
+    tellState: (state, error) => model.send({ kind: "state", state, error }),
+    close() {
+      for (const f of undo) f();
+    },
+  };
+}

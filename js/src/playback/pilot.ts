@@ -1,0 +1,213 @@
+// Steers the element: near the live edge, over holes, out of a standstill. Driven by appends and the element's
+// own events, never by timers, which hidden tabs slow down to one a minute.
+import type { TrackInfo } from "../protocol.js";
+import { Arrivals } from "./arrivals.js";
+import { isStuck, jumpOver, MAX_NUDGES, nudge, type Ranges, rangeEnd } from "./gap.js";
+import { DEFAULT_TARGET_S, decide, nextPenalty, nextTarget, penaltyAfterStall } from "./latency.js";
+
+/** A seek to near the end of a range may never end: after this long a way out is looked for. */
+const SEEK_PATIENCE_S = 1;
+
+export class Pilot {
+  #arrivals = new Arrivals();
+  #timeslice_s: number;
+  #sound: boolean;
+  #target_s: number;
+  #penalty_s = 0;
+  #rate = 1;
+  #end_s = Number.NaN;
+  #continuous = false;
+  #starting = true;
+  #stalls = 0;
+  #waitingSince_s: number | null = null;
+  #nudges = 0;
+  #steered_s = 0;
+  #sought_s = Number.NEGATIVE_INFINITY;
+  #stalled_s = Number.NEGATIVE_INFINITY;
+  readonly #listening = new AbortController();
+
+  /** `onStuck`: it stands still although media lies ahead, and nudging did not help. */
+  constructor(
+    private readonly video: HTMLVideoElement,
+    options: { target_s: number | undefined; track: TrackInfo },
+    private readonly onStuck: () => void,
+  ) {
+    this.#timeslice_s = options.track.timeslice_ms / 1000;
+    this.#sound = options.track.audio;
+    this.#target_s = Math.max(options.target_s ?? DEFAULT_TARGET_S, this.#timeslice_s);
+    const { signal } = this.#listening;
+    video.addEventListener("waiting", () => this.#onWaiting(), { signal });
+    video.addEventListener("playing", () => this.#onPlaying(), { signal });
+    video.addEventListener("timeupdate", () => this.steer(), { signal });
+    video.addEventListener("seeked", () => this.steer(), { signal });
+  }
+
+  get stalls(): number {
+    return this.#stalls;
+  }
+
+  get rate(): number {
+    return this.#rate;
+  }
+
+  get target_s(): number {
+    return this.#target_s;
+  }
+
+  /** What is appended next does not follow on in time from what is there. */
+  expectBreak(): void {
+    this.#continuous = false;
+  }
+
+  /** Media times start over in relation to the clock; what was learnt about jitter starts over too. */
+  onNewEpoch(): void {
+    this.#arrivals.reset();
+    this.#continuous = false;
+  }
+
+  /** The track is described anew. */
+  onTrack(track: TrackInfo): void {
+    this.#timeslice_s = track.timeslice_ms / 1000;
+    this.#sound = track.audio;
+    this.#target_s = Math.max(this.#target_s, this.#timeslice_s);
+  }
+
+  /** A new, empty source. */
+  onNewSource(): void {
+    this.onNewEpoch();
+    this.#end_s = Number.NaN;
+    this.#starting = true;
+    this.#waitingSince_s = null;
+    this.#nudges = 0;
+    this.#setRate(1);
+  }
+
+  /** The buffer's end may have moved. Returns the end if it has. */
+  onAppended(): number | null {
+    const { buffered } = this.video;
+    if (buffered.length === 0) return null;
+    const end_s = buffered.end(buffered.length - 1);
+    const grew = !(end_s <= this.#end_s);
+    if (grew) {
+      this.#arrivals.observe(seconds(), this.#end_s, end_s, this.#continuous);
+      this.#end_s = end_s;
+      this.#continuous = true;
+    }
+    this.steer();
+    return grew ? end_s : null;
+  }
+
+  /** Look where the element is and correct it if need be. */
+  steer(): void {
+    const { buffered, seeking } = this.video;
+    const now_s = seconds();
+    if (buffered.length === 0 || (seeking && now_s - this.#sought_s < SEEK_PATIENCE_S)) return;
+    const position_s = this.video.currentTime;
+    const start_s = buffered.start(buffered.length - 1);
+    const end_s = buffered.end(buffered.length - 1);
+    this.#retarget(now_s);
+    const ranges = flat(buffered);
+    if (this.#jump(ranges, position_s, seeking || this.#waitingSince_s !== null)) return;
+    if (!seeking && this.#leaveStandstill(now_s, position_s, rangeEnd(ranges, position_s))) return;
+    const line_s = this.#arrivals.edge_s(now_s);
+    // When nothing comes in, the edge does not run away from what there is to play.
+    const edge_s = Number.isNaN(line_s) ? end_s : Math.min(line_s, end_s + this.#target_s);
+    const decision = decide({
+      position_s,
+      edge_s,
+      start_s,
+      end_s,
+      target_s: this.#target_s,
+      rate: this.#rate,
+      starting: this.#starting,
+      sinceSeek_s: now_s - this.#sought_s,
+      sinceStall_s: this.#waitingSince_s === null ? now_s - this.#stalled_s : 0,
+    });
+    if ("seek_s" in decision) this.#seek(decision.seek_s);
+    else this.#setRate(decision.rate);
+  }
+
+  dispose(): void {
+    this.#listening.abort();
+  }
+
+  #retarget(now_s: number): void {
+    const elapsed_s = Math.min(1, now_s - this.#steered_s);
+    this.#steered_s = now_s;
+    this.#penalty_s = nextPenalty(this.#penalty_s, elapsed_s);
+    this.#target_s = nextTarget({
+      target_s: this.#target_s,
+      jitter_s: this.#arrivals.jitter_s(),
+      timeslice_s: this.#timeslice_s,
+      penalty_s: this.#penalty_s,
+      elapsed_s,
+      sound: this.#sound,
+    });
+  }
+
+  #jump(ranges: Ranges, position_s: number, waiting: boolean): boolean {
+    // The first picture is shown as soon as there is one; later a hole is left only for enough media.
+    const target_s = this.#starting ? 0 : this.#target_s;
+    const to_s = jumpOver({ position_s, ranges, target_s, waiting });
+    if (to_s === null) return false;
+    this.#seek(to_s);
+    return true;
+  }
+
+  #leaveStandstill(now_s: number, position_s: number, end_s: number): boolean {
+    if (this.#waitingSince_s === null || this.video.paused) return false;
+    const waiting_s = now_s - this.#waitingSince_s;
+    const stand = { position_s, end_s, waiting_s, target_s: this.#target_s };
+    const to_s = nudge({ ...stand, nudges: this.#nudges });
+    if (to_s !== null) {
+      this.#nudges += 1;
+      this.#waitingSince_s = now_s;
+      this.#seek(to_s);
+      return true;
+    }
+    if (this.#nudges < MAX_NUDGES || !isStuck(stand)) return false;
+    this.#nudges = 0;
+    this.onStuck();
+    return true;
+  }
+
+  #onWaiting(): void {
+    this.#waitingSince_s ??= seconds();
+    // The start, and the pause that a jump or a seek of ours makes, are not stalls.
+    if (this.#starting || this.video.seeking) return;
+    this.#stalls += 1;
+    this.#stalled_s = seconds();
+    this.#penalty_s = penaltyAfterStall(this.#penalty_s);
+    this.steer();
+  }
+
+  #onPlaying(): void {
+    this.#starting = false;
+    this.#waitingSince_s = null;
+    this.#nudges = 0;
+    this.steer();
+  }
+
+  #seek(to_s: number): void {
+    this.#sought_s = seconds();
+    this.#setRate(1);
+    this.video.currentTime = to_s;
+  }
+
+  #setRate(rate: number): void {
+    if (rate === this.#rate) return;
+    this.#rate = rate;
+    this.video.playbackRate = rate;
+  }
+}
+
+function flat(buffered: TimeRanges): number[] {
+  const ranges: number[] = [];
+  for (let index = 0; index < buffered.length; index++)
+    ranges.push(buffered.start(index), buffered.end(index));
+  return ranges;
+}
+
+function seconds(): number {
+  return performance.now() / 1000;
+}

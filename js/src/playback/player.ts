@@ -1,0 +1,262 @@
+// One remote track: objects in, a playing <video> out. Wires intake, append queue, source and pilot together
+// and recovers from bad media by building the source anew.
+import type { Figures, MediaHeader, TrackInfo } from "../protocol.js";
+import { type Append, AppendQueue } from "./append-queue.js";
+import { CaptureTimes } from "./capture-times.js";
+import {
+  evictionRange,
+  KEEP_BEHIND_S,
+  KEEP_BEHIND_WHEN_FULL_S,
+  MAX_GROUP_STARTS,
+  TRIM_STEP_S,
+} from "./eviction.js";
+import type { Player, PlayerOptions } from "./index.js";
+import { Intake } from "./intake.js";
+import { KeepPlaying } from "./keep-playing.js";
+import { Pilot } from "./pilot.js";
+import { canPlay, openSource } from "./source.js";
+
+/** Over this the player gives up until the next epoch: it would only flicker. */
+export const MAX_REBUILDS_PER_MINUTE = 6;
+/** Between the epochs on the one timeline. */
+const EPOCH_GAP_S = 0.01;
+
+/** What a source was built for; another of these needs another source. */
+interface Build {
+  audio: boolean;
+  video: boolean;
+  packaging: string;
+}
+
+class MsePlayer implements Player {
+  readonly video: HTMLVideoElement;
+  #track: TrackInfo;
+  #build: Build | null = null;
+  /** The init segment comes once for each epoch, and a rebuilt source needs it again. */
+  #init: { epoch: number; bytes: Uint8Array } | null = null;
+  #intake = new Intake();
+  #queue: AppendQueue;
+  #pilot: Pilot;
+  #playing: KeepPlaying;
+  #captureTimes = new CaptureTimes();
+  #groupStarts_s: number[] = [];
+  #appended: Append | null = null;
+  #detach: (() => void) | null = null;
+  #rebuilds_ms: number[] = [];
+  #givenUp = false;
+  #droppedGroups = 0;
+  #disposed = false;
+
+  constructor(private readonly options: PlayerOptions) {
+    this.#track = options.track;
+    this.video = document.createElement("video");
+    this.video.playsInline = true;
+    this.video.muted = !options.track.audio;
+    this.#playing = new KeepPlaying(this.video, () => options.onMuted?.());
+    this.#pilot = new Pilot(this.video, { target_s: options.target_s, track: options.track }, () =>
+      this.#rebuild("it stands still although media is there"),
+    );
+    this.#queue = new AppendQueue({
+      epochOffset_s: () => this.#epochOffset_s(),
+      onAppend: (append) => this.#onAppend(append),
+      onDropped: (groups, cut) => {
+        this.#droppedGroups += groups;
+        this.#pilot.expectBreak();
+        if (cut) this.#intake.waitForKey();
+      },
+      onFull: () => this.#onFull(),
+      onFailed: (reason) => this.#rebuild(reason),
+    });
+  }
+
+  push(header: MediaHeader, bytes: Uint8Array): void {
+    if (this.#disposed) return;
+    const verdict = this.#intake.accept(header, this.#track.timeslice_ms);
+    if (verdict === "new-epoch") this.#startEpoch(header.epoch, bytes);
+    if (verdict === "ignore" || verdict === "new-epoch" || this.#givenUp) return;
+    const lost = this.#intake.takeLostGroups();
+    this.#droppedGroups += lost;
+    if (verdict === "resume") {
+      this.#pilot.expectBreak();
+      this.#queue.push({ kind: "reset-parser" });
+    }
+    this.#queue.push({
+      kind: "append",
+      group: header.group,
+      key: header.type === "key",
+      captured_ms: header.captured_ms,
+      bytes,
+    });
+  }
+
+  update(track: TrackInfo): void {
+    if (this.#disposed) return;
+    const before = this.#track;
+    this.#track = track;
+    this.#pilot.onTrack(track);
+    if (track.audio && !before.audio) {
+      this.video.muted = false;
+      void this.#playing.play();
+    }
+    // The description usually comes before the epoch it describes; if it was late, try again with it.
+    if (this.#givenUp && track.mimeType !== before.mimeType && this.#init !== null) {
+      this.#startEpoch(this.#init.epoch, this.#init.bytes);
+    }
+  }
+
+  figures(options?: { reset: boolean }): Figures {
+    const { buffered, currentTime } = this.video;
+    const end_s = buffered.length > 0 ? buffered.end(buffered.length - 1) : currentTime;
+    const captured_ms = this.#captureTimes.at_ms(currentTime);
+    return {
+      queue_depth: this.#queue.peak(options?.reset === true),
+      buffered_s: Math.max(0, end_s - currentTime),
+      latency_ms: Number.isNaN(captured_ms) ? -1 : Math.max(0, this.options.now_ms() - captured_ms),
+      stalls: this.#pilot.stalls,
+      dropped_frames: this.video.getVideoPlaybackQuality().droppedVideoFrames,
+      dropped_groups: this.#droppedGroups,
+      rate: this.#pilot.rate,
+    };
+  }
+
+  unmute(): Promise<void> {
+    return this.#playing.unmute();
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#pilot.dispose();
+    this.#playing.dispose();
+    this.#queue.detach();
+    this.#queue.clear();
+    this.#detach?.();
+    this.video.removeAttribute("src");
+    this.video.load();
+    this.video.remove();
+  }
+
+  #startEpoch(epoch: number, bytes: Uint8Array): void {
+    const { mimeType, audio, video, packaging } = this.#track;
+    this.#init = { epoch, bytes };
+    if (!canPlay(mimeType)) {
+      this.#giveUp(
+        "unsupported-type",
+        `This browser cannot play ${mimeType}: the sender needs another codec.`,
+      );
+      return;
+    }
+    const build = this.#build;
+    const fits =
+      build !== null && build.audio === audio && build.video === video && build.packaging === packaging;
+    if (fits && this.#detach !== null && !this.#givenUp) {
+      this.#queue.push({ kind: "new-epoch", epoch, mimeType, bytes });
+      return;
+    }
+    this.#open();
+    if (!this.#givenUp) return;
+    this.#givenUp = false;
+    this.options.onProblem?.({ code: "recovered", message: "The sender began anew.", fatal: false });
+  }
+
+  /** A new source, beginning with the current epoch's init segment. */
+  #open(): void {
+    const init = this.#init;
+    if (init === null) return;
+    this.#close();
+    const { mimeType, audio, video, packaging } = this.#track;
+    this.#build = { audio, video, packaging };
+    this.#captureTimes.reset();
+    this.#groupStarts_s = [];
+    this.#pilot.onNewSource();
+    this.#queue.push({ kind: "new-epoch", epoch: init.epoch, mimeType, bytes: init.bytes });
+    this.#detach = openSource(this.video, mimeType, {
+      onOpen: (buffer) => this.#queue.attach(buffer, mimeType),
+      onUpdateEnd: () => this.#onUpdateEnd(),
+      onError: (reason) => this.#rebuild(reason),
+    });
+    void this.#playing.play();
+  }
+
+  #close(): void {
+    this.#queue.detach();
+    this.#queue.clear();
+    this.#appended = null;
+    this.#detach?.();
+    this.#detach = null;
+  }
+
+  #rebuild(reason: string): void {
+    if (this.#disposed || this.#givenUp) return;
+    const now_ms = performance.now();
+    this.#rebuilds_ms = this.#rebuilds_ms.filter((at_ms) => now_ms - at_ms < 60_000);
+    if (this.#rebuilds_ms.length >= MAX_REBUILDS_PER_MINUTE) {
+      this.#giveUp("media-error", `These media cannot be played (${reason}): the sender should rejoin.`);
+      return;
+    }
+    this.#rebuilds_ms.push(now_ms);
+    this.#intake.waitForKey();
+    this.#open();
+    this.options.onProblem?.({
+      code: "media-error",
+      message: `Some media could not be played (${reason}); playback goes on at the next key picture.`,
+      fatal: false,
+    });
+  }
+
+  /** Until the next epoch: its init segment is always tried. */
+  #giveUp(code: string, message: string): void {
+    this.#close();
+    this.#givenUp = true;
+    this.options.onProblem?.({ code, message, fatal: true });
+  }
+
+  #epochOffset_s(): number {
+    const { buffered } = this.video;
+    if (this.#build === null || buffered.length === 0) return 0;
+    this.#pilot.onNewEpoch();
+    return buffered.end(buffered.length - 1) + EPOCH_GAP_S;
+  }
+
+  #onAppend(append: Append): void {
+    this.#appended = append;
+    if (!append.key) return;
+    const { buffered } = this.video;
+    this.#groupStarts_s.push(buffered.length > 0 ? buffered.end(buffered.length - 1) : 0);
+    if (this.#groupStarts_s.length > MAX_GROUP_STARTS) this.#groupStarts_s.shift();
+  }
+
+  #onUpdateEnd(): void {
+    const end_s = this.#pilot.onAppended();
+    if (this.#appended !== null && end_s !== null) this.#captureTimes.add(end_s, this.#appended.captured_ms);
+    this.#appended = null;
+    this.#trim(KEEP_BEHIND_S, TRIM_STEP_S);
+    this.#queue.run();
+    if (this.video.paused) void this.#playing.play();
+  }
+
+  #trim(keepBehind_s: number, step_s: number): { start_s: number; end_s: number } | null {
+    const { buffered, currentTime } = this.video;
+    if (buffered.length === 0) return null;
+    const range = evictionRange({
+      position_s: currentTime,
+      bufferedStart_s: buffered.start(0),
+      groupStarts_s: this.#groupStarts_s,
+      keepBehind_s,
+      step_s,
+    });
+    if (range === null) return null;
+    this.#groupStarts_s = this.#groupStarts_s.filter((start_s) => start_s >= range.end_s);
+    this.#queue.makeRoom(range.start_s, range.end_s);
+    return range;
+  }
+
+  #onFull(): void {
+    const range = this.#trim(KEEP_BEHIND_WHEN_FULL_S, 0);
+    if (range === null) this.#rebuild("the browser has no room for more media");
+  }
+}
+
+export function createPlayer(options: PlayerOptions): Player {
+  return new MsePlayer(options);
+}

@@ -1,0 +1,94 @@
+// The wire as types: the TypeScript twin of src/relay_widget/protocol.py (tests/vectors/protocol.json holds
+// both to the same names and limits). The prose is PROTOCOL.md.
+
+export const PROTOCOL_VERSION = 1;
+export const MAX_CHUNK_BYTES = 1_000_000;
+export const MAX_INIT_BYTES = 64_000;
+export const MAX_NAME_CHARS = 64;
+export const REPORT_INTERVAL_MS = 250;
+
+export const EVENT = {
+  join: "join",
+  leave: "leave",
+  rename: "rename",
+  publish: "publish",
+  unpublish: "unpublish",
+  mediaChunk: "media-chunk",
+  clock: "clock",
+  report: "report",
+  peerJoined: "peer-joined",
+  peerLeft: "peer-left",
+  peerRenamed: "peer-renamed",
+  trackPublished: "track-published",
+  trackUnpublished: "track-unpublished",
+  groupsDropped: "groups-dropped",
+  error: "error",
+} as const;
+
+export type ObjectType = "init" | "key" | "delta";
+export type Packaging = "webm" | "fmp4";
+export type LeftReason = "left" | "lost" | "replaced";
+
+export interface WireError {
+  code: string;
+  message: string;
+}
+
+export interface TrackInfo {
+  track: string;
+  mimeType: string;
+  packaging: Packaging;
+  source: string;
+  audio: boolean;
+  video: boolean;
+  muted: boolean;
+  timeslice_ms: number;
+}
+
+export interface PeerInfo {
+  id: string;
+  name: string;
+  plays: string[];
+  tracks: TrackInfo[];
+}
+
+/** The label of one object as its publisher sends it. `captured_ms` is in the relay's clock. */
+export interface MediaHeader {
+  track: string;
+  epoch: number;
+  group: number;
+  object: number;
+  type: ObjectType;
+  captured_ms: number;
+  /** Loudness of the sound in it, 0..1, as RFC 6464 does for RTP: who speaks is shown without decoding. */
+  level?: number;
+}
+
+/** The same label as it comes from the relay. */
+export interface RelayedHeader extends MediaHeader {
+  from: string;
+  relayed_ms: number;
+}
+
+/** What a receiver reports about one peer, and what the badge of its tile shows. */
+export interface Figures {
+  /** chunks waiting for append: the deepest it was since the last report */
+  queue_depth: number;
+  /** seconds of media ahead of the playing position */
+  buffered_s: number;
+  /** from the capture of the picture now shown to now, in the relay's clock; -1 while unknown */
+  latency_ms: number;
+  stalls: number;
+  dropped_frames: number;
+  dropped_groups: number;
+  rate: number;
+}
+
+export interface Report {
+  peers: Record<string, Figures>;
+  sent: { bitrate_kbps: number; chunks: number; bytes: number };
+}
+
+export type Ack<T extends object = object> = ({ ok: true } & T) | { ok: false; error: WireError };
+export type JoinAck = Ack<{ peer: string; peers: PeerInfo[]; now_ms: number; resume: string }>;
+export type ClockAck = Ack<{ t0: number; now_ms: number }>;

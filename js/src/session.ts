@@ -1,0 +1,351 @@
+// One participant's dialogue with the relay: join, publish, subscribe, clock, reports; and coming back after
+// a lost connection under the same peer id. Knows the wire, not the socket, the recorder or the page.
+import {
+  type ClockAck,
+  EVENT,
+  type JoinAck,
+  type LeftReason,
+  type MediaHeader,
+  type PeerInfo,
+  type RelayedHeader,
+  type Report,
+  type TrackInfo,
+  type WireError,
+} from "./protocol.js";
+import { local_ms, RelayClock } from "./time.js";
+import type { Ticket, Transport, TransportEvents } from "./transport/index.js";
+
+const CLOCK_BURST = 4;
+const CLOCK_BURST_GAP_MS = 60;
+const CLOCK_INTERVAL_MS = 10_000;
+/** What may wait in this page for the network before whole groups are left out (as the relay does for its
+ * subscribers): about two seconds of a camera. */
+export const MAX_UPLINK_BYTES = 500_000;
+const UNREACHABLE_AFTER_ATTEMPTS = 4;
+
+export interface SessionEvents {
+  /** In the room (again): `fresh` when the relay knows nothing of our tracks. */
+  onJoined(): void;
+  onReconnecting(): void;
+  /** It cannot go on without something new (another ticket, another name). */
+  onFailed(error: WireError): void;
+  /** The relay has not answered for a while; attempts go on. */
+  onUnreachable(): void;
+  /** A refusal that does not end the call. */
+  onWireError(error: WireError): void;
+  onPeers(peers: readonly PeerInfo[]): void;
+  onPeerGone(peer: string, reason: LeftReason): void;
+  onMedia(header: RelayedHeader, bytes: Uint8Array): void;
+}
+
+export interface JoinRequest {
+  room: string;
+  name: string;
+  plays: string[];
+}
+
+export class Session {
+  readonly clock = new RelayClock();
+  #transport: Transport | null = null;
+  #ticket: Ticket | null = null;
+  #resume: Ticket | null = null;
+  #join: JoinRequest | null = null;
+  #joined = false;
+  #peer = "";
+  #peers = new Map<string, PeerInfo>();
+  #tracks = new Map<string, TrackInfo>();
+  #clockTimer: ReturnType<typeof setInterval> | undefined;
+  #skipping = new Set<string>();
+  #entering = false;
+  /** What arrived between the relay's yes to `join` and our reading of it (one polling answer holds both). */
+  #early: { event: string; args: unknown[] }[] = [];
+  #sent = { bytes: 0, chunks: 0 };
+
+  constructor(
+    private readonly createTransport: (ticket: () => Ticket, events: TransportEvents) => Transport,
+    private readonly events: SessionEvents,
+  ) {}
+
+  get joined(): boolean {
+    return this.#joined;
+  }
+
+  get peer(): string {
+    return this.#peer;
+  }
+
+  get transportName(): string {
+    return this.#transport?.name ?? "";
+  }
+
+  /** Totals of what has been handed to the network. */
+  get sent(): Readonly<{ bytes: number; chunks: number }> {
+    return this.#sent;
+  }
+
+  /** A ticket from the kernel: used for the next connection that has no resume token of its own. */
+  offerTicket(ticket: Ticket): void {
+    const waiting = this.#join !== null && this.#transport === null;
+    const moved = this.#resume !== null && this.#resume.url !== ticket.url;
+    this.#ticket = ticket;
+    if (moved) this.#resume = null; // another relay: the old one's token and peer id mean nothing there
+    if (waiting) this.#open();
+    else if (moved && this.#join !== null && !this.#joined) this.#reopen();
+  }
+
+  /** Enter a room, or move to another. Settles through the events. */
+  join(request: JoinRequest): void {
+    const moving = this.#joined && this.#join?.room !== request.room;
+    this.#join = request;
+    if (moving) void this.#move();
+    else if (!this.#joined) {
+      if (this.#transport === null) {
+        if (this.#ticket !== null) this.#open();
+      } else if (!this.#transport.up) this.#transport.connect();
+      else void this.#enter();
+    }
+  }
+
+  rename(name: string): void {
+    if (this.#join === null) return;
+    this.#join = { ...this.#join, name };
+    if (this.#joined) void this.#ask(EVENT.rename, { name });
+  }
+
+  /** Leave the room and end the connection. */
+  async leave(): Promise<void> {
+    const transport = this.#transport;
+    const wasIn = this.#joined;
+    this.#join = null;
+    this.#tracks.clear();
+    this.#forgetRoom();
+    this.#transport = null;
+    this.#resume = null;
+    clearInterval(this.#clockTimer);
+    if (transport === null) return;
+    try {
+      if (wasIn && transport.up) await transport.request(EVENT.leave);
+    } catch {
+      // The relay sees the connection end all the same; there is nobody left to tell.
+    } finally {
+      transport.close();
+    }
+  }
+
+  /** Announce a track, or a change of its description. Remembered, and said again after a reconnection. */
+  publish(track: TrackInfo): void {
+    this.#tracks.set(track.track, track);
+    if (this.#joined) void this.#ask(EVENT.publish, track);
+  }
+
+  unpublish(track: string): void {
+    if (this.#tracks.delete(track) && this.#joined) void this.#ask(EVENT.unpublish, { track });
+  }
+
+  /** One object. Whole groups are left out while the uplink is too slow for them. */
+  sendMedia(header: MediaHeader, bytes: Uint8Array): void {
+    const transport = this.#transport;
+    if (!this.#joined || transport === null || !this.#tracks.has(header.track)) return;
+    if (header.type !== "init") {
+      const skipping = this.#skipping.has(header.track);
+      if (transport.waiting_bytes > MAX_UPLINK_BYTES) this.#skipping.add(header.track);
+      else if (skipping && header.type === "key") this.#skipping.delete(header.track);
+      if (this.#skipping.has(header.track)) return;
+    }
+    transport.send(EVENT.mediaChunk, header, bytes);
+    this.#sent.bytes += bytes.byteLength;
+    this.#sent.chunks += 1;
+  }
+
+  report(report: Report): void {
+    if (this.#joined) this.#transport?.send(EVENT.report, report);
+  }
+
+  #open(): void {
+    const transport = this.createTransport(() => this.#currentTicket(), {
+      onUp: () => void this.#enter(),
+      onDown: () => {
+        const wasIn = this.#joined;
+        this.#joined = false;
+        clearInterval(this.#clockTimer);
+        if (wasIn && this.#join !== null) this.events.onReconnecting();
+      },
+      onRefused: (error) => {
+        // A resume token that has grown old is no reason to give up while the kernel's ticket is fresh.
+        if (this.#resume !== null) {
+          this.#resume = null;
+          transport.connect();
+        } else if (this.#join !== null) this.#fail(error);
+      },
+      onUnreachable: (attempts) => {
+        if (attempts === UNREACHABLE_AFTER_ATTEMPTS) this.events.onUnreachable();
+      },
+      onEvent: (event, args) => this.#onEvent(event, args),
+    });
+    this.#transport = transport;
+    transport.connect();
+  }
+
+  #reopen(): void {
+    this.#transport?.close();
+    this.#transport = null;
+    this.#open();
+  }
+
+  #currentTicket(): Ticket {
+    const ticket = this.#resume ?? this.#ticket;
+    if (ticket === null) throw new Error("a transport is opened only once there is a ticket");
+    return ticket;
+  }
+
+  async #enter(): Promise<void> {
+    const request = this.#join;
+    if (request === null) return;
+    const t0 = local_ms();
+    this.#entering = true;
+    const ack = (await this.#ask(EVENT.join, request)) as JoinAck | null;
+    this.#entering = false;
+    const early = this.#early.splice(0);
+    if (ack === null || this.#join === null) return;
+    if (!ack.ok) {
+      this.#fail(ack.error);
+      return;
+    }
+    this.clock.reset();
+    this.clock.add(t0, ack.now_ms, local_ms());
+    this.#peer = ack.peer;
+    this.#resume = { url: this.#currentTicket().url, token: ack.resume };
+    this.#joined = true;
+    this.#skipping.clear();
+    for (const peer of this.#peers.keys()) {
+      if (!ack.peers.some((now) => now.id === peer)) this.#drop(peer, "lost");
+    }
+    for (const peer of ack.peers) this.#peers.set(peer.id, peer);
+    this.#peersChanged();
+    for (const { event, args } of early) this.#onEvent(event, args);
+    for (const track of this.#tracks.values()) void this.#ask(EVENT.publish, track);
+    this.events.onJoined();
+    this.#keepClock();
+    // Asked for while the answer was under way.
+    if (this.#join.room !== request.room) void this.#move();
+  }
+
+  async #move(): Promise<void> {
+    const ack = await this.#ask(EVENT.leave);
+    this.#forgetRoom();
+    if (ack !== null) await this.#enter();
+  }
+
+  #forgetRoom(): void {
+    this.#joined = false;
+    for (const peer of this.#peers.keys()) this.#drop(peer, "left");
+    this.#peersChanged();
+  }
+
+  #fail(error: WireError): void {
+    this.#transport?.close();
+    this.#transport = null;
+    this.#join = null;
+    this.#resume = null;
+    // A ticket is good for one try after a refusal; the kernel sends another.
+    this.#ticket = null;
+    clearInterval(this.#clockTimer);
+    this.#forgetRoom();
+    this.events.onFailed(error);
+  }
+
+  /** A request whose refusal is told to the user; null when the connection went meanwhile. */
+  async #ask(event: string, payload?: unknown): Promise<unknown> {
+    try {
+      const ack = (await this.#transport?.request(event, payload)) as JoinAck | undefined;
+      if (ack !== undefined && !ack.ok && event !== EVENT.join) this.events.onWireError(ack.error);
+      return ack ?? null;
+    } catch {
+      return null; // no answer: the connection is going, and coming back says everything again
+    }
+  }
+
+  #keepClock(): void {
+    clearInterval(this.#clockTimer);
+    this.#clockTimer = setInterval(() => void this.#syncClock(), CLOCK_INTERVAL_MS);
+    for (let i = 0; i < CLOCK_BURST; i++) setTimeout(() => void this.#syncClock(), i * CLOCK_BURST_GAP_MS);
+  }
+
+  async #syncClock(): Promise<void> {
+    if (!this.#joined) return;
+    const t0 = local_ms();
+    const ack = (await this.#ask(EVENT.clock, t0)) as ClockAck | null;
+    if (ack?.ok) this.clock.add(t0, ack.now_ms, local_ms());
+  }
+
+  #onEvent(event: string, args: unknown[]): void {
+    if (this.#entering) {
+      this.#early.push({ event, args });
+      return;
+    }
+    const [payload, bytes] = args;
+    switch (event) {
+      case EVENT.mediaChunk: {
+        const header = payload as RelayedHeader;
+        // A chunk without a track is the origin's plain form: there is no init to play it with.
+        if (header.track !== undefined) this.events.onMedia(header, asBytes(bytes));
+        break;
+      }
+      case EVENT.peerJoined: {
+        const { peer } = payload as { peer: PeerInfo };
+        this.#peers.set(peer.id, peer);
+        this.#peersChanged();
+        break;
+      }
+      case EVENT.peerLeft: {
+        const { peer, reason } = payload as { peer: string; reason: LeftReason };
+        this.#drop(peer, reason);
+        this.#peersChanged();
+        break;
+      }
+      case EVENT.peerRenamed: {
+        const { peer: id, name } = payload as { peer: string; name: string };
+        const peer = this.#peers.get(id);
+        if (peer !== undefined) this.#peers.set(id, { ...peer, name });
+        this.#peersChanged();
+        break;
+      }
+      case EVENT.trackPublished: {
+        const { from, track } = payload as { from: string; track: TrackInfo };
+        this.#changeTracks(from, (tracks) => [...tracks.filter((t) => t.track !== track.track), track]);
+        break;
+      }
+      case EVENT.trackUnpublished: {
+        const { from, track } = payload as { from: string; track: string };
+        this.#changeTracks(from, (tracks) => tracks.filter((t) => t.track !== track));
+        break;
+      }
+      case EVENT.error: {
+        const error = payload as WireError;
+        // The same participant has come in from another page: that one goes on, this one ends.
+        if (error.code === "replaced") this.#fail(error);
+        else this.events.onWireError(error);
+        break;
+      }
+    }
+  }
+
+  #changeTracks(id: string, change: (tracks: TrackInfo[]) => TrackInfo[]): void {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return;
+    this.#peers.set(id, { ...peer, tracks: change(peer.tracks) });
+    this.#peersChanged();
+  }
+
+  #drop(peer: string, reason: LeftReason): void {
+    if (this.#peers.delete(peer)) this.events.onPeerGone(peer, reason);
+  }
+
+  #peersChanged(): void {
+    this.events.onPeers([...this.#peers.values()]);
+  }
+}
+
+function asBytes(data: unknown): Uint8Array {
+  return data instanceof Uint8Array ? data : new Uint8Array(data as ArrayBuffer);
+}

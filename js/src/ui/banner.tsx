@@ -1,0 +1,104 @@
+// Something in the way, said in words, with the buttons that help.
+import { Icon } from "./icons.js";
+import type { CallActions, Phase, Problem } from "./state.js";
+import { useView } from "./view.js";
+
+type Action = Problem["actions"][number];
+
+const LABELS: Record<Action, string> = {
+  retry: "Try again",
+  "join-without-media": "Join without camera and microphone",
+  "join-sound-only": "Join with sound only",
+  "use-pattern": "Use a test picture",
+  dismiss: "Dismiss",
+};
+
+/** The banner above the lobby or over the stage. Empty while nothing is in the way. */
+export function ProblemBanner() {
+  const { state } = useView();
+  const problem = state.problem.value;
+  if (problem === null) return null;
+  return (
+    <div class={`rw-banner rw-${problem.level}`} role="alert">
+      <Icon name="warning" />
+      <ProblemWords problem={problem} />
+      <Dismiss problem={problem} />
+    </div>
+  );
+}
+
+/** `first` is the look of the first button: the way out most people want. */
+export function ProblemWords({ problem, first = "" }: { problem: Problem; first?: string }) {
+  return (
+    <div class="rw-banner-text">
+      <b>{problem.title}</b>
+      <span>
+        {problem.advice} <span class="rw-code">{problem.code}</span>
+      </span>
+      <ProblemButtons problem={problem} first={first} />
+    </div>
+  );
+}
+
+function ProblemButtons({ problem, first }: { problem: Problem; first: string }) {
+  const { state, actions } = useView();
+  const useful = problem.actions.filter((action) => isUseful(action, state.phase.value));
+  if (useful.length === 0) return null;
+  return (
+    <div class="rw-banner-buttons">
+      {useful.map((action, index) => (
+        <button
+          type="button"
+          key={action}
+          class={index === 0 ? `rw-button ${first}` : "rw-button rw-plain"}
+          onClick={() => perform(action, actions)}
+        >
+          {LABELS[action]}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Dismiss({ problem }: { problem: Problem }) {
+  const { actions } = useView();
+  if (!problem.actions.includes("dismiss")) return null;
+  return (
+    <button
+      type="button"
+      class="rw-button rw-close"
+      aria-label={LABELS.dismiss}
+      title={LABELS.dismiss}
+      onClick={() => actions.dismissProblem()}
+    >
+      <Icon name="close" />
+    </button>
+  );
+}
+
+/** What makes no sense in the call is offered only before it; the cross stands for "dismiss". */
+function isUseful(action: Action, phase: Phase): boolean {
+  if (action === "dismiss") return false;
+  const inCall = phase === "joined" || phase === "reconnecting" || phase === "connecting";
+  return !(inCall && (action === "join-without-media" || action === "join-sound-only"));
+}
+
+function perform(action: Action, actions: CallActions): void {
+  switch (action) {
+    case "retry":
+      actions.retry();
+      break;
+    case "join-without-media":
+      actions.join({ media: "none" });
+      break;
+    case "join-sound-only":
+      actions.join({ media: "sound" });
+      break;
+    case "use-pattern":
+      actions.setSource("pattern");
+      break;
+    case "dismiss":
+      actions.dismissProblem();
+      break;
+  }
+}

@@ -1,0 +1,98 @@
+// The bar below the tiles.
+import type { ComponentChildren } from "preact";
+import { DevicePickers } from "./devices.js";
+import { Icon, type IconName } from "./icons.js";
+import { PopoverPanel } from "./popover.js";
+import { Toggle } from "./toggle.js";
+import { useView } from "./view.js";
+
+export function Controls() {
+  const { state, actions, popover, figuresOpen, sourceBesidesScreen } = useView();
+  const sharing = state.source.value === "screen";
+  const devicesOpen = popover.value === "devices";
+  return (
+    <div class="rw-bar" role="toolbar" aria-label="Call controls">
+      <Toggle
+        icon="microphone"
+        label="Microphone"
+        on={state.microphone.value}
+        onToggle={actions.setMicrophone}
+      />
+      <Toggle icon="camera" label="Camera" on={state.camera.value} onToggle={actions.setCamera} />
+      {state.canShareScreen.value && (
+        <Option
+          icon="screen"
+          label="Share your screen"
+          title={sharing ? "Stop sharing your screen" : "Share your screen"}
+          active={sharing}
+          onClick={() => actions.setSource(sharing ? sourceBesidesScreen() : "screen")}
+        />
+      )}
+      <div class="rw-anchor">
+        <Option
+          icon="devices"
+          label="Devices"
+          title="Choose camera and microphone"
+          active={devicesOpen}
+          expands
+          onClick={() => {
+            popover.value = devicesOpen ? null : "devices";
+          }}
+        />
+        {devicesOpen && (
+          <PopoverPanel label="Devices" place="above">
+            <DevicePickers />
+          </PopoverPanel>
+        )}
+      </div>
+      <Option
+        icon="figures"
+        label="Figures"
+        title={figuresOpen.value ? "Hide the figures" : "Show latency and queues"}
+        active={figuresOpen.value}
+        onClick={() => {
+          figuresOpen.value = !figuresOpen.value;
+        }}
+      />
+      <button
+        type="button"
+        class="rw-round rw-leave"
+        aria-label="Leave"
+        title="Leave the call"
+        onClick={() => actions.leave()}
+      >
+        <Icon name="leave" />
+      </button>
+    </div>
+  );
+}
+
+interface OptionProps {
+  icon: IconName;
+  label: string;
+  title: string;
+  active: boolean;
+  /** Opens a popover, instead of switching something on. */
+  expands?: boolean;
+  onClick(): void;
+  children?: ComponentChildren;
+}
+
+/** A round button for something that is off in a usual call. */
+function Option({ icon, label, title, active, expands = false, onClick }: OptionProps) {
+  const meaning = expands
+    ? { "aria-expanded": active, "aria-haspopup": "dialog" as const }
+    : { "aria-pressed": active };
+  return (
+    <button
+      type="button"
+      class={active ? "rw-round rw-on" : "rw-round"}
+      aria-label={label}
+      title={title}
+      onClick={onClick}
+      {...meaning}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}

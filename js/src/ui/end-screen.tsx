@@ -1,0 +1,42 @@
+// After the call, or where it could not go on.
+import { ProblemWords } from "./banner.js";
+import { Icon } from "./icons.js";
+import { BELOW_STAGE_PX, STAGE_INSET_PX, stageHeight_px } from "./layout.js";
+import { useView } from "./view.js";
+import { problemFor } from "./words.js";
+
+export function EndScreen() {
+  const { state, width_px } = useView();
+  // As tall as the stage was, so that the notebook below stays where it is.
+  const height_px = stageHeight_px(Math.max(width_px.value - STAGE_INSET_PX, 0)) + BELOW_STAGE_PX;
+  return (
+    <div class="rw-end" style={{ minHeight: `${height_px}px` }}>
+      {state.phase.value === "failed" ? <Failed /> : <Left />}
+    </div>
+  );
+}
+
+function Left() {
+  const { state, actions } = useView();
+  const problem = state.problem.value;
+  return (
+    <>
+      <b>You have left “{state.room}”.</b>
+      <span>Nothing is sent or recorded now.</span>
+      {problem !== null && <ProblemWords problem={problem} />}
+      <button type="button" class="rw-button rw-join" onClick={() => actions.join()}>
+        Rejoin
+      </button>
+    </>
+  );
+}
+
+function Failed() {
+  const { state } = useView();
+  return (
+    <>
+      <Icon name="warning" />
+      <ProblemWords problem={state.problem.value ?? problemFor("unknown")} first="rw-join" />
+    </>
+  );
+}

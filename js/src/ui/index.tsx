@@ -1,0 +1,60 @@
+// The face of the UI: one view of a call inside an element of the page.
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { Call } from "./call-view.js";
+import type { CallActions, CallState } from "./state.js";
+import { createView, ViewContext } from "./view.js";
+
+export type { CallActions, CallState, Device, Phase, Problem, Source, Tile } from "./state.js";
+export { problemFor } from "./words.js";
+
+export interface MountOptions {
+  /** Show only copies of the others' pictures: the playing elements stay with another view. */
+  mirror?: boolean;
+}
+
+/** Show the call inside `el`. Several views may show one state. Returns how to take this one away. */
+export function mountCall(
+  el: HTMLElement,
+  state: CallState,
+  actions: CallActions,
+  options: MountOptions = {},
+): () => void {
+  const view = createView(state, actions, options.mirror ?? false);
+  const root = document.createElement("div");
+  root.className = "rw";
+  root.setAttribute("role", "region");
+  root.setAttribute("aria-label", "Call");
+  // JupyterLab's shortcuts leave keys alone that are typed in here.
+  root.setAttribute("data-lm-suppress-shortcuts", "true");
+  for (const type of KEY_EVENTS) root.addEventListener(type, keepTyping);
+  // For tests and for the look of a phase.
+  const stopPhase = effect(() => {
+    root.dataset.phase = state.phase.value;
+  });
+  el.append(root);
+  view.width_px.value = root.offsetWidth;
+  const resized = new ResizeObserver(() => {
+    if (root.offsetWidth > 0) view.width_px.value = root.offsetWidth;
+  });
+  resized.observe(root);
+  render(
+    <ViewContext.Provider value={view}>
+      <Call />
+    </ViewContext.Provider>,
+    root,
+  );
+  return () => {
+    resized.disconnect();
+    stopPhase();
+    render(null, root);
+    view.close();
+    root.remove();
+  };
+}
+
+const KEY_EVENTS = ["keydown", "keypress", "keyup"] as const;
+
+function keepTyping(event: Event): void {
+  if (event.target instanceof Element && event.target.matches("input, select")) event.stopPropagation();
+}

@@ -1,0 +1,192 @@
+// Before the call: see yourself, choose devices and a name, join. Nothing is captured before a button says so.
+import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { Avatar } from "./avatar.js";
+import { ProblemBanner } from "./banner.js";
+import { DevicePickers } from "./devices.js";
+import { Icon } from "./icons.js";
+import { hereSentence } from "./phrases.js";
+import { SelfVideo, useOwnPicture } from "./self-video.js";
+import { Toggle } from "./toggle.js";
+import { useView } from "./view.js";
+import { emptyPictureWords } from "./words.js";
+
+const MAX_NAME_CHARS = 64;
+
+export function Lobby() {
+  return (
+    <>
+      <ProblemBanner />
+      <div class="rw-lobby">
+        <PreviewTile />
+        <JoinForm />
+      </div>
+    </>
+  );
+}
+
+function PreviewTile() {
+  const { state, actions } = useView();
+  const hasPicture = useOwnPicture();
+  const live = state.preview.value !== null;
+  return (
+    <div class="rw-preview">
+      <section class="rw-tile" aria-label="Your picture">
+        {hasPicture ? <SelfVideo /> : <PreviewPlace />}
+        {live && (
+          <div class="rw-preview-buttons">
+            <Toggle
+              icon="microphone"
+              label="Microphone"
+              on={state.microphone.value}
+              onToggle={actions.setMicrophone}
+            />
+            <Toggle icon="camera" label="Camera" on={state.camera.value} onToggle={actions.setCamera} />
+          </div>
+        )}
+      </section>
+    </div>
+  );
+}
+
+/** What stands where the picture would be. */
+function PreviewPlace() {
+  const { state, actions } = useView();
+  const problem = state.problem.value;
+  const pattern = state.source.value === "pattern";
+  if (state.preview.value !== null) {
+    return (
+      <div class="rw-place">
+        <Avatar name={state.name.value || "You"} />
+      </div>
+    );
+  }
+  if (problem !== null && state.previewing.value) {
+    return (
+      <div class="rw-place">
+        <Icon name="camera" off />
+        <span>{emptyPictureWords(problem.code)}</span>
+      </div>
+    );
+  }
+  if (!state.canCapture.value && !pattern) {
+    return (
+      <div class="rw-place">
+        <Icon name="camera" off />
+        <b>No camera or microphone on this page</b>
+        <span>
+          Browsers give them only over https:// or at http://localhost. You can still watch and listen.
+        </span>
+        <button type="button" class="rw-button" onClick={() => actions.setSource("pattern")}>
+          Send a test picture
+        </button>
+      </div>
+    );
+  }
+  if (state.previewing.value) {
+    return (
+      <div class="rw-place">
+        <Icon name="camera" />
+        <span>Waiting for the browser. It may ask you to allow the devices…</span>
+      </div>
+    );
+  }
+  return (
+    <div class="rw-place">
+      <Icon name={pattern ? "pattern" : "camera"} />
+      <button type="button" class="rw-button" onClick={() => actions.startPreview()}>
+        Show preview
+      </button>
+      <span>
+        {pattern
+          ? "A moving test picture instead of a camera."
+          : "Camera and microphone are off until you ask."}
+      </span>
+    </div>
+  );
+}
+
+function JoinForm() {
+  const { state, actions } = useView();
+  const nameMissing = useSignal(false);
+  const nameInput = useRef<HTMLInputElement>(null);
+  const roomInput = useRef<HTMLInputElement>(null);
+  const listenOnly = !state.canCapture.value && state.source.value !== "pattern";
+
+  const takeRoom = () => {
+    const room = roomInput.current?.value.trim() ?? "";
+    if (room !== "" && room !== state.room.peek()) actions.setRoom(room);
+    else if (roomInput.current !== null) roomInput.current.value = state.room.peek();
+  };
+  const join = (event: Event) => {
+    event.preventDefault();
+    nameMissing.value = state.name.peek().trim() === "";
+    if (nameMissing.value) {
+      nameInput.current?.focus();
+      return;
+    }
+    takeRoom();
+    if (listenOnly) actions.join({ media: "none" });
+    else actions.join();
+  };
+
+  return (
+    <form class="rw-form" onSubmit={join}>
+      <div class="rw-fields">
+        <label class="rw-field">
+          <span>Your name</span>
+          <input
+            ref={nameInput}
+            class="rw-input"
+            type="text"
+            name="rw-name"
+            autocomplete="nickname"
+            maxLength={MAX_NAME_CHARS}
+            value={state.name.value}
+            aria-invalid={nameMissing.value}
+            onInput={(event) => {
+              nameMissing.value = false;
+              actions.setName(event.currentTarget.value);
+            }}
+          />
+        </label>
+        <label class="rw-field">
+          <span>Room</span>
+          <input
+            ref={roomInput}
+            class="rw-input"
+            type="text"
+            name="rw-room"
+            autocomplete="off"
+            maxLength={MAX_NAME_CHARS}
+            value={state.room.value}
+            onChange={takeRoom}
+          />
+        </label>
+      </div>
+      <DevicePickers />
+      <button type="submit" class="rw-button rw-join">
+        <span>
+          {listenOnly ? "Join to watch and listen: " : "Join "}“{state.room.value}”
+        </span>
+      </button>
+      <p class="rw-note">
+        {nameMissing.value ? (
+          <b class="rw-hint">Enter a name, so that the others know who you are.</b>
+        ) : (
+          <WhoIsHere />
+        )}
+      </p>
+    </form>
+  );
+}
+
+function WhoIsHere() {
+  const names = useView().state.peopleHere.value;
+  return (
+    <>
+      {names === null ? "" : `${hereSentence(names)} `}
+      Nothing is sent before you join.
+    </>
+  );
+}

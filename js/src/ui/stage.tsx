@@ -1,0 +1,66 @@
+// The tiles, and what is laid over them when the call is not well.
+import { useMemo } from "preact/hooks";
+import { ProblemBanner } from "./banner.js";
+import { EmptyPlace } from "./empty-place.js";
+import { Icon } from "./icons.js";
+import { GAP_PX, lastRowOffset, layoutTiles, STAGE_INSET_PX } from "./layout.js";
+import { PeerTile, SelfTile } from "./tile.js";
+import { stable, useView } from "./view.js";
+
+export function Stage() {
+  const { state, width_px } = useView();
+  const keys = useMemo(
+    () =>
+      stable(
+        () => state.tiles.value.map((tile) => tile.key),
+        (a, b) => a.length === b.length && a.every((key, index) => key === b[index]),
+      ),
+    [state],
+  ).value;
+  // Alone, the second place says how others come; the first of them takes it.
+  const count = Math.max(keys.length, 1) + 1;
+  const { columns, tileWidth_px, tileHeight_px, stageHeight_px } = layoutTiles(
+    count,
+    Math.max(width_px.value - STAGE_INSET_PX, 0),
+  );
+  // Once it has been away for longer, the problem says the same and more.
+  const comingBack =
+    state.phase.value === "reconnecting" && state.problem.value?.code !== "relay-unreachable";
+  const place = (index: number) => 1 + lastRowOffset(index, count, columns);
+  return (
+    <div class={`rw-stage rw-phase-${state.phase.value}`}>
+      <ul
+        class="rw-grid"
+        aria-label="People in the call"
+        style={{
+          minHeight: `${stageHeight_px}px`,
+          gap: `${GAP_PX}px`,
+          gridTemplateColumns: `repeat(${columns * 2}, ${(tileWidth_px - GAP_PX) / 2}px)`,
+          gridAutoRows: `${tileHeight_px}px`,
+        }}
+      >
+        <SelfTile column={place(0)} />
+        {keys.length === 0 && <EmptyPlace column={place(1)} />}
+        {keys.map((key, index) => (
+          <PeerTile key={key} id={key} column={place(index + 1)} />
+        ))}
+      </ul>
+      <div class="rw-over">
+        {comingBack && <Reconnecting />}
+        <ProblemBanner />
+      </div>
+    </div>
+  );
+}
+
+function Reconnecting() {
+  return (
+    <div class="rw-banner rw-quiet">
+      <Icon name="info" />
+      <div class="rw-banner-text">
+        <b>The relay is gone for a moment.</b>
+        <span>Coming back by itself…</span>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,89 @@
+// What the UI shows and what it may ask for. The UI renders CallState and calls CallActions; it knows no
+// session, no socket and no recorder.
+import type { Signal } from "@preact/signals";
+import type { Figures } from "../protocol.js";
+
+export type Phase = "idle" | "connecting" | "joined" | "reconnecting" | "left" | "failed";
+export type Source = "camera" | "screen" | "pattern";
+
+/** Something in the way, in words: what it is, what to do, and which buttons help. */
+export interface Problem {
+  code: string;
+  title: string;
+  advice: string;
+  /** warn: the call can go on; error: it cannot until this is mended. */
+  level: "warn" | "error";
+  actions: ReadonlyArray<"retry" | "join-without-media" | "join-sound-only" | "use-pattern" | "dismiss">;
+}
+
+export interface Device {
+  id: string;
+  label: string;
+}
+
+/** One remote track (or a peer that publishes nothing: `video` is null). */
+export interface Tile {
+  /** Stable while the peer is here: `${peer}/${track}`, or the peer's id alone. */
+  key: string;
+  peer: string;
+  name: string;
+  /** The playing element, owned by the player; null when there is nothing to play. */
+  video: HTMLVideoElement | null;
+  /** The track carries a picture (camera on). */
+  hasPicture: boolean;
+  /** The peer's microphone is off or absent. */
+  muted: boolean;
+  isScreen: boolean;
+  speaking: boolean;
+  figures: Figures | null;
+  /** The browser refused sound until the user clicks. */
+  silenced: boolean;
+  /** Words for the tile when it cannot show: "connecting", "cannot play VP9", "away". */
+  note: string | null;
+}
+
+export interface CallState {
+  phase: Signal<Phase>;
+  problem: Signal<Problem | null>;
+  room: Signal<string>;
+  name: Signal<string>;
+  source: Signal<Source>;
+  microphone: Signal<boolean>;
+  camera: Signal<boolean>;
+  /** Local picture: the lobby's preview and the own tile. Null when nothing is captured. */
+  preview: Signal<MediaStream | null>;
+  /** The user has asked for the preview (nothing is captured before that). */
+  previewing: Signal<boolean>;
+  /** Own microphone level 0..1, for the meter and the own speaking ring. */
+  level: Signal<number>;
+  cameras: Signal<Device[]>;
+  microphones: Signal<Device[]>;
+  cameraId: Signal<string>;
+  microphoneId: Signal<string>;
+  /** Names of the people already in the room, as the kernel tells the lobby; null while unknown. */
+  peopleHere: Signal<string[] | null>;
+  tiles: Signal<Tile[]>;
+  /** How media travel now, for the head's chip: "direct". */
+  transport: Signal<string>;
+  /** This page can capture (secure context with mediaDevices). */
+  canCapture: Signal<boolean>;
+  canShareScreen: Signal<boolean>;
+}
+
+export interface CallActions {
+  /** Lobby: ask for camera and microphone and show them. */
+  startPreview(): void;
+  join(options?: { media: "all" | "sound" | "none" }): void;
+  leave(): void;
+  setRoom(room: string): void;
+  setName(name: string): void;
+  setSource(source: Source): void;
+  setMicrophone(on: boolean): void;
+  setCamera(on: boolean): void;
+  chooseCamera(id: string): void;
+  chooseMicrophone(id: string): void;
+  /** Play this peer's sound after the browser refused it. */
+  unmute(key: string): void;
+  retry(): void;
+  dismissProblem(): void;
+}

@@ -1,0 +1,101 @@
+// What one mounted view has beside the call's state: its width, what is open in it, and what it has seen.
+import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import { type Moment, news } from "./announce.js";
+import { History } from "./history.js";
+import { NARROW_PX } from "./layout.js";
+import type { CallActions, CallState, Source } from "./state.js";
+
+export type Popover = "devices" | "chips" | null;
+
+export interface View {
+  readonly state: CallState;
+  readonly actions: CallActions;
+  /** Show copies of the others' pictures only: the elements stay with another view. */
+  readonly mirror: boolean;
+  readonly width_px: Signal<number>;
+  readonly narrow: ReadonlySignal<boolean>;
+  readonly popover: Signal<Popover>;
+  readonly figuresOpen: Signal<boolean>;
+  readonly history: History;
+  /** Counts up when the history has changed. */
+  readonly historyAge: Signal<number>;
+  /** The last line for the live region. */
+  readonly news: Signal<string>;
+  /** Names by peer id; changes only when somebody comes, goes or is renamed. */
+  readonly people: ReadonlySignal<ReadonlyMap<string, string>>;
+  /** Where the picture comes from when the screen is no longer shared. */
+  sourceBesidesScreen(): Source;
+  close(): void;
+}
+
+export function createView(state: CallState, actions: CallActions, mirror: boolean): View {
+  const width_px = signal(0);
+  const history = new History();
+  const historyAge = signal(0);
+  const latestNews = signal("");
+  const people = stable(
+    () => new Map(state.tiles.value.map((tile) => [tile.peer, tile.name])),
+    (a, b) => a.size === b.size && [...a].every(([peer, name]) => b.get(peer) === name),
+  );
+
+  let source: Source = "camera";
+  let before: Moment | null = null;
+  const popover = signal<Popover>(null);
+  const ends = [
+    effect(() => {
+      void state.phase.value; // another screen: what was open in the last one is closed
+      popover.value = null;
+    }),
+    effect(() => {
+      if (state.source.value !== "screen") source = state.source.value;
+    }),
+    effect(() => {
+      history.add(performance.now(), state.tiles.value);
+      historyAge.value = historyAge.peek() + 1;
+    }),
+    effect(() => {
+      const after: Moment = { phase: state.phase.value, room: state.room.peek(), people: people.value };
+      const line = before === null ? "" : news(before, after);
+      before = after;
+      if (line !== "") latestNews.value = line;
+    }),
+  ];
+
+  return {
+    state,
+    actions,
+    mirror,
+    width_px,
+    narrow: computed(() => width_px.value < NARROW_PX),
+    popover,
+    figuresOpen: signal(false),
+    history,
+    historyAge,
+    news: latestNews,
+    people,
+    sourceBesidesScreen: () => source,
+    close() {
+      for (const end of ends) end();
+    },
+  };
+}
+
+export const ViewContext = createContext<View | null>(null);
+
+export function useView(): View {
+  const view = useContext(ViewContext);
+  if (view === null) throw new Error("relay-widget: a component was rendered outside of mountCall");
+  return view;
+}
+
+/** A computed value that stays the same object while it is equal: what depends on it does not run again. */
+export function stable<T>(compute: () => T, equal: (a: T, b: T) => boolean): ReadonlySignal<T> {
+  let last: { value: T } | null = null;
+  return computed(() => {
+    const value = compute();
+    if (last === null || !equal(last.value, value)) last = { value };
+    return last.value;
+  });
+}

@@ -1,0 +1,206 @@
+// Plain words for every code that can reach a person: what is the matter, and what to do.
+import type { Problem } from "./state.js";
+
+type Words = Omit<Problem, "code"> & {
+  /** Whoever raised it says it better (it knows the value): its sentence replaces the advice. */
+  preferDetail?: true;
+};
+
+const warn = (title: string, advice: string, actions: Problem["actions"] = ["dismiss"]): Words => ({
+  title,
+  advice,
+  level: "warn",
+  actions,
+});
+const error = (title: string, advice: string, actions: Problem["actions"] = ["retry"]): Words => ({
+  title,
+  advice,
+  level: "error",
+  actions,
+});
+const asDetailed = (words: Words): Words => ({ ...words, preferDetail: true });
+
+const NO_CAPTURE: Problem["actions"] = ["retry", "join-without-media", "use-pattern", "dismiss"];
+
+const WORDS: Readonly<Record<string, Words>> = {
+  // Capture
+  "permission-denied": warn(
+    "The browser has blocked camera and microphone for this page.",
+    "Click the camera sign in the address bar, allow them, then press Try again.",
+    NO_CAPTURE,
+  ),
+  "no-camera": warn("No camera was found.", "Connect one and press Try again.", [
+    "retry",
+    "join-sound-only",
+    "use-pattern",
+    "dismiss",
+  ]),
+  "no-microphone": warn(
+    "No microphone was found.",
+    "Connect one and press Try again. Without it you still hear the others.",
+    ["retry", "join-without-media", "dismiss"],
+  ),
+  "device-busy": warn(
+    "Another program is using the camera or the microphone.",
+    "Close it there, then press Try again.",
+    NO_CAPTURE,
+  ),
+  "insecure-page": warn(
+    "On this page the browser gives no camera and no microphone.",
+    "It does so only over https:// or at http://localhost. Open the notebook there, or join to watch and listen.",
+    ["join-without-media", "use-pattern", "dismiss"],
+  ),
+  cancelled: warn("Nothing was chosen to share.", "Press the button again to choose a screen or a window."),
+  "capture-failed": warn(
+    "Camera or microphone stopped working.",
+    "Press Try again. If it happens again, choose another device.",
+    NO_CAPTURE,
+  ),
+
+  // Between this page, its kernel and the relay
+  "relay-unreachable": error(
+    "The relay cannot be reached from this page.",
+    "It runs beside the notebook's kernel. If the notebook is on another computer, this browser needs a way to the relay's port.",
+  ),
+  "ticket-missing": error(
+    "The kernel does not answer.",
+    "It lets this page into the call. If it is busy, wait for its cell to end; if it was restarted, run the cell again.",
+  ),
+  "mse-missing": error(
+    "This browser cannot play the others' pictures and sound.",
+    "It lacks Media Source Extensions. A current Chrome, Edge, Firefox or Safari has them.",
+    ["dismiss"],
+  ),
+  "no-common-codec": warn(
+    "This browser cannot play what somebody in the room sends.",
+    "Their browser and yours have no codec in common. A current Chrome or Firefox on both sides has.",
+  ),
+  "playback-blocked": warn(
+    "The browser plays no sound before you click.",
+    "Press “Click to hear” on the person you want to hear.",
+  ),
+
+  // The relay's process, as the kernel tells it
+  "relay-start": asDetailed(error("The relay did not start.", "Press Try again, or restart the kernel.")),
+  "port-in-use": asDetailed(
+    error(
+      "The relay did not start: its port is taken.",
+      "Choose another port, or none, and run the cell again.",
+    ),
+  ),
+  "runtime-dir": asDetailed(
+    error(
+      "The relay did not start: Jupyter's runtime folder cannot be used.",
+      "Make it writable for you, then press Try again.",
+    ),
+  ),
+  "disk-full": asDetailed(
+    error("The relay did not start: the disk is full.", "Make some room on it, then press Try again."),
+  ),
+
+  // Refusals of the relay
+  "bad-token": error(
+    "The relay does not accept this page's ticket.",
+    "It may have been started anew. Press Try again: the kernel then gives a new one.",
+  ),
+  "expired-token": error(
+    "This page's ticket is too old.",
+    "Press Try again: the kernel then gives a new one.",
+  ),
+  "unsupported-protocol": asDetailed(
+    error(
+      "This page and the relay are of different versions.",
+      "Restart the kernel and reload the page after an update of relay-widget.",
+    ),
+  ),
+  forbidden: asDetailed(
+    error(
+      "The relay does not allow this.",
+      "The ticket of this page is for something else. Run the cell again.",
+    ),
+  ),
+  "bad-message": asDetailed(
+    warn("The relay did not understand a message.", "Reload the page, then join again."),
+  ),
+  "bad-room": asDetailed(
+    error("This name cannot be used for a room.", "Use 1 to 64 characters of plain text on one line."),
+  ),
+  "bad-name": asDetailed(
+    error("This name cannot be used.", "Use 1 to 64 characters of plain text on one line for your name."),
+  ),
+  "bad-track": asDetailed(
+    warn("The relay refused what you send.", "Switch camera and microphone off and on again, or join again."),
+  ),
+  "bad-header": asDetailed(
+    warn("The relay refused a piece of what you send.", "If it happens again, leave and join again."),
+  ),
+  "not-joined": error("The relay has you in no room.", "Press Try again to join once more."),
+  "already-joined": error("You are in a room already.", "Leave it first, then join again."),
+  "unknown-track": warn(
+    "The relay does not know what you send.",
+    "Switch camera and microphone off and on again, or join again.",
+  ),
+  "out-of-order": warn(
+    "Some of what you send reached the relay in a wrong order and was left out.",
+    "It mends itself with the next picture. If it happens again, leave and join again.",
+  ),
+  "too-many-rooms": error(
+    "The relay holds as many rooms as it can.",
+    "Join a room that exists, or wait until one is empty.",
+  ),
+  "room-full": error("This room is full.", "Wait until somebody leaves, or join another room."),
+  "too-many-tracks": warn("You send as many things as the relay allows.", "Stop one of them first."),
+  "chunk-too-large": asDetailed(
+    warn(
+      "A piece of your recording was too large for the relay and was left out.",
+      "Use a shorter timeslice, or a smaller picture.",
+    ),
+  ),
+  "init-too-large": asDetailed(
+    warn("The start of your recording was too large for the relay.", "Choose another camera, or join again."),
+  ),
+  "too-fast": asDetailed(
+    warn("You send more than the relay takes, so some of it was left out.", "Use a smaller picture."),
+  ),
+  replaced: error(
+    "You have joined from another page.",
+    "That page is in the call now. Press Try again to take the call back here.",
+  ),
+  internal: asDetailed(
+    error("The relay made a mistake.", "Press Try again. Its log, beside the notebook, says more."),
+  ),
+};
+
+/** What to show for an error code. `detail` is the sentence that came with it, if any. */
+export function problemFor(code: string, detail?: string): Problem {
+  const known = Object.hasOwn(WORDS, code) ? WORDS[code] : undefined;
+  if (known === undefined) {
+    return {
+      code,
+      title: "Something went wrong.",
+      advice: detail || "Press Try again. If it happens again, reload the page.",
+      level: "error",
+      actions: ["retry", "dismiss"],
+    };
+  }
+  const { preferDetail, ...words } = known;
+  return { code, ...words, advice: (preferDetail && detail) || words.advice };
+}
+
+/** A few words for the place where the picture would be. */
+export function emptyPictureWords(code: string): string {
+  switch (code) {
+    case "permission-denied":
+      return "Camera is blocked";
+    case "no-camera":
+      return "No camera found";
+    case "no-microphone":
+      return "No microphone found";
+    case "device-busy":
+      return "Camera is in use elsewhere";
+    case "insecure-page":
+      return "No camera on this page";
+    default:
+      return "No picture";
+  }
+}

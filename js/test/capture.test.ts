@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { CALIBRATION_WINDOW_MS, CaptureClock, MAX_PIPELINE_MS } from "../src/capture/capture-clock.js";
+import { type Attempt, CaptureError, explain } from "../src/capture/errors.js";
+import { pitchOf } from "../src/capture/pattern.js";
+
+describe("CaptureClock", () => {
+  const started_ms = 5000;
+  /** Feeds frames 33 ms apart that arrive with these delays; the errors of the estimates. */
+  const errors = (zero_ms: number, delays: readonly number[]): number[] => {
+    const clock = new CaptureClock(started_ms);
+    return delays.map((delay_ms, index) => {
+      const true_ms = zero_ms + index * 33;
+      return clock.captured_ms(true_ms + delay_ms, index * 33) - true_ms;
+    });
+  };
+
+  it("is within a frame of the truth, however late and unevenly the blobs come", () => {
+    for (const error of errors(started_ms + 20, [90, 60, 70, 110, 80, 61, 100])) {
+      expect(Math.abs(error)).toBeLessThan(33);
+    }
+  });
+
+  it("is not misled by a first frame that comes seconds after the start", () => {
+    const found = errors(started_ms + 4000, [90, 60, 300, 80, 61, 100]);
+    for (const error of found) expect(Math.abs(error)).toBeLessThan(MAX_PIPELINE_MS);
+  });
+
+  it("is never after the arrival, and never runs backwards", () => {
+    const clock = new CaptureClock(0);
+    const first = clock.captured_ms(1000, 0);
+    expect(first).toBeLessThanOrEqual(1000);
+    const second = clock.captured_ms(1033, 500); // a much smaller delay than before
+    expect(second).toBeGreaterThanOrEqual(first);
+    expect(second).toBeLessThanOrEqual(1033);
+    expect(clock.captured_ms(1040, 200)).toBeGreaterThanOrEqual(second);
+  });
+
+  it("goes by the arrival, and then by the last estimate, without a media time", () => {
+    const clock = new CaptureClock(690);
+    expect(clock.captured_ms(700, null)).toBe(700);
+    const captured = clock.captured_ms(800, 50);
+    expect(clock.captured_ms(900, null)).toBe(captured);
+  });
+
+  it.each([0.999, 1.001])("follows a media clock that runs at %s of ours", (speed) => {
+    const clock = new CaptureClock(0);
+    const drift_ms = 2 * CALIBRATION_WINDOW_MS * Math.abs(1 - speed) + 1;
+    for (let now_ms = 0; now_ms < 20 * CALIBRATION_WINDOW_MS; now_ms += 100) {
+      const error = clock.captured_ms(now_ms + 50, now_ms * speed) - now_ms;
+      expect(Math.abs(error)).toBeLessThanOrEqual(MAX_PIPELINE_MS + drift_ms);
+    }
+  });
+});
+
+describe("explain", () => {
+  const both: Attempt = {
+    kind: "devices",
+    camera: true,
+    microphone: true,
+    hasCamera: true,
+    hasMicrophone: true,
+  };
+  const screen: Attempt = { ...both, kind: "screen", microphone: false };
+  const error = (name: string, message = "") => new DOMException(message, name);
+
+  it.each([
+    ["NotAllowedError", "Permission denied", both, "permission-denied"],
+    ["NotAllowedError", "Permission denied by system", screen, "permission-denied"],
+    ["NotAllowedError", "Permission denied by user", screen, "cancelled"],
+    ["NotFoundError", "", { ...both, hasCamera: false }, "no-camera"],
+    ["NotFoundError", "", { ...both, hasMicrophone: false }, "no-microphone"],
+    ["NotFoundError", "", { ...both, hasCamera: false, hasMicrophone: false }, "no-camera"],
+    ["NotFoundError", "", { ...both, camera: false, hasMicrophone: false }, "no-microphone"],
+    ["NotReadableError", "Could not start video source", both, "device-busy"],
+    ["SecurityError", "", both, "insecure-page"],
+    ["InvalidStateError", "no gesture", screen, "capture-failed"],
+  ] as const)("%s (%s) is one of our codes, with words", (name, message, attempt, code) => {
+    const explained = explain(error(name, message), attempt);
+    expect(explained).toBeInstanceOf(CaptureError);
+    expect(explained).toMatchObject({ code, message: expect.stringMatching(/^[A-Z].{20,}[.]$/) });
+  });
+
+  it("names only the device that was asked for", () => {
+    const explained = explain(error("NotReadableError"), { ...both, camera: false }) as CaptureError;
+    expect(explained.message).toContain("microphone");
+    expect(explained.message).not.toContain("camera");
+  });
+
+  it("leaves a programming error as it is", () => {
+    const mistake = new TypeError("at least one of audio and video must be requested");
+    expect(explain(mistake, both)).toBe(mistake);
+  });
+});
+
+it("the pattern's pitch is the name's own", () => {
+  expect(pitchOf("Ada")).toBe(pitchOf("Ada"));
+  expect(pitchOf("Ada")).not.toBe(pitchOf("Grace"));
+  for (const name of ["", "Ada", "Grace", "日本", "x".repeat(64)]) {
+    expect(pitchOf(name)).toBeGreaterThanOrEqual(165);
+    expect(pitchOf(name)).toBeLessThan(1200);
+  }
+});

@@ -1,0 +1,316 @@
+// Runs inside Chromium (see ui-browser.test.ts): what only a real page can show.
+import { signal } from "@preact/signals";
+import { mountCall } from "../src/ui/index.js";
+import { showVideo } from "../src/ui/shared-video.js";
+import type { CallActions, CallState, Tile } from "../src/ui/state.js";
+
+export interface Result {
+  name: string;
+  error: string | null;
+}
+
+const NO_ACTIONS: CallActions = {
+  startPreview() {},
+  join() {},
+  leave() {},
+  setRoom() {},
+  setName() {},
+  setSource() {},
+  setMicrophone() {},
+  setCamera() {},
+  chooseCamera() {},
+  chooseMicrophone() {},
+  unmute() {},
+  retry() {},
+  dismissProblem() {},
+};
+
+let recording: Promise<string> | null = null;
+const TEST_LIMIT_MS = 8000;
+
+const tests: [name: string, run: () => Promise<void> | void][] = [
+  ["one view holds the element, the other shows a live copy", async () => oneHoldsOneCopies(await playing())],
+  ["the same for an element that shows a stream", async () => oneHoldsOneCopies(await playingStream())],
+  [
+    "a view that takes copies only never takes the element",
+    async () => {
+      const video = await playing();
+      const [copies, own] = [place(), place()];
+      const stopCopies = showVideo(copies, video, true);
+      check(video.parentNode === null, "the element is free");
+      const stopOwn = showVideo(own, video);
+      check(video.parentNode === own, "the other view takes it");
+      stopOwn();
+      check(!video.isConnected, "and nobody after that");
+      stopCopies();
+      check(copies.childElementCount === 0, "the copy is gone");
+    },
+  ],
+  [
+    "a view outside the page gives the element to one inside",
+    async () => {
+      const video = await playing();
+      const [scrolledAway, shown] = [document.createElement("div"), place()];
+      const stopFirst = showVideo(scrolledAway, video);
+      check(video.parentNode === scrolledAway, "alone, it holds the element");
+      const stopSecond = showVideo(shown, video);
+      check(video.parentNode === shown, "the view in the page has it");
+      check(scrolledAway.querySelector("video") !== null, "the other one has a copy");
+      stopFirst();
+      stopSecond();
+    },
+  ],
+  [
+    "figures change four times a second without touching an element",
+    async () => {
+      const { state, el, unmount } = call([tile({ video: await playing() })]);
+      await rendered();
+      const grid = el.querySelector(".rw-grid");
+      const changes = new MutationObserver(() => {});
+      if (grid !== null) changes.observe(grid, { childList: true, subtree: true });
+      for (let latency_ms = 100; latency_ms < 120; latency_ms++) {
+        state.tiles.value = state.tiles.value.map((old) => ({ ...old, figures: figures(latency_ms) }));
+        await rendered();
+      }
+      check(el.querySelector(".rw-badge")?.textContent === "119 ms · 3", "the badge shows the last figure");
+      check(changes.takeRecords().length === 0, "no node came or went");
+      changes.disconnect();
+      unmount();
+    },
+  ],
+  [
+    "the element stays where it is when others come and go",
+    async () => {
+      const video = await playing();
+      const { state, el, unmount } = call([tile({ video })]);
+      await rendered();
+      const host = video.parentNode;
+      check(host !== null && el.contains(video), "it is in its tile");
+      state.tiles.value = [...state.tiles.value, tile({ key: "p2", peer: "p2", name: "Grace" })];
+      await rendered();
+      state.tiles.value = state.tiles.value.slice(0, 1);
+      await rendered();
+      check(video.parentNode === host, "it is in the same tile");
+      check(!video.paused, "it plays");
+      unmount();
+      check(el.childElementCount === 0, "nothing is left of the view");
+    },
+  ],
+  [
+    "two views of one call: the second takes the element when the first goes",
+    async () => {
+      const video = await playing();
+      const { state, el: first, unmount: unmountFirst } = call([tile({ video })]);
+      const second = place();
+      const unmountSecond = mountCall(second, state, NO_ACTIONS);
+      await rendered();
+      check(first.contains(video), "the first view holds it");
+      check(second.querySelector("video[data-copy]") !== null, "the second shows a copy");
+      unmountFirst();
+      check(second.contains(video), "the second has it now");
+      unmountSecond();
+    },
+  ],
+  [
+    "a name is text, whatever is in it",
+    async () => {
+      const { el, unmount } = call([tile({ name: "<img src=x onerror=alert(1)>" })]);
+      await rendered();
+      check(el.querySelector("img") === null, "no element was made of it");
+      check(el.textContent?.includes("<img src=x onerror=alert(1)>") === true, "it is shown as it is");
+      unmount();
+    },
+  ],
+  [
+    "typing a name is not heard by the notebook around",
+    async () => {
+      const { state, el, unmount } = call([]);
+      state.phase.value = "idle";
+      await rendered();
+      let heard = 0;
+      el.addEventListener("keydown", () => heard++);
+      const input = el.querySelector("input");
+      input?.dispatchEvent(new KeyboardEvent("keydown", { key: "b", bubbles: true }));
+      check(input !== null && heard === 0, "the key stays inside");
+      check(input?.closest("[data-lm-suppress-shortcuts]") !== null, "shortcuts are told to wait");
+      unmount();
+    },
+  ],
+  [
+    "escape closes the device pickers and gives the focus back",
+    async () => {
+      const { el, unmount } = call([]);
+      await rendered();
+      const button = el.querySelector<HTMLElement>('[aria-label="Devices"]');
+      button?.click();
+      await rendered();
+      const picker = el.querySelector<HTMLElement>('[role="dialog"] select');
+      check(document.activeElement === picker, "the first picker has the focus");
+      picker?.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+      await rendered();
+      check(el.querySelector('[role="dialog"]') === null, "it is closed");
+      check(document.activeElement === button, "the button has the focus");
+      unmount();
+    },
+  ],
+];
+
+const results: Result[] = [];
+for (const [name, run] of tests) {
+  try {
+    await Promise.race([run(), tooLong()]);
+    results.push({ name, error: null });
+  } catch (error) {
+    results.push({ name, error: String(error) });
+  }
+}
+await fetch("/done", { method: "POST", body: JSON.stringify(results) });
+
+async function oneHoldsOneCopies(video: HTMLVideoElement): Promise<void> {
+  const [first, second] = [place(), place()];
+  const stopFirst = showVideo(first, video);
+  const stopSecond = showVideo(second, video);
+  check(video.parentNode === first, "the first view holds the element");
+  const copy = second.querySelector("video");
+  check(copy !== null && copy !== video, "the second view has an element of its own");
+  check(copy?.muted === true, "the copy makes no sound");
+  check(copy?.dataset.peerId === "p1", "the copy can be found by its peer");
+  if (copy) await nextFrame(copy);
+  check(copy?.videoWidth === 64, "the copy shows the picture");
+
+  stopFirst();
+  check(video.parentNode === second, "the second view has taken the element over");
+  check(second.childElementCount === 1, "its copy is gone");
+  await nextFrame(video);
+  check(!video.paused, "it plays on");
+  stopSecond();
+  check(!video.isConnected, "nobody shows it any more");
+}
+
+function tooLong(): Promise<never> {
+  return new Promise((_, reject) => setTimeout(() => reject(new Error("no end of it")), TEST_LIMIT_MS));
+}
+
+function check(truth: boolean, what: string): void {
+  if (!truth) throw new Error(`expected: ${what}`);
+}
+
+function place(): HTMLElement {
+  const el = document.createElement("div");
+  document.body.append(el);
+  return el;
+}
+
+/** A small moving picture. */
+function pictures(): MediaStream {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [64, 48];
+  const context = canvas.getContext("2d");
+  setInterval(() => {
+    if (context === null) return;
+    context.fillStyle = `hsl(${performance.now() % 360} 50% 50%)`;
+    context.fillRect(0, 0, 64, 48);
+  }, 40);
+  return canvas.captureStream(25);
+}
+
+/** Two slices of it, recorded: an element that plays them has a source of its own, as a player's has. */
+function recorded(): Promise<string> {
+  return new Promise((resolve) => {
+    const recorder = new MediaRecorder(pictures(), { mimeType: "video/webm;codecs=vp8" });
+    const slices: Blob[] = [];
+    recorder.ondataavailable = ({ data }) => {
+      slices.push(data);
+      if (slices.length === 2) recorder.stop();
+    };
+    recorder.onstop = () => resolve(URL.createObjectURL(new Blob(slices)));
+    recorder.start(300);
+  });
+}
+
+async function playing(): Promise<HTMLVideoElement> {
+  recording ??= recorded();
+  const video = mutedVideo();
+  video.loop = true;
+  video.src = await recording;
+  await video.play();
+  return video;
+}
+
+async function playingStream(): Promise<HTMLVideoElement> {
+  const video = mutedVideo();
+  video.srcObject = pictures();
+  await video.play();
+  return video;
+}
+
+function mutedVideo(): HTMLVideoElement {
+  const video = document.createElement("video");
+  video.dataset.peerId = "p1";
+  video.muted = true;
+  return video;
+}
+
+function nextFrame(video: HTMLVideoElement): Promise<void> {
+  return new Promise((resolve) => video.requestVideoFrameCallback(() => resolve()));
+}
+
+/** Preact renders after the current task, and effects after the next frame. */
+function rendered(): Promise<void> {
+  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+}
+
+function figures(latency_ms: number): NonNullable<Tile["figures"]> {
+  return {
+    queue_depth: 3,
+    buffered_s: 0.1,
+    latency_ms,
+    stalls: 0,
+    dropped_frames: 0,
+    dropped_groups: 0,
+    rate: 1,
+  };
+}
+
+function tile(given: Partial<Tile>): Tile {
+  return {
+    key: "p1/camera",
+    peer: "p1",
+    name: "Ada",
+    video: null,
+    hasPicture: true,
+    muted: false,
+    isScreen: false,
+    speaking: false,
+    figures: figures(50),
+    silenced: false,
+    note: null,
+    ...given,
+  };
+}
+
+function call(tiles: Tile[]): { state: CallState; el: HTMLElement; unmount: () => void } {
+  const state: CallState = {
+    phase: signal("joined"),
+    problem: signal(null),
+    room: signal("lab"),
+    name: signal("Me"),
+    source: signal("camera"),
+    microphone: signal(true),
+    camera: signal(true),
+    preview: signal(null),
+    previewing: signal(false),
+    level: signal(0),
+    cameras: signal([]),
+    microphones: signal([]),
+    cameraId: signal(""),
+    microphoneId: signal(""),
+    peopleHere: signal([]),
+    tiles: signal(tiles),
+    transport: signal("direct"),
+    canCapture: signal(true),
+    canShareScreen: signal(true),
+  };
+  const el = place();
+  return { state, el, unmount: mountCall(el, state, NO_ACTIONS) };
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { emptyPictureWords, problemFor } from "../src/ui/words.js";
+
+const python = (file: string) =>
+  readFileSync(new URL(`../../src/relay_widget/${file}`, import.meta.url), "utf8");
+
+/** The codes of the wire, from where they are defined. */
+function wireCodes(): string[] {
+  const [, body = ""] = /class Code\(StrEnum\):([\s\S]*?)\n\n\n/.exec(python("protocol.py")) ?? [];
+  return [...body.matchAll(/^ {4}[A-Z_]+ = "([a-z-]+)"/gm)].map(([, code = ""]) => code);
+}
+
+function relayStartCodes(): string[] {
+  const [, body = ""] =
+    /class RelayStartError[\s\S]*?Codes: ([\s\S]*?)\n\s*"""/.exec(python("errors.py")) ?? [];
+  return [...body.matchAll(/``([a-z-]+)``/g)].map(([, code = ""]) => code);
+}
+
+const CAPTURE = [
+  "permission-denied",
+  "no-camera",
+  "no-microphone",
+  "device-busy",
+  "insecure-page",
+  "cancelled",
+  "capture-failed",
+];
+const LOCAL = ["relay-unreachable", "ticket-missing", "mse-missing", "no-common-codec", "playback-blocked"];
+const FALLBACK = problemFor("never-heard-of").title;
+
+describe("problemFor", () => {
+  it("finds the codes it is to know", () => {
+    expect(wireCodes()).toContain("room-full");
+    expect(wireCodes().length).toBeGreaterThan(15);
+    expect(relayStartCodes()).toContain("port-in-use");
+  });
+
+  it.each([...wireCodes(), ...relayStartCodes(), ...CAPTURE, ...LOCAL])("has words for %s", (code) => {
+    const problem = problemFor(code);
+    expect(problem.code).toBe(code);
+    expect(problem.title).not.toBe(FALLBACK);
+    expect(problem.title).toMatch(/^[A-Z].*\.$/);
+    expect(problem.advice).toMatch(/^[A-Z].*\.$/);
+    expect(problem.actions.length).toBeGreaterThan(0);
+  });
+
+  it.each([...CAPTURE, ...LOCAL])("leaves a way out of %s", (code) => {
+    const { level, actions } = problemFor(code);
+    expect(level === "warn" ? actions.includes("dismiss") : actions.length > 0).toBe(true);
+  });
+
+  it("says something useful about a code it does not know", () => {
+    expect(problemFor("new-code", "The moon is full.")).toMatchObject({
+      code: "new-code",
+      advice: "The moon is full.",
+    });
+    expect(problemFor("constructor").title).toBe(FALLBACK);
+    expect(problemFor("new-code").actions).toContain("retry");
+  });
+
+  it("lets the relay say it where it knows more, and only there", () => {
+    expect(problemFor("bad-name", "The name has 80 characters: use at most 64.").advice).toContain("80");
+    expect(problemFor("bad-name").advice).not.toBe("");
+    expect(problemFor("permission-denied", "NotAllowedError").advice).not.toContain("NotAllowed");
+  });
+});
+
+describe("emptyPictureWords", () => {
+  it("names what is in the way of the picture", () => {
+    expect(emptyPictureWords("permission-denied")).toBe("Camera is blocked");
+    expect(emptyPictureWords("something-else")).toBe("No picture");
+  });
+});

@@ -1,0 +1,51 @@
+"""Audio/video calls inside notebook cells, over your own relay.
+
+>>> from relay_widget import Call
+>>> Call(room="lab")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import (
+        FrontendMissingError,
+        InvalidValueError,
+        PeersTimeoutError,
+        RelayStartError,
+        RelayWidgetError,
+        WireError,
+    )
+    from .widget import Call, RemotePeer
+
+__all__ = [
+    "Call",
+    "FrontendMissingError",
+    "InvalidValueError",
+    "PeersTimeoutError",
+    "RelayStartError",
+    "RelayWidgetError",
+    "RemotePeer",
+    "WireError",
+    "__version__",
+]
+
+__version__ = metadata.version("relay-widget")
+
+_WIDGET_NAMES = {"Call", "RemotePeer"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: the relay process needs this package but no widget machinery."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
+    module = import_module(".widget" if name in _WIDGET_NAMES else ".errors", __name__)
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,129 @@
+"""The command line: ``relay-widget serve``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import RelayStartError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SECRET_VARIABLE = "RELAY_WIDGET_SECRET"  # noqa: S105 - the variable's name
+PRINTED_TOKEN_LIFETIME_S = 12 * 3600
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        _serve(arguments)
+    except RelayStartError as error:
+        # The last line, in this form: the launcher reads it from the log.
+        print(f"relay-widget: {error.code}: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    from .server.run import ServeSettings, serve  # noqa: PLC0415 - 0.4 s that --help need not wait for
+    from .tokens import MIN_SECRET_CHARS  # noqa: PLC0415
+
+    secret = os.environ.get(SECRET_VARIABLE) or None
+    if secret is not None and len(secret) < MIN_SECRET_CHARS:
+        raise RelayStartError(
+            "relay-start", f"{SECRET_VARIABLE} is too short: give it at least {MIN_SECRET_CHARS} characters."
+        )
+    settings = ServeSettings(
+        host=arguments.host,
+        port=arguments.port,
+        secret=secret,
+        needs_token=not arguments.no_auth,
+        allow_hosts=tuple(arguments.allow_host),
+        allow_origins=tuple(arguments.allow_origin),
+        idle_timeout_s=arguments.idle_timeout,
+        runtime_file=arguments.runtime_file,
+    )
+
+    def announce(url: str, secret_in_use: str) -> None:
+        if settings.runtime_file is not None:
+            return  # the file says it all, and nobody is there to read this
+        print(f"relay-widget listens on {url}", flush=True)
+        if not settings.needs_token:
+            print("Anybody who can reach it may use it: no token is needed.", flush=True)
+        elif arguments.print_token or (secret is None and sys.stdout.isatty()):
+            print(f"A token to connect with, good for 12 hours:\n{_token(secret_in_use)}", flush=True)
+        elif secret is None:
+            print("Its secret is its own: start it with --print-token to be shown a token.", flush=True)
+
+    serve(settings, on_ready=announce)
+
+
+def _token(secret: str) -> str:
+    from .tokens import mint  # noqa: PLC0415 - only when one is shown
+
+    return mint(secret, role="peer", lifetime_s=PRINTED_TOKEN_LIFETIME_S)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="relay-widget", description="Calls inside notebook cells: the relay.")
+    parser.add_argument("--version", action="version", version=metadata.version("relay-widget"))
+    commands = parser.add_subparsers(required=True, metavar="command")
+    serve = commands.add_parser(
+        "serve",
+        help="run a relay",
+        description="Run a relay until it is interrupted. "
+        f"Its secret is taken from the environment variable {SECRET_VARIABLE}, or made anew.",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=_port, help="port to listen on, 0 for any free one (default: 8765)")
+    serve.add_argument("--no-auth", action="store_true", help="let clients connect without a token")
+    serve.add_argument("--print-token", action="store_true", help="print a token that is good for 12 hours")
+    serve.add_argument(
+        "--allow-host", action="append", default=[], metavar="HOST", help="another name to be addressed by"
+    )
+    serve.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="another origin whose pages may use it",
+    )
+    serve.add_argument(
+        "--idle-timeout", type=_seconds, metavar="SECONDS", help="end when nobody was connected for so long"
+    )
+    serve.add_argument(
+        "--runtime-file",
+        type=Path,
+        metavar="PATH",
+        help="file that tells local programs about this relay; port and secret of a relay that left its file "
+        "behind are taken over",
+    )
+    serve.add_argument(
+        "--log-level",
+        default="warning",
+        choices=("debug", "info", "warning", "error"),
+        help="(default: %(default)s)",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - what a port can be
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError("seconds must be a number above 0")
+    return seconds

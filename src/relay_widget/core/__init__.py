@@ -1,0 +1,10 @@
+"""The relay without input and output: what happens to rooms, peers and media, as plain data.
+
+Nothing here waits, opens a socket, reads a clock or logs. The server tells it what has arrived, what time it
+is and how much waits for each client; it answers with an acknowledgement and a list of effects to perform.
+"""
+
+from .effects import Close, Effect, Outcome, Send, SendMedia
+from .relay import Relay, Role
+
+__all__ = ["Close", "Effect", "Outcome", "Relay", "Role", "Send", "SendMedia"]

@@ -1,0 +1,45 @@
+"""What the core asks the server to do, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from relay_widget.protocol import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send an event to these connections."""
+
+    to: tuple[str, ...]
+    event: Event
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SendMedia:
+    """Send a media-chunk to these connections: one header and the same bytes for all of them."""
+
+    to: tuple[str, ...]
+    header: dict[str, Any]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End this connection once what was sent to it before is out."""
+
+    connection: str
+
+
+Effect = Send | SendMedia | Close
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a client's event leads to: its acknowledgement first, then the effects in their order."""
+
+    ack: dict[str, Any] | None = None
+    effects: list[Effect] = field(default_factory=list)

@@ -1,0 +1,67 @@
+"""The current group of a track, kept for those who come late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from relay_widget.protocol import MAX_GROUP_AGE_MS, MAX_GROUP_BYTES
+
+if TYPE_CHECKING:
+    from relay_widget.protocol import MediaHeader
+
+
+@dataclass(frozen=True, slots=True)
+class MediaObject:
+    """One media-chunk: its label, the label as it is passed on, and its bytes."""
+
+    label: MediaHeader
+    header: dict[str, Any]
+    data: bytes
+
+
+class GroupCache:
+    """The objects of the current group, from its key. Bounded in bytes and in age.
+
+    A group that outgrows a bound is given up as a whole: a part of it would be of no use to anybody. It goes
+    on live, and late joiners wait for the next one.
+    """
+
+    def __init__(self) -> None:
+        self._objects: list[MediaObject] = []
+        self._opened_ms = 0.0
+        self.size_bytes = 0
+
+    def open(self, key: MediaObject, now_ms: float) -> None:
+        """Start over with a new group."""
+        self._objects = []
+        self.size_bytes = 0
+        self._opened_ms = now_ms
+        self._keep(key)
+
+    def add(self, delta: MediaObject, now_ms: float) -> None:
+        """Keep the next object, unless the group has been given up."""
+        if not self._objects:
+            return
+        if now_ms - self._opened_ms > MAX_GROUP_AGE_MS:
+            self.give_up()
+        else:
+            self._keep(delta)
+
+    def give_up(self) -> None:
+        """Forget the group; nothing is kept until the next one opens."""
+        self._objects = []
+        self.size_bytes = 0
+
+    def objects(self, now_ms: float) -> tuple[MediaObject, ...]:
+        """The group so far, whole from its key; empty if it was given up or is too old to be of use."""
+        if now_ms - self._opened_ms > MAX_GROUP_AGE_MS:
+            self.give_up()
+        return tuple(self._objects)
+
+    def _keep(self, item: MediaObject) -> None:
+        self.size_bytes += len(item.data)
+        if self.size_bytes > MAX_GROUP_BYTES:
+            self.give_up()
+        else:
+            self._objects.append(item)

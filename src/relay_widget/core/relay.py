@@ -1,0 +1,366 @@
+"""The relay's state machine: connections and their events in, acknowledgements and effects out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from relay_widget.errors import WireError
+from relay_widget.protocol import (
+    MAX_CHUNK_BYTES,
+    MAX_ROOMS,
+    Code,
+    Event,
+    LeftReason,
+    check_track_id,
+    error_json,
+    ok,
+    parse_clock,
+    parse_header,
+    parse_join,
+    parse_publish,
+    parse_rename,
+    parse_report,
+    parse_unpublish,
+    parse_watch,
+    refusal,
+)
+
+from .effects import Close, Effect, Outcome, Send
+from .room import Peer, Room
+from .stats import EVENT_COST_BYTES, ByteBudget, Stats
+from .watchers import Watchers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ERROR_INTERVAL_MS = 1000
+"""A client is sent one `error` event per code in this time; the rest is counted."""
+_MAX_EVENT_CHARS = 64
+
+Role = Literal["peer", "monitor", "any"]
+
+
+@dataclass(slots=True)
+class _Connection:
+    """What the relay knows of one client."""
+
+    id: str
+    role: Role
+    peer_id: str
+    call: str | None
+    budget: ByteBudget
+    peer: Peer | None = None
+    room: Room | None = None
+    replaced: bool = False
+    error_sent_ms: dict[str, float] = field(default_factory=dict)
+    errors_held: dict[str, int] = field(default_factory=dict)
+
+
+class Relay:
+    """All rooms.
+
+    Args:
+        new_peer_id: Makes an id for a peer that brings none.
+        queued_bytes: How much waits for a connection to be sent, at this moment.
+    """
+
+    def __init__(self, *, new_peer_id: Callable[[], str], queued_bytes: Callable[[str], int]) -> None:
+        self.rooms: dict[str, Room] = {}
+        self.stats = Stats()
+        self._new_peer_id = new_peer_id
+        self._queued_bytes = queued_bytes
+        self._connections: dict[str, _Connection] = {}
+        self._in_room: dict[str, _Connection] = {}  # by peer id
+        self._watchers = Watchers()
+        self._handlers: dict[str, Callable[[_Connection, list[Any], float], Outcome]] = {
+            Event.JOIN: self._join,
+            Event.LEAVE: self._leave,
+            Event.RENAME: self._rename,
+            Event.PUBLISH: self._publish,
+            Event.UNPUBLISH: self._unpublish,
+            Event.MEDIA_CHUNK: self._media_chunk,
+            Event.CLOCK: self._clock,
+            Event.REPORT: self._report,
+            Event.WATCH: self._watch,
+            Event.UNWATCH: self._unwatch,
+        }
+
+    def connect(
+        self,
+        connection: str,
+        now_ms: float,
+        *,
+        role: Role,
+        peer_id: str | None = None,
+        call: str | None = None,
+    ) -> None:
+        """A client has been let in."""
+        self._connections[connection] = _Connection(
+            connection, role, peer_id or self._new_peer_id(), call, ByteBudget(now_ms)
+        )
+
+    def disconnect(self, connection: str) -> list[Effect]:
+        """A client is gone."""
+        gone = self._connections.pop(connection, None)
+        if gone is None:
+            return []
+        self._watchers.remove_monitor(connection)
+        return self._take_out(gone, "lost")
+
+    def call(self, connection: str) -> str | None:
+        """The notebook's call this client belongs to."""
+        return self._connections[connection].call
+
+    def handle(self, connection: str, event: object, args: list[Any], now_ms: float, *, wants_ack: bool) -> Outcome:
+        """An event of a client.
+
+        Args:
+            connection: Whose.
+            event: Its name, as it came.
+            args: Its arguments, as they came.
+            now_ms: Now, in the relay's clock.
+            wants_ack: Whether the client waits for an answer. If not, a refusal goes out as an `error` event.
+        """
+        client = self._connections.get(connection)
+        if client is None:
+            return Outcome()
+        try:
+            outcome = self._dispatch(client, event, args, now_ms)
+        except WireError as error:
+            return self._refuse(client, error, event, args, now_ms, wants_ack=wants_ack)
+        return outcome if wants_ack else Outcome(None, outcome.effects)
+
+    def fail(self, connection: str, event: object, now_ms: float, *, wants_ack: bool) -> Outcome:
+        """The answer to an event that the relay itself stumbled over."""
+        client = self._connections.get(connection)
+        if client is None:
+            return Outcome()
+        error = WireError(Code.INTERNAL, "The relay made a mistake: its log says more. Try again.")
+        return self._refuse(client, error, event, [], now_ms, wants_ack=wants_ack)
+
+    def snapshots_due_in_ms(self, now_ms: float) -> float | None:
+        """When to call ``snapshots`` next; None while monitors have seen everything."""
+        return self._watchers.due_in_ms(now_ms)
+
+    def snapshots(self, now_ms: float) -> list[Effect]:
+        """Tell the monitors what has changed."""
+        return [
+            Send(to, Event.ROOM, self._snapshot(room, now_ms))
+            for room, to in self._watchers.take_due(now_ms, self._queued_bytes)
+        ]
+
+    # -----------------------------------------------------------------------------------------------------
+
+    def _dispatch(self, client: _Connection, event: object, args: list[Any], now_ms: float) -> Outcome:
+        handler = self._handlers.get(event) if isinstance(event, str) else None
+        if client.replaced:
+            raise WireError(Code.REPLACED, "This participant has come in from elsewhere: this connection has ended.")
+        if handler is None:
+            raise WireError(Code.BAD_MESSAGE, "There is no such event: PROTOCOL.md lists them all.")
+        # Media pays for its bytes when it is known to be wanted; everything else pays for the asking.
+        if event != Event.MEDIA_CHUNK and not client.budget.take(EVENT_COST_BYTES, now_ms, urgent=True):
+            raise _too_fast()
+        return handler(client, args, now_ms)
+
+    def _join(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
+        request = parse_join(_only(args, Event.JOIN))
+        if client.role == "monitor":
+            raise WireError(Code.FORBIDDEN, "This token is for watching: connect with a peer's token to join.")
+        if client.room is not None:
+            raise WireError(
+                Code.ALREADY_JOINED,
+                f"You are in room {client.room.name!r} already: leave before you join again.",
+            )
+        # Every check before the first change: a refused join leaves all as it was.
+        earlier = self._in_room.get(client.peer_id)
+        room = self.rooms.get(request.room)
+        if room is not None:
+            room.check_space(None if earlier is None else earlier.peer)
+        elif len(self.rooms) >= MAX_ROOMS:
+            raise WireError(Code.TOO_MANY_ROOMS, f"The relay has {MAX_ROOMS} rooms already: join one of them.")
+        else:
+            room = Room(request.room, self.stats, self._queued_bytes)
+        effects = [] if earlier is None else self._replace(earlier)
+        peer = Peer(client.id, client.peer_id, request.name, request.plays, client.call)
+        others, joined = room.join(peer, now_ms)
+        self.rooms[room.name] = room
+        self._in_room[peer.id] = client
+        client.peer, client.room = peer, room
+        self._watchers.changed(room.name)
+        ack = ok(peer=peer.id, peers=[other.as_json() for other in others], now_ms=now_ms)
+        return Outcome(ack, effects + joined)
+
+    def _leave(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        _none(args, Event.LEAVE)
+        _joined(client)
+        return Outcome(ok(), self._take_out(client, "left"))
+
+    def _rename(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        name = parse_rename(_only(args, Event.RENAME))
+        peer, room = _joined(client)
+        self._watchers.changed(room.name)
+        return Outcome(ok(), room.rename(peer, name))
+
+    def _publish(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        track = parse_publish(_only(args, Event.PUBLISH))
+        peer, room = _joined(client)
+        effects = room.publish(peer, track)
+        self._watchers.changed(room.name)
+        return Outcome(ok(), effects)
+
+    def _unpublish(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        track = parse_unpublish(_only(args, Event.UNPUBLISH))
+        peer, room = _joined(client)
+        effects = room.unpublish(peer, track)
+        self._watchers.changed(room.name)
+        return Outcome(ok(), effects)
+
+    def _media_chunk(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
+        label, data = _chunk(args)
+        peer, room = _joined(client)
+        if len(data) > MAX_CHUNK_BYTES:
+            if label is not None:
+                room.skip_group(peer, label.track, Code.CHUNK_TOO_LARGE)
+            raise WireError(
+                Code.CHUNK_TOO_LARGE,
+                f"A chunk of {len(data)} bytes is over the limit of {MAX_CHUNK_BYTES}: use shorter slices.",
+            )
+        urgent = label is not None and label.type == "init"
+        if not client.budget.take(len(data) + EVENT_COST_BYTES, now_ms, urgent=urgent):
+            if label is not None:
+                room.skip_group(peer, label.track, Code.TOO_FAST)
+            raise _too_fast()
+        if label is None:
+            effects, lost = room.plain_media(peer, data, now_ms)
+        else:
+            effects, lost = room.media(peer, label, data, now_ms)
+        if lost:
+            self._watchers.changed(room.name)
+        return Outcome(ok(), effects)
+
+    def _clock(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        return Outcome(ok(t0=parse_clock(_only(args, Event.CLOCK)), now_ms=now_ms))
+
+    def _report(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        report = parse_report(_only(args, Event.REPORT))
+        peer, room = _joined(client)
+        peer.report = report
+        self._watchers.changed(room.name)
+        return Outcome(ok())
+
+    def _watch(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
+        room = parse_watch(_only(args, Event.WATCH))
+        _may_watch(client)
+        self._watchers.add(room, client.id)
+        return Outcome(ok(**self._snapshot(room, now_ms)))
+
+    def _unwatch(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        room = parse_watch(_only(args, Event.UNWATCH))
+        _may_watch(client)
+        self._watchers.remove(room, client.id)
+        return Outcome(ok())
+
+    # -----------------------------------------------------------------------------------------------------
+
+    def _take_out(self, client: _Connection, reason: LeftReason) -> list[Effect]:
+        peer, room = client.peer, client.room
+        if peer is None or room is None:
+            return []
+        client.peer = client.room = None
+        del self._in_room[peer.id]
+        effects = room.leave(peer, reason)
+        if not room.peers:
+            del self.rooms[room.name]
+        self._watchers.changed(room.name)
+        return effects
+
+    def _replace(self, client: _Connection) -> list[Effect]:
+        """End a connection whose participant has come in again on another."""
+        client.replaced = True
+        effects = self._take_out(client, "replaced")
+        error = WireError(Code.REPLACED, "This participant has come in from elsewhere: this connection ends.")
+        return [Send((client.id,), Event.ERROR, error_json(error)), Close(client.id), *effects]
+
+    def _snapshot(self, name: str, now_ms: float) -> dict[str, Any]:
+        room = self.rooms.get(name)
+        return {"room": name, "peers": [], "now_ms": now_ms} if room is None else room.snapshot(now_ms)
+
+    def _refuse(
+        self,
+        client: _Connection,
+        error: WireError,
+        event: object,
+        args: list[Any],
+        now_ms: float,
+        *,
+        wants_ack: bool,
+    ) -> Outcome:
+        self.stats.refused[error.code] += 1
+        if client.peer is not None:
+            client.peer.refused[error.code] += 1
+        if wants_ack:
+            return Outcome(refusal(error))
+        last_ms = client.error_sent_ms.get(error.code)
+        if last_ms is not None and 0 <= now_ms - last_ms < ERROR_INTERVAL_MS:
+            client.errors_held[error.code] = client.errors_held.get(error.code, 0) + 1
+            return Outcome()
+        client.error_sent_ms[error.code] = now_ms
+        payload: dict[str, Any] = {**error_json(error), "suppressed": client.errors_held.pop(error.code, 0)}
+        if isinstance(event, str):
+            payload["event"] = event[:_MAX_EVENT_CHARS]
+        track = _track_of(args)
+        if event == Event.MEDIA_CHUNK and track is not None:
+            payload["track"] = track
+        return Outcome(None, [Send((client.id,), Event.ERROR, payload)])
+
+
+def _chunk(args: list[Any]) -> tuple[Any, bytes]:
+    """The label (None in the plain form) and the bytes of a media-chunk."""
+    match args:
+        case [bytes() as data]:
+            return None, data
+        case [header, bytes() as data]:
+            return parse_header(header), data
+        case [_, _]:
+            raise WireError(Code.BAD_MESSAGE, "The second argument of media-chunk must be bytes.")
+        case _:
+            raise WireError(Code.BAD_MESSAGE, "media-chunk takes a header and bytes, or bytes alone.")
+
+
+def _track_of(args: list[Any]) -> str | None:
+    if not args or not isinstance(args[0], dict):
+        return None
+    try:
+        return check_track_id(args[0].get("track"), Code.BAD_HEADER)
+    except WireError:
+        return None
+
+
+def _only(args: list[Any], event: Event) -> Any:
+    if len(args) != 1:
+        raise WireError(Code.BAD_MESSAGE, f"{event} takes one argument, not {len(args)}.")
+    return args[0]
+
+
+def _none(args: list[Any], event: Event) -> None:
+    if args:
+        raise WireError(Code.BAD_MESSAGE, f"{event} takes no argument, not {len(args)}.")
+
+
+def _joined(client: _Connection) -> tuple[Peer, Room]:
+    if client.peer is None or client.room is None:
+        raise WireError(Code.NOT_JOINED, "You are in no room: join one first.")
+    return client.peer, client.room
+
+
+def _may_watch(client: _Connection) -> None:
+    if client.role == "peer":
+        raise WireError(Code.FORBIDDEN, "Only a monitor may watch a room: connect with a monitor's token.")
+
+
+def _too_fast() -> WireError:
+    return WireError(
+        Code.TOO_FAST,
+        "You send more than the relay takes from one peer: use a lower bitrate or fewer events.",
+    )

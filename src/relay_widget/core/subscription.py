@@ -1,0 +1,85 @@
+"""What one subscriber gets of one track: init, then groups from their key, never a part after a hole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from relay_widget.protocol import MAX_GROUP_BYTES, MAX_QUEUE_BYTES
+
+if TYPE_CHECKING:
+    from .group import MediaObject
+    from .track import LiveTrack
+
+
+class Subscription:
+    """The state of one (subscriber, track).
+
+    ``waiting``: it has no group yet, and misses nothing it could have used. ``live``: it gets everything.
+    ``dropping``: too much waited for it; it gets nothing until a group starts with the queue below the limit.
+    """
+
+    def __init__(self) -> None:
+        self.state: Literal["waiting", "live", "dropping"] = "waiting"
+        self.dropped_groups = 0
+        self.dropped_objects = 0
+        self._told_objects = 0
+        self._epoch: int | None = None
+
+    def catch_up(
+        self, track: LiveTrack, now_ms: float, *, queued_bytes: int, burst_bytes: int = 0
+    ) -> list[MediaObject]:
+        """Init and current group, for one that comes late.
+
+        Args:
+            track: The track.
+            now_ms: Now, in the relay's clock.
+            queued_bytes: What waits for the subscriber.
+            burst_bytes: What it is being sent beside this, at the same moment.
+        """
+        if track.init is None or queued_bytes > MAX_QUEUE_BYTES:
+            return []
+        self._epoch = track.epoch
+        group = track.group.objects(now_ms)
+        if not group or burst_bytes + track.group.size_bytes > MAX_GROUP_BYTES:
+            return [track.init]
+        self.state = "live"
+        return [track.init, *group]
+
+    def offer(self, item: MediaObject, init: MediaObject | None, queued_bytes: int) -> list[MediaObject] | None:
+        """What to send of this object, the next of the track.
+
+        Returns:
+            What goes out before it (the init segment, if the epoch changed unseen), or None to drop it.
+        """
+        kind = item.label.type
+        fits = queued_bytes <= MAX_QUEUE_BYTES
+        if kind == "delta":
+            if fits and self.state == "live":
+                return []
+            if self.state != "waiting":
+                self._drop(starts_group=self.state == "live")
+            return None
+        if kind == "init":
+            if not fits:
+                return None  # it goes out before the next key
+            self._epoch = item.label.epoch
+            return []
+        if not fits:
+            self._drop(starts_group=True)
+            return None
+        self.state = "live"
+        if init is None or self._epoch == item.label.epoch:
+            return []
+        self._epoch = item.label.epoch
+        return [init]
+
+    def take_news(self) -> bool:
+        """Whether something was dropped since the receiver was last told; counts as telling it."""
+        news = self.dropped_objects != self._told_objects
+        self._told_objects = self.dropped_objects
+        return news
+
+    def _drop(self, *, starts_group: bool) -> None:
+        self.state = "dropping"
+        self.dropped_groups += starts_group
+        self.dropped_objects += 1

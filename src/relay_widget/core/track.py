@@ -1,0 +1,106 @@
+"""What the relay knows of one published track, and which objects it takes next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from relay_widget.errors import WireError
+from relay_widget.protocol import MAX_INIT_BYTES, Code
+
+from .group import GroupCache, MediaObject
+
+if TYPE_CHECKING:
+    from relay_widget.protocol import MediaHeader, Track
+
+    from .subscription import Subscription
+
+
+class LiveTrack:
+    """A published track: its description, init segment and current group, and who gets it."""
+
+    def __init__(self, owner: str, info: Track) -> None:
+        self.owner = owner
+        self.info = info
+        self.init: MediaObject | None = None
+        self.group = GroupCache()
+        self.subscriptions: dict[str, Subscription] = {}
+        self._group: int | None = None
+        self._next_object = 0
+        self._skipping: Code | None = None
+
+    @property
+    def id(self) -> str:
+        """The publisher's name for it."""
+        return self.info.track
+
+    @property
+    def epoch(self) -> int | None:
+        """The running epoch; None before the first init segment."""
+        return None if self.init is None else self.init.label.epoch
+
+    def accept(self, label: MediaHeader, data: bytes, now_ms: float) -> MediaObject:
+        """Take the next object in order.
+
+        Raises:
+            WireError: ``out-of-order``, ``init-too-large`` or why the group is skipped; nothing has changed.
+        """
+        item = MediaObject(label, self._header(label, now_ms), data)
+        if label.type == "init":
+            self._begin_epoch(item)
+        elif label.epoch != self.epoch:
+            raise _out_of_order(f"Epoch {label.epoch} has not begun: send its init segment first.")
+        elif label.type == "key":
+            self._begin_group(item, now_ms)
+        else:
+            self._continue_group(item, now_ms)
+        return item
+
+    def skip_group(self, code: Code) -> None:
+        """Something of the current group was refused with this code: take nothing more until the next key."""
+        self._skipping = code
+        self.group.give_up()
+
+    def _begin_epoch(self, item: MediaObject) -> None:
+        label = item.label
+        if self.epoch is not None and label.epoch <= self.epoch:
+            raise _out_of_order(f"Epoch {label.epoch} is not newer than epoch {self.epoch}: count epochs up.")
+        if len(item.data) > MAX_INIT_BYTES:
+            raise WireError(
+                Code.INIT_TOO_LARGE,
+                f"An init segment of {len(item.data)} bytes is over the limit of {MAX_INIT_BYTES}: "
+                "send only what comes before the first group.",
+            )
+        self.init = item
+        self._group = None
+        self._skipping = None
+        self.group.give_up()
+
+    def _begin_group(self, item: MediaObject, now_ms: float) -> None:
+        label = item.label
+        if self._group is not None and label.group <= self._group:
+            raise _out_of_order(f"Group {label.group} is not newer than group {self._group}: count groups up.")
+        self._group = label.group
+        self._next_object = label.object + 1
+        self._skipping = None
+        self.group.open(item, now_ms)
+
+    def _continue_group(self, item: MediaObject, now_ms: float) -> None:
+        label = item.label
+        if self._skipping is not None:
+            raise WireError(self._skipping, "The rest of this group is dropped too: go on with the next key.")
+        if self._group is None:
+            raise _out_of_order("A delta needs a group: send a key first.")
+        if label.group != self._group or label.object != self._next_object:
+            raise _out_of_order(
+                f"Object {label.object} of group {label.group} came where object {self._next_object} "
+                f"of group {self._group} was due: the rest of the group is dropped."
+            )
+        self._next_object += 1
+        self.group.add(item, now_ms)
+
+    def _header(self, label: MediaHeader, now_ms: float) -> dict[str, Any]:
+        return {**label.as_json(), "from": self.owner, "relayed_ms": now_ms}
+
+
+def _out_of_order(message: str) -> WireError:
+    return WireError(Code.OUT_OF_ORDER, message)

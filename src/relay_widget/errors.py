@@ -1,0 +1,51 @@
+"""Every exception of relay_widget.
+
+Each carries ``code``, a stable word a program can test, and a message that is one sentence for a person
+with what to do next::
+
+    RelayWidgetError              code
+    ├── WireError                 a message the relay refuses; what travels back as {code, message}
+    ├── InvalidValueError         a room, name or setting that cannot be used (also a ValueError)
+    ├── RelayStartError           the relay process could not be started or reached
+    ├── FrontendMissingError      the built JavaScript is not in the package
+    └── PeersTimeoutError         wait_for_peers() gave up (also a TimeoutError)
+"""
+
+from __future__ import annotations
+
+
+class RelayWidgetError(Exception):
+    """Base of all errors of this package.
+
+    Args:
+        code: A stable machine-readable word, for example ``"bad-room"``.
+        message: One sentence for a person.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class WireError(RelayWidgetError):
+    """A message on the wire that the relay refuses. Codes: see ``protocol.Code``."""
+
+
+class InvalidValueError(RelayWidgetError, ValueError):
+    """A value given in Python that cannot be used; nothing was changed."""
+
+
+class RelayStartError(RelayWidgetError):
+    """The relay process could not be started or does not answer.
+
+    Codes: ``port-in-use``, ``runtime-dir``, ``disk-full``, ``relay-start``.
+    """
+
+
+class FrontendMissingError(RelayWidgetError):
+    """The package was installed from a checkout whose JavaScript has not been built."""
+
+
+class PeersTimeoutError(RelayWidgetError, TimeoutError):
+    """Fewer peers than asked for were in the room when the time was over."""

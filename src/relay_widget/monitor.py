@@ -1,0 +1,228 @@
+"""Follow the relay from a thread of the kernel, so that traits move while a cell is still running.
+
+One thread and one connection per kernel, shared by all its calls. It starts the relay when there is none,
+finds it again when it has died, and tells each listener what happens in its room. Listeners are called on
+the monitor's thread and must not block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+from . import launcher
+from .errors import RelayStartError
+from .protocol import PROTOCOL_VERSION, TICKET_LIFETIME_S, Event
+
+if TYPE_CHECKING:
+    import socketio
+
+    from .launcher import RelayAddress
+
+TICK_S = 0.25
+"""How often listeners get `on_tick`, for what must happen with time alone."""
+_RETRY_S = 0.3
+_FAILED_RETRY_S = 5.0
+_REQUEST_TIMEOUT_S = 5
+_STOP_TIMEOUT_S = 3
+
+_log = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """What a call tells the monitor, and what it hears from it."""
+
+    @property
+    def room(self) -> str:
+        """The room to follow; may change, then call `Monitor.refresh`."""
+        ...
+
+    def on_relay(self, address: RelayAddress) -> None:
+        """The relay answers and is being followed."""
+
+    def on_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """The state of the listener's room: ``{room, peers: [...], now_ms}`` (PROTOCOL.md, "Monitors")."""
+
+    def on_lost(self) -> None:
+        """The relay is gone; it is being looked for and, if need be, started again."""
+
+    def on_failed(self, error: RelayStartError) -> None:
+        """The relay could not be started; it is tried again every few seconds."""
+
+    def on_tick(self) -> None:
+        """A quarter of a second has passed."""
+
+
+class Monitor:
+    """The thread that follows the relay for any number of listeners. It lives while there are any."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+
+    def add(self, listener: Listener) -> None:
+        """Follow this listener's room from now on."""
+        with self._lock:
+            self._listeners.append(listener)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="relay-widget-monitor", daemon=True)
+                self._thread.start()
+        self.refresh()
+
+    def remove(self, listener: Listener) -> None:
+        """Stop telling this listener anything; the last one ends the thread."""
+        with self._lock:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the listeners' rooms again."""
+        with self._lock:
+            if self._loop is not None and self._wake is not None:
+                self._loop.call_soon_threadsafe(self._wake.set)
+
+    def stop(self) -> None:
+        """Let go of the relay, at the interpreter's end."""
+        with self._lock:
+            self._listeners.clear()
+            thread = self._thread
+        self.refresh()
+        if thread is not None:
+            thread.join(_STOP_TIMEOUT_S)
+
+    def _run(self) -> None:
+        asyncio.run(self._follow())
+
+    async def _follow(self) -> None:
+        with self._lock:
+            self._loop = asyncio.get_running_loop()
+            self._wake = asyncio.Event()
+        while True:
+            with self._lock:
+                if not self._listeners:
+                    self._thread = self._loop = self._wake = None
+                    return
+            try:
+                address = await asyncio.to_thread(launcher.ensure_relay)
+            except RelayStartError as error:
+                self._tell("on_failed", error)
+                await self._pause(_FAILED_RETRY_S)
+                continue
+            if not await self._stay_with(address):
+                await self._pause(_RETRY_S)
+
+    async def _stay_with(self, address: RelayAddress) -> bool:
+        """Follow one relay until it is gone or nobody listens; False if it could not be reached at all."""
+        import socketio  # noqa: PLC0415 - 0.4 s that belong to this thread, not to the cell
+
+        from .tokens import mint  # noqa: PLC0415
+
+        client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        gone = asyncio.Event()
+
+        async def on_disconnect(*_: object) -> None:
+            gone.set()
+            self._poke()
+
+        async def on_room(snapshot: dict[str, Any]) -> None:
+            self._deliver(snapshot)
+
+        client.on("disconnect", on_disconnect)
+        client.on(Event.ROOM, on_room)
+        token = mint(address.secret, role="monitor", lifetime_s=TICKET_LIFETIME_S)
+        try:
+            await client.connect(
+                address.url,
+                auth={"token": token, "protocol": PROTOCOL_VERSION},
+                transports=["websocket"],
+                wait_timeout=_REQUEST_TIMEOUT_S,
+            )
+        except socketio.exceptions.ConnectionError as error:
+            _log.info("the relay at %s did not take the monitor: %s", address.url, error)
+            return False
+        self._tell("on_relay", address)
+        try:
+            await self._watch_rooms(client, gone)
+        finally:
+            await client.disconnect()
+        self._tell("on_lost")
+        return True
+
+    async def _watch_rooms(self, client: socketio.AsyncClient, gone: asyncio.Event) -> None:
+        import socketio  # noqa: PLC0415 - as above
+
+        watched: dict[str, int] = {}  # room -> how many listeners have had its state
+        while not gone.is_set():
+            with self._lock:
+                rooms = [listener.room for listener in self._listeners]
+            if not rooms:
+                return
+            try:
+                for room in watched.keys() - set(rooms):
+                    await client.call(Event.UNWATCH, {"room": room}, timeout=_REQUEST_TIMEOUT_S)
+                    del watched[room]
+                for room in dict.fromkeys(rooms):
+                    if watched.get(room) != rooms.count(room):
+                        ack = await client.call(Event.WATCH, {"room": room}, timeout=_REQUEST_TIMEOUT_S)
+                        self._deliver(ack)
+                        watched[room] = rooms.count(room)
+            except socketio.exceptions.SocketIOError as error:
+                _log.info("the relay did not answer the monitor: %s", error)
+                return
+            self._tell("on_tick")
+            await self._pause(TICK_S)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not when there is something new to look at."""
+        assert self._wake is not None  # noqa: S101 - set before anything can pause
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    def _poke(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+
+    def _deliver(self, snapshot: dict[str, Any]) -> None:
+        room = snapshot.get("room")
+        with self._lock:
+            listeners = [listener for listener in self._listeners if listener.room == room]
+        for listener in listeners:
+            _call(listener, "on_snapshot", snapshot)
+
+    def _tell(self, what: str, *values: object) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            _call(listener, what, *values)
+
+
+def _call(listener: Listener, what: str, *values: object) -> None:
+    """One listener's mistake (a user's observer that raises) must not stop the others' news."""
+    try:
+        getattr(listener, what)(*values)
+    except Exception:  # noqa: BLE001 - it is the user's code, and it is logged
+        _log.exception("a call's %s failed", what)
+
+
+_shared: tuple[int, Monitor] | None = None
+
+
+def shared_monitor() -> Monitor:
+    """This process's monitor (a forked child gets its own)."""
+    global _shared  # noqa: PLW0603 - one per process is the point
+    if _shared is None or _shared[0] != os.getpid():
+        monitor = Monitor()
+        atexit.register(monitor.stop)
+        _shared = (os.getpid(), monitor)
+    return _shared[1]

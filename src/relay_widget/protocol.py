@@ -1,0 +1,415 @@
+"""The wire, as types: event names, limits, error codes, and the messages with their checks.
+
+Standard library only, so that the relay's core and every Python client can use it. The prose is in
+PROTOCOL.md; ``tests/vectors/protocol.json`` holds the names and limits that the TypeScript side asserts too.
+A payload from a client is ``Any`` until a ``parse_…`` function here has turned it into a message, or has
+raised a ``WireError`` that says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, cast
+
+from .errors import WireError
+
+PROTOCOL_VERSION = 1
+
+# Limits. Each has its unit in its name; over it, the client that sent it gets a code, nobody else is hurt.
+MAX_CHUNK_BYTES = 1_000_000
+"""One media-chunk. At 20 ms slices a chunk is a few kB; the origin's 1500 ms at 2.5 Mbit/s is 470 kB."""
+MAX_INIT_BYTES = 64_000
+"""One init segment. Recorded ones are 144 to 207 bytes (WebM) and about 1 kB (MP4)."""
+MAX_MESSAGE_BYTES = 4 * MAX_CHUNK_BYTES
+"""One WebSocket message or polling body. Above it the connection is closed, so it is well above
+MAX_CHUNK_BYTES: a chunk that is merely too large is refused by name."""
+MAX_GROUP_BYTES = 8_000_000
+"""What the relay keeps of a track's current group for late joiners."""
+MAX_GROUP_AGE_MS = 30_000
+"""A group older than this is not worth keeping for late joiners."""
+MAX_QUEUE_BYTES = 1_000_000
+"""What may wait for one subscriber before whole groups are dropped for it."""
+MAX_BACKLOG_BYTES = MAX_QUEUE_BYTES + MAX_GROUP_BYTES + MAX_MESSAGE_BYTES
+"""What may wait for one client in all: a full queue, one late joiner's burst, and answers it asked for. A
+client over it does not read at all and is disconnected."""
+MAX_ROOMS = 1_000
+MAX_PEERS_PER_ROOM = 100
+MAX_TRACKS_PER_PEER = 4
+MAX_NAME_CHARS = 64
+MAX_TRACK_ID_CHARS = 64
+MAX_MIME_TYPE_CHARS = 128
+MAX_PLAYS = 16
+"""Entries in a peer's list of playable MIME types."""
+MAX_WATCHED_ROOMS = MAX_ROOMS
+"""Rooms that one monitor may watch."""
+MAX_REPORT_PEERS = MAX_PEERS_PER_ROOM
+MAX_REPORT_FIGURES = 16
+MAX_BYTES_PER_S_PER_PEER = 4_000_000
+"""What one peer may publish, over one second; 32 Mbit/s is far above any camera."""
+TICKET_LIFETIME_S = 120
+"""How long a ticket that a kernel gives its page can be used to connect."""
+RESUME_LIFETIME_S = 12 * 3600
+"""How long a peer can come back under its own id. It lives in the page's memory only."""
+REPORT_INTERVAL_MS = 250
+"""How often a receiver reports its figures."""
+SNAPSHOT_INTERVAL_MS = 100
+"""How often, at most, a monitor is sent a room's state."""
+
+
+class Event(StrEnum):
+    """Names of the Socket.IO events. Those above the line go to the relay, those below come from it."""
+
+    JOIN = "join"
+    LEAVE = "leave"
+    RENAME = "rename"
+    PUBLISH = "publish"
+    UNPUBLISH = "unpublish"
+    MEDIA_CHUNK = "media-chunk"  # both ways
+    CLOCK = "clock"
+    REPORT = "report"
+    WATCH = "watch"
+    UNWATCH = "unwatch"
+    # ---
+    PEER_JOINED = "peer-joined"
+    PEER_LEFT = "peer-left"
+    PEER_RENAMED = "peer-renamed"
+    TRACK_PUBLISHED = "track-published"
+    TRACK_UNPUBLISHED = "track-unpublished"
+    GROUPS_DROPPED = "groups-dropped"
+    ROOM = "room"
+    ERROR = "error"
+
+
+class Code(StrEnum):
+    """Error codes on the wire."""
+
+    BAD_TOKEN = "bad-token"  # noqa: S105 - a code, not a secret
+    EXPIRED_TOKEN = "expired-token"  # noqa: S105
+    UNSUPPORTED_PROTOCOL = "unsupported-protocol"
+    FORBIDDEN = "forbidden"
+    BAD_MESSAGE = "bad-message"
+    BAD_ROOM = "bad-room"
+    BAD_NAME = "bad-name"
+    BAD_TRACK = "bad-track"
+    BAD_HEADER = "bad-header"
+    NOT_JOINED = "not-joined"
+    ALREADY_JOINED = "already-joined"
+    UNKNOWN_TRACK = "unknown-track"
+    OUT_OF_ORDER = "out-of-order"
+    TOO_MANY_ROOMS = "too-many-rooms"
+    ROOM_FULL = "room-full"
+    TOO_MANY_TRACKS = "too-many-tracks"
+    CHUNK_TOO_LARGE = "chunk-too-large"
+    INIT_TOO_LARGE = "init-too-large"
+    TOO_FAST = "too-fast"
+    REPLACED = "replaced"
+    INTERNAL = "internal"
+
+
+ObjectType = Literal["init", "key", "delta"]
+LeftReason = Literal["left", "lost", "replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A peer asks to enter a room. ``plays`` are the MIME types it can play; empty means unknown."""
+
+    room: str
+    name: str
+    plays: tuple[str, ...] = ()
+    plain: bool = False  # joined with a bare string: the origin's form
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What a peer publishes under one id.
+
+    ``packaging`` says how its objects are wrapped; ``audio`` and ``video`` what is in it; ``muted`` that its
+    audio is silenced by its owner; ``timeslice_ms`` how long one object is meant to be.
+    """
+
+    track: str
+    mime_type: str
+    packaging: str = "webm"
+    source: str = "camera"
+    audio: bool = True
+    video: bool = True
+    muted: bool = False
+    timeslice_ms: float = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The wire form (``mimeType`` is spelled as in the browser's API)."""
+        record = asdict(self)
+        record["mimeType"] = record.pop("mime_type")
+        return record
+
+
+@dataclass(frozen=True, slots=True)
+class MediaHeader:
+    """The label of one object.
+
+    ``captured_ms`` is in the relay's clock. ``level`` is the loudness of the sound in it, 0 to 1: who speaks can
+    be shown without decoding (the idea of RFC 6464).
+    """
+
+    track: str
+    epoch: int
+    group: int
+    object: int
+    type: ObjectType
+    captured_ms: float
+    level: float = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The wire form. Written out, because it is made for every object."""
+        return {
+            "track": self.track,
+            "epoch": self.epoch,
+            "group": self.group,
+            "object": self.object,
+            "type": self.type,
+            "captured_ms": self.captured_ms,
+            "level": self.level,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PeerInfo:
+    """A peer as others see it."""
+
+    id: str
+    name: str
+    plays: tuple[str, ...] = ()
+    tracks: tuple[Track, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The wire form."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "plays": list(self.plays),
+            "tracks": [track.as_json() for track in self.tracks],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A receiver's figures: by peer id a flat map of numbers, and its own sending side in ``sent``."""
+
+    peers: dict[str, dict[str, float]] = field(default_factory=dict)
+    sent: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The wire form."""
+        return {"peers": self.peers, "sent": self.sent}
+
+
+def ok(**values: Any) -> dict[str, Any]:
+    """An acknowledgement that says yes."""
+    return {"ok": True, **values}
+
+
+def refusal(error: WireError) -> dict[str, Any]:
+    """An acknowledgement that says no."""
+    return {"ok": False, "error": error_json(error)}
+
+
+def error_json(error: WireError) -> dict[str, str]:
+    """``{code, message}`` of an error."""
+    return {"code": error.code, "message": error.message}
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Parsing: from Any to a message, or a WireError.
+
+# Lone surrogates (U+D800 to U+DFFF) pass through JSON but cannot be written as UTF-8.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_TRACK_ID = re.compile(rf"[A-Za-z0-9_.-]{{1,{MAX_TRACK_ID_CHARS}}}")
+_FIGURE = re.compile(r"[a-z0-9_]{1,32}")
+_MAX_COUNT = 2**53 - 1  # the largest whole number that survives JavaScript
+
+
+def check_room(value: object) -> str:
+    """A room name: 1 to 64 characters of text, trimmed, no control characters."""
+    return _text(value, "room", Code.BAD_ROOM)
+
+
+def check_name(value: object) -> str:
+    """A peer name: 1 to 64 characters of text, trimmed, no control characters."""
+    return _text(value, "name", Code.BAD_NAME)
+
+
+def check_version(value: object) -> None:
+    """Accept this protocol's version and no other."""
+    if type(value) is not int or value != PROTOCOL_VERSION:
+        raise WireError(
+            Code.UNSUPPORTED_PROTOCOL,
+            f"This relay speaks protocol {PROTOCOL_VERSION}, the client asked for {_short(value)}: "
+            "install the same version of relay-widget on both sides.",
+        )
+
+
+def parse_join(payload: object) -> Join:
+    """``{room, name, plays?}``, or a bare room name (the origin's form)."""
+    if isinstance(payload, str):
+        return Join(room=check_room(payload), name="guest", plain=True)
+    body = _mapping(payload, Event.JOIN)
+    plays = body.get("plays", [])
+    if not isinstance(plays, list) or len(plays) > MAX_PLAYS:
+        raise WireError(Code.BAD_MESSAGE, f"plays must be a list of at most {MAX_PLAYS} MIME types.")
+    return Join(
+        room=check_room(body.get("room")),
+        name=check_name(body.get("name")),
+        plays=tuple(_mime_type(item, Code.BAD_MESSAGE) for item in plays),
+    )
+
+
+def parse_rename(payload: object) -> str:
+    """``{name}``."""
+    return check_name(_mapping(payload, Event.RENAME).get("name"))
+
+
+def parse_publish(payload: object) -> Track:
+    """``{track, mimeType, packaging?, source?, audio?, video?, muted?, timeslice_ms?}``."""
+    body = _mapping(payload, Event.PUBLISH)
+    return Track(
+        track=check_track_id(body.get("track"), Code.BAD_TRACK),
+        mime_type=_mime_type(body.get("mimeType"), Code.BAD_TRACK),
+        packaging=_word(body.get("packaging", "webm"), "packaging"),
+        source=_word(body.get("source", "camera"), "source"),
+        audio=_flag(body.get("audio", True), "audio"),
+        video=_flag(body.get("video", True), "video"),
+        muted=_flag(body.get("muted", False), "muted"),
+        timeslice_ms=_number(body.get("timeslice_ms", 0), "timeslice_ms", Code.BAD_TRACK),
+    )
+
+
+def parse_unpublish(payload: object) -> str:
+    """``{track}``."""
+    return check_track_id(_mapping(payload, Event.UNPUBLISH).get("track"), Code.BAD_TRACK)
+
+
+def parse_header(payload: object) -> MediaHeader:
+    """The label of a media-chunk: ``{track, epoch, group, object, type, captured_ms, level?}``."""
+    if not isinstance(payload, dict):
+        raise WireError(Code.BAD_HEADER, f"A media-chunk needs a header object, not {_short(payload)}.")
+    kind = payload.get("type")
+    if kind not in ("init", "key", "delta"):
+        raise WireError(Code.BAD_HEADER, f'The type of a media-chunk is "init", "key" or "delta", not {_short(kind)}.')
+    return MediaHeader(
+        track=check_track_id(payload.get("track"), Code.BAD_HEADER),
+        epoch=_count(payload.get("epoch"), "epoch"),
+        group=_count(payload.get("group"), "group"),
+        object=_count(payload.get("object"), "object"),
+        type=cast("ObjectType", kind),
+        captured_ms=_number(payload.get("captured_ms"), "captured_ms", Code.BAD_HEADER),
+        level=min(1, max(0, _number(payload.get("level", 0), "level", Code.BAD_HEADER))),
+    )
+
+
+def parse_report(payload: object) -> Report:
+    """``{peers: {id: {figure: number}}, sent: {figure: number}}``."""
+    body = _mapping(payload, Event.REPORT)
+    peers = body.get("peers", {})
+    if not isinstance(peers, dict) or len(peers) > MAX_REPORT_PEERS:
+        raise WireError(Code.BAD_MESSAGE, f"peers of a report must map at most {MAX_REPORT_PEERS} ids to figures.")
+    return Report(
+        peers={_word(peer, "peer id"): _figures(figures) for peer, figures in peers.items()},
+        sent=_figures(body.get("sent", {})),
+    )
+
+
+def parse_clock(payload: object) -> float:
+    """``t0``: the client's time in ms, echoed in the answer."""
+    return _number(payload, "t0", Code.BAD_MESSAGE)
+
+
+def parse_watch(payload: object) -> str:
+    """``{room}``."""
+    return check_room(_mapping(payload, Event.WATCH).get("room"))
+
+
+def check_track_id(value: object, code: Code) -> str:
+    """A track id: 1 to 64 of letters, digits, ``_``, ``.``, ``-``."""
+    if not isinstance(value, str) or not _TRACK_ID.fullmatch(value):
+        raise WireError(
+            code,
+            f"track must be 1 to {MAX_TRACK_ID_CHARS} letters, digits or any of _.-, not {_short(value)}.",
+        )
+    return value
+
+
+def _text(value: object, what: str, code: Code) -> str:
+    if not isinstance(value, str):
+        raise WireError(code, f"The {what} must be text, not {_short(value)}.")
+    text = value.strip()
+    if not text:
+        raise WireError(code, f"The {what} is empty: give it at least one character.")
+    if len(text) > MAX_NAME_CHARS:
+        raise WireError(code, f"The {what} has {len(text)} characters: use at most {MAX_NAME_CHARS}.")
+    if _CONTROL.search(text):
+        raise WireError(code, f"The {what} holds control characters: use plain text on one line.")
+    return text
+
+
+def _mapping(payload: object, event: Event) -> dict[str, Any]:
+    if not isinstance(payload, dict):
+        raise WireError(Code.BAD_MESSAGE, f"{event} takes an object, not {_short(payload)}.")
+    return payload
+
+
+def _mime_type(value: object, code: Code) -> str:
+    if not isinstance(value, str) or "/" not in value or len(value) > MAX_MIME_TYPE_CHARS or _CONTROL.search(value):
+        raise WireError(
+            code,
+            f"mimeType must be a MIME type of at most {MAX_MIME_TYPE_CHARS} characters, not {_short(value)}.",
+        )
+    return value
+
+
+def _word(value: object, what: str) -> str:
+    if not isinstance(value, str) or not _TRACK_ID.fullmatch(value):
+        raise WireError(Code.BAD_MESSAGE, f"{what} must be one word, not {_short(value)}.")
+    return value
+
+
+def _flag(value: object, what: str) -> bool:
+    if not isinstance(value, bool):
+        raise WireError(Code.BAD_TRACK, f"{what} must be true or false, not {_short(value)}.")
+    return value
+
+
+def _count(value: object, what: str) -> int:
+    if type(value) is not int or not 0 <= value <= _MAX_COUNT:
+        raise WireError(Code.BAD_HEADER, f"{what} must be a whole number from 0, not {_short(value)}.")
+    return value
+
+
+def _number(value: object, what: str, code: Code) -> float:
+    # Not a number compares with nothing, so it fails here too.
+    if type(value) not in (int, float) or not abs(cast("float", value)) <= _MAX_COUNT:
+        raise WireError(code, f"{what} must be a finite number, not {_short(value)}.")
+    return cast("float", value)
+
+
+def _figures(value: object) -> dict[str, float]:
+    if not isinstance(value, dict) or len(value) > MAX_REPORT_FIGURES:
+        raise WireError(Code.BAD_MESSAGE, f"Figures must be at most {MAX_REPORT_FIGURES} named numbers.")
+    figures: dict[str, float] = {}
+    for name, figure in value.items():
+        if not isinstance(name, str) or not _FIGURE.fullmatch(name):
+            raise WireError(Code.BAD_MESSAGE, f"A figure's name is lower-case words joined by _, not {_short(name)}.")
+        figures[name] = _number(figure, name, Code.BAD_MESSAGE)
+    return figures
+
+
+def _short(value: object) -> str:
+    """A value as shown in an error message: short, and never raw bytes."""
+    if isinstance(value, (bytes, bytearray)):
+        return f"{len(value)} bytes"
+    if value is None:
+        return "nothing"
+    text = repr(value) if isinstance(value, (str, int, float, bool)) else type(value).__name__
+    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - room for one short quote

@@ -1,0 +1,1 @@
+"""The relay on the network: Socket.IO on aiohttp around the core."""

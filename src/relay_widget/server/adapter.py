@@ -1,0 +1,167 @@
+"""Between Socket.IO and the core: events in, effects out, and who may connect."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from relay_widget.core import Close, Relay, Send, SendMedia
+from relay_widget.errors import WireError
+from relay_widget.protocol import RESUME_LIFETIME_S, Event, check_version, error_json
+from relay_widget.tokens import Grant, mint, verify
+
+from . import frames
+from .fanout import Fanout, Outlet
+from .packets import CLIENT_EVENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import socketio
+
+    from relay_widget.core import Effect, Role
+
+_log = logging.getLogger(__name__)
+_NAMESPACE = "/"
+_PEER_ID_BYTES = 9
+REFUSED_LINGER_S = 1.0
+"""How long the connection of a refused client stays, if it does not go by itself."""
+
+
+class Adapter:
+    """Serves the core's relay over Socket.IO.
+
+    Args:
+        sio: The Socket.IO server.
+        fanout: The clients' ways out.
+        secret: What tokens are signed with.
+        needs_token: Whether a client without a valid token is refused.
+        on_connections: Called with the number of clients whenever it changes.
+    """
+
+    def __init__(
+        self,
+        sio: socketio.AsyncServer,
+        fanout: Fanout,
+        *,
+        secret: str,
+        needs_token: bool,
+        on_connections: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._sio = sio
+        self._fanout = fanout
+        self._secret = secret
+        self._needs_token = needs_token
+        self._on_connections = on_connections
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        # Wall-clock time that never jumps: a correction of the system's clock must not look like latency.
+        self._clock_offset_s = time.time() - time.monotonic()
+        self.relay = Relay(new_peer_id=lambda: secrets.token_urlsafe(_PEER_ID_BYTES), queued_bytes=fanout.queued_bytes)
+        sio.on("connect", self._connect)
+        sio.on("disconnect", self._disconnect)
+        sio.on(CLIENT_EVENT, self._client_event)
+
+    def now_ms(self) -> float:
+        """The relay's clock."""
+        return (time.monotonic() + self._clock_offset_s) * 1000
+
+    # The handlers are plain functions: what an event leads to is done before the next one is looked at.
+
+    def _connect(self, sid: str, _environ: dict[str, Any], auth: object = None) -> None:
+        session_id = self._sio.manager.eio_sid_from_sid(sid, _NAMESPACE)
+        try:
+            grant = self._authenticate(auth)
+        except WireError as error:
+            self.relay.stats.refused[error.code] += 1
+            # What nobody may use is not kept open, but a long poll has to fetch the refusal first.
+            asyncio.get_running_loop().call_later(
+                REFUSED_LINGER_S, lambda: self._start(self._sio.eio.disconnect(session_id))
+            )
+            raise Refused(error.message, error_json(error)) from None
+        session = self._sio.eio.sockets[session_id]
+        outlet = Outlet(session.queue, upgraded=session.upgraded, on_overflow=lambda: self._abort(session_id))
+        self._fanout.add(sid, session_id, outlet)
+        role: Role = grant.role if grant is not None and self._needs_token else "any"
+        call, peer_id = (None, None) if grant is None else (grant.call, grant.peer)
+        self.relay.connect(sid, self.now_ms(), role=role, peer_id=peer_id, call=call)
+        self._on_connections(len(self._fanout))
+
+    def _disconnect(self, sid: str, reason: str) -> None:
+        _log.debug("connection %s ended: %s", sid, reason)
+        self._fanout.remove(sid)
+        self._perform(self.relay.disconnect(sid))
+        self._on_connections(len(self._fanout))
+
+    def _client_event(self, sid: str, event: object, ack_id: int | None, args: list[Any]) -> None:
+        now_ms = self.now_ms()
+        try:
+            outcome = self.relay.handle(sid, event, args, now_ms, wants_ack=ack_id is not None)
+            ack = outcome.ack
+            if ack is not None and event == Event.JOIN and ack["ok"]:
+                ack = {**ack, "resume": self._resume_token(sid, ack["peer"])}
+        except Exception:  # noqa: BLE001 - logged, answered, and harming no other event
+            _log.exception("the event %r failed", event)
+            outcome = self.relay.fail(sid, event, now_ms, wants_ack=ack_id is not None)
+            ack = outcome.ack
+        if ack is not None and ack_id is not None:
+            self._fanout.send((sid,), frames.acknowledgement(ack_id, ack))
+        self._perform(outcome.effects)
+
+    def _authenticate(self, auth: object) -> Grant | None:
+        """What the client may do; None if it did not say who it is, and need not."""
+        given = auth if isinstance(auth, dict) else {}
+        if "protocol" in given or (self._needs_token and given):
+            check_version(given.get("protocol"))
+        token = given.get("token")
+        try:
+            return verify(self._secret, token)
+        except WireError:
+            if self._needs_token:
+                raise
+            return None
+
+    def _resume_token(self, sid: str, peer_id: str) -> str:
+        return mint(self._secret, role="peer", lifetime_s=RESUME_LIFETIME_S, call=self.relay.call(sid), peer=peer_id)
+
+    def _perform(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case SendMedia(to, header, data):
+                    self._fanout.send(to, frames.media(Event.MEDIA_CHUNK, header, data))
+                case Send(to, event, payload):
+                    self._fanout.send(to, frames.event(event, payload))
+                case Close(connection):
+                    self._start(self._sio.disconnect(connection))
+        self._schedule_snapshots()
+
+    def _schedule_snapshots(self) -> None:
+        if self._timer is not None:
+            return
+        due_in_ms = self.relay.snapshots_due_in_ms(self.now_ms())
+        if due_in_ms is not None:
+            self._timer = asyncio.get_running_loop().call_later(due_in_ms / 1000, self._send_snapshots)
+
+    def _send_snapshots(self) -> None:
+        self._timer = None
+        self._perform(self.relay.snapshots(self.now_ms()))
+
+    def _abort(self, session_id: str) -> None:
+        """End a connection that does not read, without waiting for it to."""
+        _log.info("a client does not read what it is sent: its connection is ended")
+        transport = self._fanout.transports.get(session_id)
+        session = self._sio.eio.sockets.get(session_id)
+        if transport is not None:
+            transport.abort()
+        elif session is not None:
+            self._start(session.close(wait=False, abort=True))
+
+    def _start(self, coroutine: Any) -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

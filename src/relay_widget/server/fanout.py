@@ -1,0 +1,145 @@
+"""The way out to every client: one write a message, in order, and bounded.
+
+A WebSocket client's messages are written to its transport as finished frames, all of them, so that control
+and media keep their order and the transport's buffer is exactly what waits for it. While a client is on long
+polling they go through Engine.IO's queue, and on its way from there to a WebSocket they are held.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from engineio import packet as eio_packet
+
+from relay_widget.protocol import MAX_BACKLOG_BYTES
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterable
+
+    from .frames import Message
+
+
+class Outlet:
+    """The way out to one client.
+
+    Args:
+        queue: The Engine.IO queue of its connection.
+        upgraded: Whether it is on a WebSocket already (its CONNECT answer is still in the queue then, so
+            messages are held until ``open``).
+        on_overflow: Called when more than ``MAX_BACKLOG_BYTES`` waits: the client does not read. Nothing is
+            sent to it any more.
+    """
+
+    def __init__(self, queue: asyncio.Queue[Any], *, upgraded: bool, on_overflow: Callable[[], None]) -> None:
+        self._queue = queue
+        self._on_overflow = on_overflow
+        self._transport: asyncio.Transport | None = None
+        self._held: list[Message] | None = [] if upgraded else None
+        self._held_bytes = 0
+        self._polled: deque[tuple[int, int]] = deque()  # (packets, bytes) of each message put on the queue
+        self._polled_packets = 0
+        self._polled_bytes = 0
+        self._closed = False
+
+    def send(self, message: Message) -> None:
+        """Send it, or let it wait; never blocks, never raises for a client that is gone."""
+        if self._closed:
+            return
+        if self.queued_bytes() > MAX_BACKLOG_BYTES:
+            self.close()
+            self._on_overflow()
+        elif self._transport is not None:
+            if not self._transport.is_closing():
+                self._transport.write(message.frames)
+        elif self._held is not None:
+            self._held.append(message)
+            self._held_bytes += message.size_bytes
+        else:
+            self._poll(message)
+
+    def queued_bytes(self) -> int:
+        """How much waits to be sent."""
+        if self._transport is not None:
+            return self._transport.get_write_buffer_size()
+        self._forget_polled()
+        return self._held_bytes + self._polled_bytes
+
+    def hold(self) -> None:
+        """The client has moved to a WebSocket: keep everything until what it was sent before is out."""
+        if self._transport is None and self._held is None:
+            self._held = []
+
+    def open(self, transport: asyncio.Transport) -> None:
+        """What was sent before is out: write to this transport from now on."""
+        held, self._held, self._held_bytes = self._held or [], None, 0
+        self._transport = transport
+        for message in held:
+            self.send(message)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._closed = True
+        self._held = None
+        self._held_bytes = 0
+
+    def _poll(self, message: Message) -> None:
+        packets = [eio_packet.Packet(eio_packet.MESSAGE, message.text)]
+        if message.data is not None:
+            packets.append(eio_packet.Packet(eio_packet.MESSAGE, message.data))
+        for packet in packets:
+            self._queue.put_nowait(packet)
+        self._polled.append((len(packets), message.size_bytes))
+        self._polled_packets += len(packets)
+        self._polled_bytes += message.size_bytes
+
+    def _forget_polled(self) -> None:
+        # The queue is first in, first out: what it no longer holds are our oldest messages. Engine.IO's own
+        # packets in it (a ping now and then) make this err by a message, to the careful side.
+        waiting = self._queue.qsize()
+        while self._polled and self._polled_packets > waiting:
+            packets, size_bytes = self._polled.popleft()
+            self._polled_packets -= packets
+            self._polled_bytes -= size_bytes
+
+
+class Fanout:
+    """All outlets, by connection; and by Engine.IO session for the WebSocket that opens them."""
+
+    def __init__(self) -> None:
+        self._outlets: dict[str, Outlet] = {}
+        self._by_session: dict[str, Outlet] = {}
+        self.transports: dict[str, asyncio.Transport] = {}
+        """The open WebSockets, by Engine.IO session; those that have not been let in too."""
+
+    def __len__(self) -> int:
+        return len(self._outlets)
+
+    def add(self, connection: str, session: str, outlet: Outlet) -> None:
+        """A client has been let in."""
+        self._outlets[connection] = self._by_session[session] = outlet
+
+    def remove(self, connection: str) -> None:
+        """A client is gone."""
+        outlet = self._outlets.pop(connection, None)
+        if outlet is not None:
+            outlet.close()
+            for session in [session for session, known in self._by_session.items() if known is outlet]:
+                del self._by_session[session]
+
+    def of_session(self, session: str) -> Outlet | None:
+        """The outlet of an Engine.IO session, if its client has been let in."""
+        return self._by_session.get(session)
+
+    def send(self, to: Iterable[str], message: Message) -> None:
+        """Send one message to all of these."""
+        for connection in to:
+            outlet = self._outlets.get(connection)
+            if outlet is not None:
+                outlet.send(message)
+
+    def queued_bytes(self, connection: str) -> int:
+        """How much waits for this client; 0 for one that is gone."""
+        outlet = self._outlets.get(connection)
+        return 0 if outlet is None else outlet.queued_bytes()

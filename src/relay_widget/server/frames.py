@@ -1,0 +1,64 @@
+"""Messages to clients, encoded once for everybody who gets them.
+
+A message is one Socket.IO event or acknowledgement. To a WebSocket it is written as finished frames (a
+server's frames are not masked, so they are the same for everybody), to a long poll as Engine.IO packets.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Any
+
+_TEXT = 0x81  # a whole text message in one frame
+_BINARY = 0x82
+_SHORT = 126  # lengths below it are in the second byte
+_LONG = 1 << 16
+
+
+def frame(first_byte: int, payload: bytes) -> bytes:
+    """One unmasked WebSocket frame."""
+    size = len(payload)
+    if size < _SHORT:
+        return bytes((first_byte, size)) + payload
+    if size < _LONG:
+        return bytes((first_byte, _SHORT)) + size.to_bytes(2, "big") + payload
+    return bytes((first_byte, _SHORT + 1)) + size.to_bytes(8, "big") + payload
+
+
+class Message:
+    """A Socket.IO packet, with at most one attachment."""
+
+    def __init__(self, text: str, data: bytes | None = None) -> None:
+        self.text = text
+        self.data = data
+
+    @cached_property
+    def frames(self) -> bytes:
+        """Everything as WebSocket frames ("4" is Engine.IO's message)."""
+        head = frame(_TEXT, b"4" + self.text.encode())
+        return head if self.data is None else head + frame(_BINARY, self.data)
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes on its way."""
+        return len(self.text) + (0 if self.data is None else len(self.data))
+
+
+def event(name: str, payload: dict[str, Any]) -> Message:
+    """An event without bytes."""
+    return Message("2" + _json([name, payload]))
+
+
+def media(name: str, header: dict[str, Any], data: bytes) -> Message:
+    """An event of a header and bytes."""
+    return Message("51-" + _json([name, header, {"_placeholder": True, "num": 0}]), data)
+
+
+def acknowledgement(ack_id: int, payload: dict[str, Any]) -> Message:
+    """The answer to a client's event."""
+    return Message(f"3{ack_id}" + _json([payload]))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))

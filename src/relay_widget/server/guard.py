@@ -1,0 +1,89 @@
+"""Which requests reach the relay: the Host they name and the Origin they come from.
+
+A page of any site can make a browser send requests to a loopback address. By Origin the relay knows which
+pages it serves; by Host it knows that the page was not given the relay's address under a name of its own
+(DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from relay_widget.protocol import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+_LOOPBACK_NAMES = frozenset({"localhost"})
+
+
+class Guard:
+    """The allow-lists.
+
+    Args:
+        hosts: Host names or addresses, beside loopback, under which the relay may be addressed.
+        origins: Origins, beside loopback's, whose pages may use it ("https://lab.example").
+    """
+
+    def __init__(self, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
+        self._hosts = frozenset(_host_name(host) for host in hosts)
+        self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
+
+    def allows_host(self, header: str | None) -> bool:
+        """Whether a Host header names this relay."""
+        if not header:
+            return False
+        name = _host_name(header)
+        return _is_loopback(name) or name in self._hosts
+
+    def allows_origin(self, origin: str | None) -> bool:
+        """Whether a page of this origin may use this relay."""
+        if not origin:
+            return False
+        if origin.lower() in self._origins:
+            return True
+        try:
+            parts = urlsplit(origin)
+            return parts.scheme in ("http", "https") and _is_loopback((parts.hostname or "").rstrip("."))
+        except ValueError:
+            return False
+
+    @web.middleware
+    async def middleware(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Refuse what is not allowed before anything else sees it."""
+        if not self.allows_host(request.headers.get("Host")):
+            return _refuse("This relay does not serve that host name: start it with --allow-host to add it.")
+        if "Origin" in request.headers and not self.allows_origin(request.headers["Origin"]):
+            return _refuse("This relay does not serve pages of that origin: start it with --allow-origin to add it.")
+        if "j" in request.query:
+            # JSONP, with which a <script> could read answers across origins; no client of today uses it.
+            return _refuse("JSONP is not served: use long polling or a WebSocket.")
+        return await handler(request)
+
+
+def _host_name(header: str) -> str:
+    """The host of a Host header or of an address given by hand, without port."""
+    text = header.strip().lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    name, colon, _ = text.partition(":")
+    return (text if colon and ":" in text[len(name) + 1 :] else name).rstrip(".")
+
+
+def _is_loopback(name: str) -> bool:
+    if name in _LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse(message: str) -> web.Response:
+    return web.json_response({"code": Code.FORBIDDEN, "message": message}, status=403)

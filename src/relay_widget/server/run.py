@@ -1,0 +1,207 @@
+"""The relay as a process: its port, its runtime file, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from relay_widget.errors import RelayStartError
+from relay_widget.protocol import PROTOCOL_VERSION
+
+from . import runtime_file
+from .app import VERSION, AppSettings, create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+DEFAULT_PORT = 8765
+_BACKLOG = 128
+_SHUTDOWN_TIMEOUT_S = 1.0
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to recognise, not to bind
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """How to serve.
+
+    ``port`` None: the previous relay's, if a runtime file tells it, else any free one when managed by a
+    runtime file, else ``DEFAULT_PORT``. ``secret`` None: the previous relay's, else a new one.
+    """
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+    secret: str | None = None
+    needs_token: bool = True
+    allow_hosts: tuple[str, ...] = ()
+    allow_origins: tuple[str, ...] = ()
+    idle_timeout_s: float | None = None
+    runtime_file: Path | None = None
+
+
+def serve(settings: ServeSettings, *, on_ready: Callable[[str, str], None] = lambda _url, _secret: None) -> None:
+    """Serve until SIGTERM, SIGINT or the idle timeout.
+
+    Args:
+        settings: How.
+        on_ready: Called with address and secret once the relay answers.
+
+    Raises:
+        RelayStartError: It could not start.
+    """
+    asyncio.run(_serve(settings, on_ready))
+
+
+async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) -> None:
+    path = settings.runtime_file
+    previous = None if path is None else runtime_file.read_previous(path)
+    secret = settings.secret or (previous.secret if previous else secrets.token_urlsafe(32))
+    listener = _listen(settings.host, _ports(settings, previous))
+    port: int = listener.getsockname()[1]
+    instance = secrets.token_hex(8)
+    ending = asyncio.Event()
+    idle = IdleTimer(settings.idle_timeout_s, ending.set)
+    app = create_app(
+        AppSettings(
+            secret=secret,
+            instance=instance,
+            needs_token=settings.needs_token,
+            allow_hosts=_allowed_hosts(settings),
+            allow_origins=settings.allow_origins,
+        ),
+        on_connections=idle.connections,
+    )
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        _end_on_signals(ending)
+        url = _url(settings.host, port)
+        if path is not None:
+            record = runtime_file.RuntimeRecord(
+                pid=os.getpid(),
+                host=settings.host,
+                port=port,
+                url=url,
+                secret=secret,
+                instance=instance,
+                protocol=PROTOCOL_VERSION,
+                version=VERSION,
+                started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            runtime_file.write(path, record)
+        _log.info("listening on %s", url)
+        on_ready(url, secret)
+        idle.connections(0)
+        await ending.wait()
+    finally:
+        if path is not None:
+            # Before anything else: who looks for a relay now must not find one that is going.
+            runtime_file.remove_own(path, instance)
+        await runner.cleanup()
+
+
+class IdleTimer:
+    """Calls ``on_idle`` when there has been no client for a while.
+
+    Args:
+        timeout_s: How long; None for never.
+        on_idle: What to call.
+    """
+
+    def __init__(self, timeout_s: float | None, on_idle: Callable[[], None]) -> None:
+        self._timeout_s = timeout_s
+        self._on_idle = on_idle
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connections(self, count: int) -> None:
+        """There are this many clients now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if count == 0 and self._timeout_s is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self._on_idle)
+
+
+def _ports(settings: ServeSettings, previous: runtime_file.Previous | None) -> list[int]:
+    """The ports to try, in this order; 0 is any free one."""
+    if settings.port is not None:
+        return [settings.port]
+    if settings.runtime_file is None:
+        return [DEFAULT_PORT]
+    return [previous.port, 0] if previous else [0]
+
+
+def _listen(host: str, ports: list[int]) -> socket.socket:
+    *attempts, last = ports
+    for port in attempts:
+        with contextlib.suppress(OSError):
+            return _bind(host, port)
+    try:
+        return _bind(host, last)
+    except socket.gaierror as error:
+        raise RelayStartError(
+            "relay-start",
+            f"There is no host {host!r} here ({error.strerror}): use an address of this machine.",
+        ) from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise RelayStartError(
+                "port-in-use",
+                f"Port {last} of {host} is in use: end what uses it, or choose another with --port.",
+            ) from error
+        raise RelayStartError(
+            "relay-start",
+            f"The relay cannot listen on {host} port {last} ({error.strerror}): choose another.",
+        ) from error
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform != "win32":
+            # Take the port of a relay that was killed a moment ago. (On Windows this would let two listen.)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def _allowed_hosts(settings: ServeSettings) -> tuple[str, ...]:
+    own = () if settings.host in _WILDCARDS else (settings.host,)
+    return (*own, *settings.allow_hosts)
+
+
+def _url(host: str, port: int) -> str:
+    name = _WILDCARDS.get(host, host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _end_on_signals(ending: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, ending.set)
+        except NotImplementedError:  # Windows' event loop
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(ending.set))

@@ -1,0 +1,101 @@
+"""The WebSocket of a client, in place of Engine.IO's own driver.
+
+It differs in three things: nothing is compressed (media is compressed already, and deflate would cost many
+times the relay's own work), what is no Engine.IO packet ends the connection in order instead of raising
+through the request, and it tells the client's outlet from when on it may write.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp.web import WebSocketResponse
+from engineio import packet as eio_packet
+from engineio.async_drivers import aiohttp as eio_aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .fanout import Fanout
+
+_CLOSE_TIMEOUT_S = 1.0
+"""How long an ended client may take to say goodbye; its peer is in the room until then."""
+_UPGRADE = str(eio_packet.UPGRADE)
+_CONNECTED = f"{eio_packet.MESSAGE}0{{"  # Socket.IO's answer to CONNECT in the default namespace
+_MARK = "drained"
+_MARK_PACKET = f"{eio_packet.NOOP}{_MARK}"
+_PACKET_TYPES = frozenset("0123456")
+
+
+def websocket_driver(fanout: Fanout) -> Callable[..., eio_aiohttp.WebSocket]:
+    """What engineio is to call for each WebSocket."""
+
+    def create(handler: Callable[[Any], Awaitable[None]], server: Any) -> RelayWebSocket:
+        return RelayWebSocket(handler, server, fanout)
+
+    return create
+
+
+class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio has no types
+    """One client's WebSocket, as engineio sees it."""
+
+    def __init__(self, handler: Any, server: Any, fanout: Fanout) -> None:
+        super().__init__(handler, server)
+        self._session = handler.__self__  # the engineio socket whose method the handler is
+        self._fanout = fanout
+
+    async def __call__(self, environ: dict[str, Any]) -> WebSocketResponse:
+        """Serve it until it ends."""
+        request = environ["aiohttp.request"]
+        self._sock = WebSocketResponse(
+            max_msg_size=self.server.max_http_buffer_size, compress=False, timeout=_CLOSE_TIMEOUT_S
+        )
+        await self._sock.prepare(request)
+        self.environ = environ
+        self._transport = request.transport
+        if self._transport is None:
+            return self._sock  # gone while it was being greeted
+        self._fanout.transports[self._session.sid] = self._transport
+        try:
+            await self.handler(self)
+        finally:
+            del self._fanout.transports[self._session.sid]
+        return self._sock
+
+    async def send(self, message: str | bytes) -> None:
+        """Send one Engine.IO packet; called by engineio for what is on its queue."""
+        if message == _MARK_PACKET:
+            self._open()
+            return
+        await super().send(message)
+        if isinstance(message, str) and message.startswith(_CONNECTED):
+            self._open()
+
+    async def wait(self) -> str | bytes:
+        """The next Engine.IO packet of the client.
+
+        Raises:
+            OSError: The connection has ended, or must.
+        """
+        message = await self._sock.receive()
+        data = message.data
+        if isinstance(data, bytes):
+            return data
+        if not isinstance(data, str) or data[:1] not in _PACKET_TYPES or data[1:2] in ("[", "{"):
+            # Nothing a client sends has JSON right behind Engine.IO's type, and engineio would parse it.
+            raise OSError
+        if data == _UPGRADE:
+            self._hold()
+        return data
+
+    def _hold(self) -> None:
+        outlet = self._fanout.of_session(self._session.sid)
+        if outlet is not None:
+            outlet.hold()
+            # It comes out of the queue behind everything that was sent while the client was polling.
+            self._session.queue.put_nowait(eio_packet.Packet(eio_packet.NOOP, _MARK))
+
+    def _open(self) -> None:
+        outlet = self._fanout.of_session(self._session.sid)
+        if outlet is not None:
+            outlet.open(self._transport)

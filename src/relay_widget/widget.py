@@ -1,0 +1,390 @@
+"""``Call``: the widget of a call, its traits and its methods."""
+
+from __future__ import annotations
+
+import difflib
+import getpass
+import os
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets as t
+
+from .errors import FrontendMissingError, InvalidValueError, PeersTimeoutError, RelayStartError, WireError
+from .monitor import shared_monitor
+from .protocol import MAX_NAME_CHARS, TICKET_LIFETIME_S, check_name, check_room
+from .tokens import mint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .launcher import RelayAddress
+
+MIN_TIMESLICE_MS = 10
+MAX_TIMESLICE_MS = 10_000
+DEFAULT_TIMESLICE_MS = 40
+
+_STATIC = Path(__file__).parent / "static"
+_SETTABLE = ("room", "name", "timeslice", "source", "microphone", "camera", "auto_join", "layout")
+_LOST_AFTER_S = 30.0
+"""A participant that was in the room and has not come back for this long has left."""
+_TICKET_FIRST_RETRY_S = 0.25
+_TICKET_RENEWAL_S = TICKET_LIFETIME_S / 2
+
+
+@dataclass(frozen=True, slots=True)
+class RemotePeer:
+    """Another participant, as it is now.
+
+    Attributes:
+        id: The peer's id on the relay; it stays the same over reconnections.
+        name: What the peer calls itself. Text, not HTML.
+        tracks: What it publishes: one dict per track, with ``track``, ``mimeType``, ``audio``, ``video``,
+            ``muted``, ``source`` and ``timeslice_ms``.
+        figures: How this call's browser receives it: ``latency_ms``, ``queue_depth`` (chunks),
+            ``buffered_s``, ``stalls``, ``dropped_frames``, ``dropped_groups``, ``rate``. Empty while no
+            browser of this call is in the room.
+    """
+
+    id: str
+    name: str
+    tracks: tuple[Mapping[str, Any], ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+class Call(anywidget.AnyWidget):
+    """An audio/video call in a notebook cell.
+
+    The last expression of a cell shows it; press **Join** there (or pass ``auto_join=True``). Two calls with
+    the same room meet, from any notebook of the same user. Traits that only tell are kept true by a thread,
+    so they move while a cell is running; their observers are called on that thread.
+
+    Args:
+        room: Where to meet. 1 to 64 characters.
+        name: What the others see. 1 to 64 characters; default: your user name.
+        **settings: Any other trait that can be written: ``timeslice``, ``source``, ``microphone``,
+            ``camera``, ``auto_join``, ``layout``.
+
+    Raises:
+        TypeError: An unknown argument.
+        InvalidValueError: A room or name that cannot be used.
+        FrontendMissingError: The JavaScript of the package has not been built.
+    """
+
+    room = t.Unicode("lab").tag(sync=True)
+    """Read and write, default ``"lab"``: the room. Assigning moves the call there while it runs."""
+
+    name = t.Unicode().tag(sync=True)
+    """Read and write, default: your user name. Assigning renames you while the call runs."""
+
+    timeslice = t.Int(DEFAULT_TIMESLICE_MS, min=MIN_TIMESLICE_MS, max=MAX_TIMESLICE_MS).tag(sync=True)
+    """Read and write, ms, default 40: how long one recorded chunk is. 1500 reproduces the plain design."""
+
+    source = t.Enum(["camera", "screen", "pattern"], "camera").tag(sync=True)
+    """Read and write, default ``"camera"``: what is sent. ``"pattern"`` needs no device."""
+
+    microphone = t.Bool(default_value=True).tag(sync=True)
+    """Read and write, default True: whether your sound is sent."""
+
+    camera = t.Bool(default_value=True).tag(sync=True)
+    """Read and write, default True: whether your picture is sent."""
+
+    auto_join = t.Bool(default_value=False).tag(sync=True)
+    """Read and write, default False: join as soon as the cell shows, without pressing Join."""
+
+    state = t.Enum(["idle", "connecting", "joined", "reconnecting", "left", "failed"], "idle", read_only=True)
+    """Read only: where this call's participant is. ``idle`` until Join is pressed."""
+
+    error = t.Dict(None, allow_none=True, read_only=True)
+    """Read only, default None: what is in the way, ``{"code": ..., "message": ...}``."""
+
+    peers = t.Tuple(read_only=True)
+    """Read only: the others in the room, a tuple of `RemotePeer`."""
+
+    queue_depth = t.Int(0, read_only=True)
+    """Read only, chunks: waiting for append in the deepest peer queue (the peak of the last 250 ms)."""
+
+    queue_depths = t.Dict(read_only=True)
+    """Read only, chunks: the same for each peer, by peer id."""
+
+    stats = t.Dict(read_only=True)
+    """Read only: this call's totals. ``sent_kbps``, ``sent_chunks``, ``sent_bytes``, ``stalls``,
+    ``dropped_frames``, ``dropped_groups`` and ``latency_ms`` (of the slowest peer, -1 while unknown)."""
+
+    if _STATIC.is_dir():
+        _esm = _STATIC / "index.js"
+        _css = _STATIC / "index.css"
+
+    def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
+        self._follower = _Follower(self)
+        if not _STATIC.is_dir():
+            message = "The browser part of relay-widget is not built: run `make build` in the checkout."
+            raise FrontendMissingError("frontend-missing", message)
+        for unknown in settings.keys() - set(_SETTABLE):
+            near = difflib.get_close_matches(unknown, _SETTABLE, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(_SETTABLE)}."
+            raise TypeError(f"Call() got an unknown argument {unknown!r}: {hint}")
+        super().__init__(room=room, name=_default_name() if name is None else name, **settings)
+        self.on_msg(self._on_page_message)
+        self.observe(self._on_room_changed, "room")
+        shared_monitor().add(self._follower)
+
+    def join(self) -> None:
+        """Join the call, as if Join had been pressed. Without an open cell: as soon as one shows it."""
+        self._follower.ask_page("join")
+
+    def leave(self) -> None:
+        """Leave the call; the cell offers to join again."""
+        self._follower.ask_page("leave")
+
+    def close(self) -> None:
+        """Leave for good: the cell goes blank and nothing of this call runs any more."""
+        shared_monitor().remove(self._follower)
+        super().close()
+
+    def wait_for_peers(self, n: int = 1, timeout: float | None = None) -> tuple[RemotePeer, ...]:
+        """Wait until at least ``n`` others are in the room.
+
+        Args:
+            n: How many others.
+            timeout: Seconds to wait at most; None waits for ever (interrupting the cell ends it).
+
+        Returns:
+            The peers.
+
+        Raises:
+            PeersTimeoutError: They were not there in time.
+            RelayStartError: There is no relay and none could be started.
+        """
+        return self._follower.wait_for_peers(n, timeout)
+
+    def __repr__(self) -> str:
+        return f"Call(room={self.room!r}, name={self.name!r})"
+
+    @t.validate("room")
+    def _check_room(self, proposal: Any) -> str:
+        return _checked(check_room, proposal["value"])
+
+    @t.validate("name")
+    def _check_name(self, proposal: Any) -> str:
+        return _checked(check_name, proposal["value"])
+
+    def _on_room_changed(self, _change: object) -> None:
+        self._follower.forget_room()
+        shared_monitor().refresh()
+
+    def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
+        self._follower.on_page_message(content)
+
+
+class _Follower:
+    """What a call knows from its page and from the relay, and the one place that turns it into traits.
+
+    The page's word comes through the kernel's message queue and waits while a cell is busy; the relay's word
+    comes on the monitor's thread at once. So the relay is believed on whether the participant is in the room,
+    the page on everything else.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._call_id = secrets.token_hex(8)
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._address: RelayAddress | None = None
+        self._failure: RelayStartError | None = None
+        self._page_state = "idle"
+        self._page_error: dict[str, str] | None = None
+        self._wanted: str | None = None  # "join", asked for in Python before a page could hear it
+        self._in_room = False
+        self._lost_since_s: float | None = None
+        self._people: list[str] | None = None
+        self._ticket_due_s = 0.0
+        self._ticket_retry_s = _TICKET_FIRST_RETRY_S
+
+    # -- what the monitor asks and tells (its thread) --
+
+    @property
+    def room(self) -> str:
+        return str(self._call.room)
+
+    def on_relay(self, address: RelayAddress) -> None:
+        with self._lock:
+            self._address, self._failure = address, None
+            self._ticket_retry_s = _TICKET_FIRST_RETRY_S
+            self._update_state()
+        self._send_ticket()
+
+    def on_lost(self) -> None:
+        with self._lock:
+            self._address = None
+            if self._in_room:
+                self._in_room, self._lost_since_s = False, time.monotonic()
+            self._update_state()
+
+    def on_failed(self, error: RelayStartError) -> None:
+        with self._changed:
+            self._failure = error
+            self._update_state()
+            self._changed.notify_all()
+        self._call.send({"kind": "relay-failed", "code": error.code, "message": error.message})
+
+    def on_snapshot(self, snapshot: dict[str, Any]) -> None:
+        with self._changed:
+            if snapshot.get("room") != self.room:
+                return  # a late word about the room this call has just left
+            everyone = snapshot.get("peers", [])
+            own = [peer for peer in everyone if peer.get("call") == self._call_id]
+            others = [peer for peer in everyone if peer.get("call") != self._call_id]
+            self._note_presence(bool(own))
+            self._set_figures(others, own[0].get("report") or {} if own else {})
+            self._changed.notify_all()
+        people = [peer["name"] for peer in others]
+        if people != self._people:
+            self._people = people
+            self._call.send({"kind": "people", "names": people})
+
+    def on_tick(self) -> None:
+        now_s = time.monotonic()
+        with self._lock:
+            if self._lost_since_s is not None and now_s - self._lost_since_s > _LOST_AFTER_S:
+                self._lost_since_s = None
+                self._page_state = "left"
+                self._update_state()
+            due = not self._in_room and now_s >= self._ticket_due_s
+        if due:
+            self._send_ticket()
+
+    # -- what the page tells (the kernel's main thread, or a subshell's) --
+
+    def on_page_message(self, content: object) -> None:
+        if not isinstance(content, dict):
+            return
+        if content.get("kind") == "hello":
+            with self._lock:
+                self._ticket_retry_s = _TICKET_RENEWAL_S
+            self._send_ticket()
+            if self._failure is not None:
+                self.on_failed(self._failure)
+            if self._people is not None:
+                self._call.send({"kind": "people", "names": self._people})
+            if self._wanted is not None:
+                self._call.send({"kind": self._wanted})
+        elif content.get("kind") == "ticket":
+            self._send_ticket()
+        elif content.get("kind") == "state" and content.get("state") in self._call.traits()["state"].values:
+            with self._lock:
+                self._page_state = str(content["state"])
+                error = content.get("error")
+                self._page_error = error if isinstance(error, dict) else None
+                if self._page_state in ("idle", "left", "failed"):
+                    self._lost_since_s = None
+                self._update_state()
+
+    # -- what the user asks --
+
+    def ask_page(self, kind: str) -> None:
+        self._wanted = "join" if kind == "join" else None
+        self._call.send({"kind": kind})
+
+    def forget_room(self) -> None:
+        with self._lock:
+            self._in_room = False
+            self._people = None
+            self._set_figures([], {})
+
+    def wait_for_peers(self, n: int, timeout_s: float | None) -> tuple[RemotePeer, ...]:
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        with self._changed:
+            while len(self._call.peers) < n:
+                if self._failure is not None:
+                    raise self._failure
+                left_s = None if deadline_s is None else deadline_s - time.monotonic()
+                if left_s is not None and left_s <= 0:
+                    count = len(self._call.peers)
+                    message = (
+                        f"{count} of {n} peers were in room {self._call.room!r} after {timeout_s:g} s: "
+                        "open the room elsewhere and join, or wait longer."
+                    )
+                    raise PeersTimeoutError("peers-timeout", message)
+                # In slices, so that interrupting the kernel is heard.
+                self._changed.wait(0.5 if left_s is None else min(0.5, left_s))
+            return tuple(self._call.peers)
+
+    # -- from knowledge to traits and messages --
+
+    def _note_presence(self, in_room: bool) -> None:
+        if in_room:
+            self._in_room, self._lost_since_s, self._wanted = True, None, None
+            self._page_state = "joined"  # its own word may still wait behind a running cell
+        elif self._in_room:
+            self._in_room = False
+            self._lost_since_s = time.monotonic()
+        self._update_state()
+
+    def _update_state(self) -> None:
+        if self._in_room:
+            state = "joined"
+        elif self._lost_since_s is not None and self._page_state not in ("idle", "left", "failed"):
+            state = "reconnecting"
+        elif self._failure is not None and self._page_state in ("connecting", "reconnecting"):
+            state = "failed"
+        else:
+            state = self._page_state
+        failure = self._failure
+        error = self._page_error if failure is None else {"code": failure.code, "message": failure.message}
+        self._set("state", state)
+        self._set("error", error)
+
+    def _set_figures(self, others: list[dict[str, Any]], report: dict[str, Any]) -> None:
+        figures: dict[str, dict[str, float]] = report.get("peers", {})
+        sent: dict[str, float] = report.get("sent", {})
+        peers = tuple(
+            RemotePeer(peer["id"], peer["name"], tuple(peer["tracks"]), figures.get(peer["id"], {})) for peer in others
+        )
+        depths = {peer.id: int(peer.figures["queue_depth"]) for peer in peers if "queue_depth" in peer.figures}
+        self._set("peers", peers)
+        self._set("queue_depths", depths)
+        self._set("queue_depth", max(depths.values(), default=0))
+        seen = [peer.figures for peer in peers]
+        totals = {name: sum(f.get(name, 0) for f in seen) for name in ("stalls", "dropped_frames", "dropped_groups")}
+        latency_ms = max((f.get("latency_ms", -1) for f in seen), default=-1)
+        sending = {f"sent_{name.removeprefix('bitrate_')}": figure for name, figure in sent.items()}
+        self._set("stats", {**sending, **totals, "latency_ms": latency_ms})
+
+    def _set(self, trait: str, value: object) -> None:
+        if getattr(self._call, trait) != value:
+            self._call.set_trait(trait, value)
+
+    def _send_ticket(self) -> None:
+        """Hand the page a fresh ticket; again and more and more slowly until its participant is in the room.
+
+        Not only when asked: the page's request would wait as long as a cell runs.
+        """
+        with self._lock:
+            address = self._address
+            if address is None:
+                return
+            self._ticket_due_s = time.monotonic() + self._ticket_retry_s
+            self._ticket_retry_s = min(2 * self._ticket_retry_s, _TICKET_RENEWAL_S)
+        token = mint(address.secret, role="peer", lifetime_s=TICKET_LIFETIME_S, call=self._call_id)
+        self._call.send({"kind": "ticket", "url": address.url, "token": token})
+
+
+def _checked(check: Any, value: object) -> str:
+    try:
+        return str(check(value))
+    except WireError as error:
+        raise InvalidValueError(error.code, error.message) from None
+
+
+def _default_name() -> str:
+    try:
+        name = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+        return check_name(name[:MAX_NAME_CHARS])
+    except (OSError, KeyError, WireError):
+        return "guest"  # a container user without a name

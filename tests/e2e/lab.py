@@ -1,0 +1,340 @@
+"""Drive a real JupyterLab in a real Chromium: what the browser tests, the benchmarks and the pictures share."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import json
+import os
+import queue
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from jupyter_client.blocking.client import BlockingKernelClient
+from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
+START_TIMEOUT_S = 60
+CELL_TIMEOUT_S = 60
+
+
+@contextlib.contextmanager
+def chromium(*extra_args: str, without: tuple[str, ...] = ()) -> Iterator[Browser]:
+    """A headless Chromium with fake devices; autoplay rules as for a user."""
+    args = [arg for arg in CHROMIUM_ARGS if arg not in without]
+    browser = _playwright().chromium.launch(executable_path=CHROMIUM, args=[*args, *extra_args])
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@functools.cache
+def _playwright() -> Playwright:
+    """One for the process: a second synchronous one beside it is refused."""
+    manager = sync_playwright()
+    playwright = manager.start()
+    atexit.register(playwright.stop)
+    return playwright
+
+
+class JupyterLab:
+    """A JupyterLab server of its own, with folders of its own: nothing of the user's is touched."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.notebooks = folder / "notebooks"
+        self.runtime = folder / "runtime"
+        self.token = secrets.token_hex(16)
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment that isolates this server, its kernels and their relay."""
+        return {
+            **os.environ,
+            "JUPYTER_RUNTIME_DIR": str(self.runtime),
+            "JUPYTER_CONFIG_DIR": str(self.folder / "config"),
+            "JUPYTERLAB_SETTINGS_DIR": str(self.folder / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(self.folder / "workspaces"),
+            "IPYTHONDIR": str(self.folder / "ipython"),
+        }
+
+    @property
+    def relay_file(self) -> Path:
+        return self.runtime / "relay-widget-1.json"
+
+    def relay(self) -> dict[str, Any]:
+        """What the runtime file of the running relay says."""
+        record: dict[str, Any] = json.loads(self.relay_file.read_text())
+        return record
+
+    def start(self) -> None:
+        for folder in (self.notebooks, self.runtime):
+            folder.mkdir(parents=True, exist_ok=True)
+        quiet = self.folder / "settings" / "@jupyterlab" / "apputils-extension"
+        quiet.mkdir(parents=True, exist_ok=True)
+        news = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+        (quiet / "notification.jupyterlab-settings").write_text(json.dumps(news))
+        command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
+        command += [
+            f"--ServerApp.port={self.port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.root_dir={self.notebooks}",
+        ]
+        command += [f"--IdentityProvider.token={self.token}", "--LabApp.expose_app_in_browser=True"]
+        log = (self.folder / "jupyter.log").open("wb")
+        self._process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline_s:
+                raise RuntimeError((self.folder / "jupyter.log").read_text()[-3000:])
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        self.stop_relay()
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def stop_relay(self) -> None:
+        """End the relay cleanly, so that the next call starts cold."""
+        if not self.relay_file.exists():
+            return
+        pid = self.relay()["pid"]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        deadline_s = time.monotonic() + 10
+        while self.relay_file.exists() and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+
+    def write(self, name: str, *cells: str) -> str:
+        """A notebook of code cells in the server's folder; returns its path there."""
+        notebook: Any = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+        notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]  # type: ignore[no-untyped-call]
+        nbformat.write(notebook, self.notebooks / name)  # type: ignore[no-untyped-call]
+        return name
+
+    def copy(self, source: Path) -> str:
+        shutil.copy(source, self.notebooks / source.name)
+        return source.name
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/api?token={self.token}", timeout=2):  # noqa: S310
+                return True
+        except OSError:
+            return False
+
+
+class Notebook:
+    """One notebook open in one browser page, with a line of its own to its kernel."""
+
+    def __init__(self, lab: JupyterLab, context: BrowserContext, path: str) -> None:
+        self.lab = lab
+        self.path = path
+        self.page: Page = context.new_page()
+        self.console: list[str] = []
+        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
+        self._client: BlockingKernelClient | None = None
+        self.open()
+
+    def open(self) -> None:
+        """Load (or load anew) the page, and wait for the kernel."""
+        mode = "doc"  # one document, no file browser: the notebook has the width
+        self.page.goto(f"{self.lab.url}/{mode}/tree/{self.path}?token={self.lab.token}&reset")
+        self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell", timeout=60_000)
+        self.page.wait_for_function(
+            "() => { const p = window.jupyterapp?.shell?.currentWidget;"
+            " return p?.sessionContext?.session?.kernel?.status === 'idle'; }",
+            timeout=60_000,
+        )
+
+    def run_all(self) -> None:
+        """Start running all cells; does not wait for them."""
+        self.page.evaluate("() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+
+    def save(self) -> dict[str, Any]:
+        """Save as a user does, and read the file."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        saved: dict[str, Any] = json.loads((self.lab.notebooks / self.path).read_text())
+        return saved
+
+    def python(self, code: str, timeout_s: float = CELL_TIMEOUT_S) -> str:
+        """Run code in this notebook's kernel, beside its cells; returns what it printed."""
+        lines: list[str] = []
+
+        def on_output(message: dict[str, Any]) -> None:
+            if message["msg_type"] == "stream":
+                lines.append(message["content"]["text"])
+
+        reply = self.kernel.execute_interactive(code, timeout=timeout_s, output_hook=on_output, store_history=False)
+        if reply["content"]["status"] != "ok":
+            raise AssertionError("\n".join(reply["content"]["traceback"]))
+        return "".join(lines).strip()
+
+    def wait_python(self, expression: str, timeout_s: float = 30) -> str:
+        """Wait until an expression is true in the kernel; returns it as text."""
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            answer = self.python(f"_answer = ({expression})\nprint(bool(_answer), repr(_answer))")
+            truth, _, text = answer.partition(" ")
+            if truth == "True":
+                return text
+            if time.monotonic() > deadline_s:
+                raise AssertionError(f"{expression} stayed {text} for {timeout_s} s; page said {self.console[-8:]}")
+            time.sleep(0.1)
+
+    def reply_to(self, message_id: str, within_s: float) -> dict[str, Any] | None:
+        """The kernel's answer to an `execute`, or None if it is still running after this long."""
+        deadline_s = time.monotonic() + within_s
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            try:
+                reply: dict[str, Any] = self.kernel.get_shell_msg(timeout=left_s)
+            except queue.Empty:
+                return None
+            if reply["parent_header"].get("msg_id") == message_id:
+                return reply
+        return None
+
+    def output_of(self, message_id: str) -> str:
+        """What an `execute` that has been answered printed."""
+        printed = ""
+        while True:
+            news = self.kernel.get_iopub_msg(timeout=10)
+            if news["parent_header"].get("msg_id") != message_id:
+                continue
+            if news["msg_type"] == "stream":
+                printed += news["content"]["text"]
+            elif news["msg_type"] == "status" and news["content"]["execution_state"] == "idle":
+                return printed.strip()
+
+    @property
+    def kernel(self) -> BlockingKernelClient:
+        if self._client is None:
+            client = BlockingKernelClient()
+            client.load_connection_file(str(self.kernel_file))
+            client.start_channels()
+            client.wait_for_ready(timeout=30)
+            self._client = client
+        return self._client
+
+    @property
+    def kernel_file(self) -> Path:
+        kernel = self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id",
+        )
+        return self.lab.runtime / f"kernel-{kernel}.json"
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.stop_channels()
+        self.page.context.close()
+
+
+@contextlib.contextmanager
+def open_notebook(lab: JupyterLab, browser: Browser, path: str, **context_options: Any) -> Iterator[Notebook]:
+    """A notebook in a browser context of its own (no cookies or storage shared); its kernel ends with it."""
+    context = browser.new_context(viewport={"width": 1100, "height": 800}, **context_options)
+    notebook = Notebook(lab, context, path)
+    try:
+        yield notebook
+    finally:
+        with contextlib.suppress(Exception):  # a kernel that a test has killed cannot be shut down
+            notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        notebook.close()
+
+
+# Scripts for the page: what a person would see and hear.
+
+WATCH = """
+async ([selector, seconds]) => {
+  // Samples one video: does its time move, does its picture change, does it make sound?
+  const video = document.querySelector(selector);
+  if (!video) return { found: false };
+  const canvas = new OffscreenCanvas(32, 24);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const picture = () => {
+    context.drawImage(video, 0, 0, 32, 24);
+    return context.getImageData(0, 0, 32, 24).data.join();
+  };
+  const pictures = new Set();
+  const from = video.currentTime, bytes = video.webkitAudioDecodedByteCount;
+  const frames = video.getVideoPlaybackQuality().totalVideoFrames;
+  let loud = 0;
+  const audio = new AudioContext();
+  let analyser = null;
+  try {
+    const stream = video.captureStream();
+    if (stream.getAudioTracks().length) {
+      analyser = audio.createAnalyser();
+      audio.createMediaStreamSource(stream).connect(analyser);
+    }
+  } catch {}
+  const samples = new Float32Array(2048);
+  const end = performance.now() + seconds * 1000;
+  let longestStill_ms = 0, last = performance.now(), before = video.currentTime;
+  while (performance.now() < end) {
+    pictures.add(picture());
+    if (analyser) { analyser.getFloatTimeDomainData(samples); loud = Math.max(loud, ...samples.map(Math.abs)); }
+    await new Promise((r) => setTimeout(r, 50));
+    const now = performance.now();
+    if (video.currentTime !== before) { before = video.currentTime; last = now; }
+    longestStill_ms = Math.max(longestStill_ms, now - last);
+  }
+  await audio.close();
+  return {
+    found: true, paused: video.paused, muted: video.muted, advanced_s: video.currentTime - from,
+    pictures: pictures.size, loud,
+    audio_bytes: video.webkitAudioDecodedByteCount - bytes, longest_still_ms: longestStill_ms,
+    frames: video.getVideoPlaybackQuality().totalVideoFrames - frames, width: video.videoWidth,
+  };
+}
+"""
+
+
+def watch(page: Page, selector: str = "video[data-peer-id]", seconds: float = 2) -> dict[str, Any]:
+    """Look at and listen to one video for a while."""
+    seen: dict[str, Any] = page.evaluate(WATCH, [selector, seconds])
+    return seen
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,307 @@
+"""The call as people have it: real JupyterLab, real browser, real relay, real kernels."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .lab import JupyterLab, Notebook, chromium, open_notebook, watch
+from .scripted_peer import ScriptedPeer, recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Browser
+
+    OpenNotebook = Callable[..., Notebook]
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+ROOT = Path(__file__).parents[2]
+REMOTE = "video[data-peer-id]"
+
+
+def cell(room: str, name: str, **settings: object) -> str:
+    """A cell that shows a call which joins by itself and needs no device."""
+    arguments = {"room": room, "name": name, "source": "pattern", "auto_join": True, **settings}
+    listed = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+    return f"from relay_widget import Call\ncall = Call({listed})\ncall"
+
+
+def joined(notebook: Notebook) -> Notebook:
+    notebook.run_all()
+    notebook.page.wait_for_selector(".rw[data-phase=joined]", timeout=60_000)
+    return notebook
+
+
+def plays(notebook: Notebook, selector: str = REMOTE, *, sound: bool = True) -> None:
+    """Whether a person would say: I see them move, and I hear them."""
+    notebook.page.wait_for_function(
+        "selector => (document.querySelector(selector)?.currentTime ?? 0) > 0", arg=selector, timeout=30_000
+    )
+    # A first sample may fall into the settling after a join; a call that does not play never passes.
+    seen = {}
+    for _ in range(5):
+        seen = watch(notebook.page, selector)
+        if seen["found"] and seen["advanced_s"] > 1 and seen["pictures"] > 5 and (not sound or seen["loud"] > 0.001):
+            return
+    raise AssertionError(f"{seen}; page said {notebook.console[-8:]}")
+
+
+@pytest.fixture
+def room(request: pytest.FixtureRequest) -> str:
+    return str(request.node.name)[:60]
+
+
+def test_two_kernels_meet_and_a_third_joins_later(notebook: OpenNotebook, room: str) -> None:
+    ada = joined(notebook(cell(room, "Ada", source="camera")))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(ada)
+    plays(grace)
+    ada.wait_python("call.state == 'joined' and [p.name for p in call.peers] == ['Grace']")
+    ada.wait_python("call.peers[0].figures.get('latency_ms', -1) > 0 and call.stats['sent_kbps'] > 0")
+
+    time.sleep(10)  # the point: the recorders' init segments are long gone by
+    katherine = joined(notebook(cell(room, "Katherine")))
+    katherine.wait_python("len(call.peers) == 2")
+    ids = katherine.python("print(*[p.id for p in call.peers])").split()
+    for peer in ids:
+        plays(katherine, f'video[data-peer-id="{peer}"]')
+
+
+def test_leave_rejoin_and_room_switch(notebook: OpenNotebook, room: str) -> None:
+    ada = joined(notebook(cell(room, "Ada")))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(ada)
+
+    grace.page.get_by_role("button", name="Leave", exact=True).click()
+    ada.wait_python("call.peers == ()")
+    grace.wait_python("call.state == 'left'")
+    ada.page.wait_for_selector(REMOTE, state="detached")
+    assert grace.page.evaluate("document.querySelectorAll('video').length") == 0
+
+    grace.page.get_by_role("button", name=re.compile("join", re.IGNORECASE)).click()
+    plays(ada)
+    plays(grace)
+
+    grace.python(f"call.room = {room[:50] + '-hall'!r}")
+    ada.wait_python("call.peers == ()")
+    ada.python(f"call.room = {room[:50] + '-hall'!r}")
+    ada.wait_python("[p.name for p in call.peers] == ['Grace']")
+    plays(ada)
+    plays(grace)
+
+
+def test_page_reload_keeps_the_kernel_s_call_and_joins_again(notebook: OpenNotebook, room: str) -> None:
+    ada = joined(notebook(cell(room, "Ada")))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(grace)
+    ada.save()
+    ada.open()
+    ada.page.wait_for_selector(".rw[data-phase=joined]", timeout=60_000)
+    plays(ada, sound=False)  # no click yet on the new page: sound may wait for one
+    plays(grace)
+    ada.wait_python("call.state == 'joined' and len(call.peers) == 1")
+    grace.wait_python("[p.name for p in call.peers] == ['Ada']")
+
+
+def test_two_views_of_one_model_are_one_participant(notebook: OpenNotebook, room: str) -> None:
+    ada = joined(notebook(cell(room, "Ada"), "call"))
+    grace = joined(notebook(cell(room, "Grace")))
+    ada.page.wait_for_function("document.querySelectorAll('.rw[data-phase=joined]').length === 2")
+    ada.page.wait_for_function(f"document.querySelectorAll('{REMOTE}').length === 2")
+    grace.wait_python("len(call.peers) == 1")
+    for index in range(2):
+        ada.page.evaluate(
+            "([selector, i]) => document.querySelectorAll(selector).forEach((v, j) => { v.id = `view-${j}`; })",
+            [REMOTE, index],
+        )
+        plays(ada, f"#view-{index}", sound=False)
+    # The first view goes: the second takes over the playing element, sound and all.
+    ada.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0; }")
+    ada.page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-cell-output')")
+    ada.page.wait_for_function("document.querySelectorAll('.rw').length === 1")
+    plays(ada)
+    grace.wait_python("len(call.peers) == 1")
+
+
+def test_traits_and_buttons_act_both_ways(notebook: OpenNotebook, room: str) -> None:
+    ada = joined(notebook(cell(room, "Ada")))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(grace)
+
+    ada.page.get_by_role("button", name="Microphone").click()
+    ada.wait_python("call.microphone is False")
+    grace.wait_python("call.peers[0].tracks[0]['muted']")
+    ada.python("call.microphone = True")
+    grace.wait_python("not call.peers[0].tracks[0]['muted']")
+
+    ada.python("call.camera = False")
+    grace.wait_python("not call.peers[0].tracks[0]['video']")
+    grace.page.wait_for_selector(".rw-tile[data-peer] .rw-face")
+    ada.page.get_by_role("button", name="Camera").click()
+    ada.wait_python("call.camera is True")
+    plays(grace)
+
+    ada.python("call.timeslice = 500")
+    grace.wait_python("call.peers[0].tracks[0]['timeslice_ms'] == 500")
+    plays(grace)
+
+    ada.python("call.name = '<b>Ada</b> L.'")
+    grace.wait_python("call.peers[0].name == '<b>Ada</b> L.'")
+    grace.page.get_by_text("<b>Ada</b> L.", exact=True).first.wait_for()
+
+
+def test_killed_relay_heals_without_a_click(lab: JupyterLab, notebook: OpenNotebook, room: str) -> None:
+    ada = joined(notebook(cell(room, "Ada")))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(ada)
+    plays(grace)
+    for one in (ada, grace):
+        one.python("story = []; call.observe(lambda change: story.append(change['new']), 'state')")
+    os.kill(lab.relay()["pid"], signal.SIGKILL)
+    ada.wait_python("story == ['reconnecting', 'joined']")
+    grace.wait_python("story == ['reconnecting', 'joined']")
+    plays(ada)
+    plays(grace)
+
+
+def test_a_busy_cell_hurts_nobody_and_the_traits_move(notebook: OpenNotebook, room: str) -> None:
+    busy = """
+import time
+seen, end = set(), time.monotonic() + 10
+while time.monotonic() < end:
+    sum(range(10_000))
+    seen.add((call.state, len(call.peers), call.stats.get('sent_chunks')))
+print(len(seen), call.state)
+"""
+    ada = joined(notebook(cell(room, "Ada")))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(grace)
+    plays(ada)
+    cell_id = ada.kernel.execute(busy, store_history=False)
+    seen = watch(grace.page, seconds=8)
+    assert ada.reply_to(cell_id, within_s=30) is not None
+    moves, state = ada.output_of(cell_id).split()
+    assert int(moves) > 10
+    assert state == "joined"
+    assert seen["advanced_s"] > 7
+    assert seen["longest_still_ms"] < 1000
+
+
+def test_queue_depth_moves_while_its_cell_is_running(lab: JupyterLab, notebook: OpenNotebook, room: str) -> None:
+    """`while call.queue_depth < 3` in a cell ends: here a publisher sends whole recordings in one go."""
+    ada = joined(notebook(cell(room, "Ada")))
+    wait = "import time\nend = time.monotonic() + 40\n"
+    wait += "while call.queue_depth < 3 and time.monotonic() < end: time.sleep(.1)"
+    cell_id = ada.kernel.execute(f"{wait}\nprint(call.queue_depth >= 3)", store_history=False)
+    with ScriptedPeer(lab, room, "Bursts") as bursts:
+        reply, epoch = None, 0
+        while reply is None:
+            epoch += 1
+            for labelled in recording("vp8-opus", piece_bytes=1500):
+                bursts.send(epoch, labelled)
+            reply = ada.reply_to(cell_id, within_s=1)
+    assert ada.output_of(cell_id) == "True"
+
+
+def test_garbage_in_a_chunk_is_survived(lab: JupyterLab, notebook: OpenNotebook, room: str) -> None:
+    """Another participant sends noise instead of media, then media again: everybody plays on, then it plays too."""
+    ada = joined(notebook(cell(room, "Ada")))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(ada)
+    with ScriptedPeer(lab, room, "Noise") as noise:
+        ada.wait_python("sorted(p.name for p in call.peers) == ['Grace', 'Noise']")
+        noise.send(1, ("init", 0, 0, os.urandom(200)))
+        for group in range(1, 6):
+            noise.send(1, ("key", group, 0, os.urandom(5000)))
+        noise_video = f'video[data-peer-id="{noise.id}"]'
+        plays(ada, f'video[data-peer-id]:not([data-peer-id="{noise.id}"])')
+        for labelled in recording("vp8-opus", piece_bytes=4000):
+            noise.send(2, labelled)
+        ada.page.wait_for_function("s => document.querySelector(s).currentTime > 0", arg=noise_video)
+    grace.wait_python("[p.name for p in call.peers] == ['Ada']")
+
+
+def test_saved_notebook_holds_no_token_and_no_media(lab: JupyterLab, notebook: OpenNotebook, room: str) -> None:
+    ada = joined(notebook(cell(room, "Ada")))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(ada)
+    saved = str(ada.save())
+    assert "Call(room=" in saved
+    assert lab.relay()["secret"] not in saved
+    assert not re.search(r"eyJ[\w-]{10,}\.", saved), "a JSON web token"
+    assert "webm" not in saved
+    grace.python("call.leave()")
+    grace.wait_python("call.state == 'left'")
+
+
+def test_nothing_is_captured_before_join(notebook: OpenNotebook, room: str) -> None:
+    quiet = notebook(f"from relay_widget import Call\ncall = Call(room={room!r}, name='Ada')\ncall")
+    quiet.page.add_init_script(
+        "window.asked = 0; const ask = MediaDevices.prototype.getUserMedia;"
+        "MediaDevices.prototype.getUserMedia = function (...a) { window.asked += 1; return ask.apply(this, a); };",
+    )
+    quiet.open()
+    quiet.run_all()
+    join = quiet.page.get_by_role("button", name=f"Join “{room}”")
+    join.wait_for()
+    quiet.wait_python("call.state == 'idle'")
+    assert quiet.page.evaluate("window.asked") == 0
+    join.click()
+    quiet.page.wait_for_selector(".rw[data-phase=joined]")
+    assert quiet.page.evaluate("window.asked") == 1
+
+
+def test_a_denied_camera_is_said_in_words_and_can_be_gone_around(lab: JupyterLab, room: str) -> None:
+    with chromium(without=("--use-fake-ui-for-media-stream",)) as strict:
+        path = lab.write("denied.ipynb", f"from relay_widget import Call\ncall = Call(room={room!r}, name='Ada')\ncall")
+        with open_notebook(lab, strict, path, permissions=[]) as ada:
+            ada.run_all()
+            ada.page.get_by_role("button", name=f"Join “{room}”").click()
+            ada.page.get_by_text("blocked").first.wait_for()
+            ada.wait_python("call.error and call.error['code'] == 'permission-denied'")
+            ada.page.get_by_role("button", name=re.compile("without", re.IGNORECASE)).click()
+            ada.wait_python("call.state == 'joined'")
+
+
+def test_closing_the_view_ends_the_participant(notebook: OpenNotebook, room: str) -> None:
+    ada = joined(notebook(cell(room, "Ada")))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(grace)
+    ada.python("call.close()")
+    grace.wait_python("call.peers == ()")
+    ada.page.wait_for_selector(".rw", state="detached")
+
+
+def test_the_kernel_that_started_the_relay_can_be_killed(lab: JupyterLab, notebook: OpenNotebook, room: str) -> None:
+    lab.stop_relay()
+    ada = joined(notebook(cell(room, "Ada")))  # her kernel starts the relay
+    grace = joined(notebook(cell(room, "Grace")))
+    katherine = joined(notebook(cell(room, "Katherine")))
+    pid = lab.relay()["pid"]
+    ada.python("import os; pid = os.getpid(); print(pid)")
+    kernel = int(ada.python("print(pid)"))
+    grace_id = katherine.python("print(next(p.id for p in call.wait_for_peers(2, 20) if p.name == 'Grace'))")
+    plays(katherine, f'video[data-peer-id="{grace_id}"]')
+    os.kill(kernel, signal.SIGKILL)
+    plays(katherine, f'video[data-peer-id="{grace_id}"]')
+    assert lab.relay()["pid"] == pid
+    grace.wait_python("call.state == 'joined'")
+
+
+def test_the_first_notebook_runs_all(lab: JupyterLab, browser: Browser) -> None:
+    path = lab.copy(ROOT / "notebooks" / "01-first-call.ipynb")
+    with open_notebook(lab, browser, path) as first:
+        first.run_all()
+        first.page.wait_for_function("document.querySelectorAll('.rw[data-phase=joined]').length === 2", timeout=60_000)
+        first.wait_python("[p.name for p in ada.peers] == ['Grace'] and [p.name for p in grace.peers] == ['Ada']")
+        for call in ("ada", "grace"):
+            (peer,) = first.python(f"print({call}.peers[0].id)").split()
+            plays(first, f'video[data-peer-id="{peer}"]')

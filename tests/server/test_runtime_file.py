@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from relay_widget.errors import RelayStartError
+from relay_widget.server import runtime_file
+from relay_widget.server.runtime_file import Previous, RuntimeRecord
+
+RECORD = RuntimeRecord(
+    pid=os.getpid(),
+    host="127.0.0.1",
+    port=4321,
+    url="http://127.0.0.1:4321",
+    secret="s" * 43,
+    instance="mine",
+    protocol=1,
+    version="0.1.0",
+    started_at="2026-01-01T00:00:00+00:00",
+)
+
+
+def test_it_is_private_and_says_it_all(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "relay.json"
+    runtime_file.write(path, RECORD)
+    runtime_file.write(path, RECORD)
+    assert json.loads(path.read_text()) == asdict(RECORD)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
+    assert runtime_file.read_previous(path) == Previous(4321, "s" * 43)
+
+
+def test_the_secret_is_not_shown() -> None:
+    assert RECORD.secret not in repr(RECORD)
+    assert RECORD.secret not in repr(Previous(1, RECORD.secret))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "null",
+        '{"port":"1","secret":"x"}',
+        '{"port":70000,"secret":"' + "s" * 43 + '"}',
+        '{"port":1,"secret":"short"}',
+    ],
+)
+def test_half_a_file_is_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "relay.json"
+    path.write_text(text)
+    assert runtime_file.read_previous(path) is None
+
+
+def test_no_file_is_none(tmp_path: Path) -> None:
+    assert runtime_file.read_previous(tmp_path / "relay.json") is None
+
+
+def test_only_its_own_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "relay.json"
+    runtime_file.remove_own(path, "mine")
+    runtime_file.write(path, RECORD)
+    runtime_file.remove_own(path, "another")
+    assert path.exists()
+    runtime_file.remove_own(path, "mine")
+    assert not path.exists()
+
+
+def test_a_full_disk_says_so() -> None:
+    path = Path("/dev/full")
+    error = runtime_file._start_error(path, OSError(errno.ENOSPC, "No space left on device"))
+    assert error.code == "disk-full"
+
+
+def test_a_folder_that_cannot_be_one_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RelayStartError) as caught:
+        runtime_file.write(tmp_path / "file" / "relay.json", RECORD)
+    assert caught.value.code == "runtime-dir"

@@ -1,0 +1,70 @@
+"""Who may import whom."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "relay_widget"
+STDLIB = sys.stdlib_module_names
+NOT_IN_CORE = {"asyncio", "socket", "time", "logging", "threading", "datetime", "random", "secrets", "os"}
+
+
+def imports(path: Path) -> set[str]:
+    """What a file imports, anywhere in it: our own modules as ``.name``, everything else by its top name."""
+    package = ["relay_widget", *path.relative_to(PACKAGE).parent.parts]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = [*base, *(node.module or "").split(".")] if node.module else base
+            names = [".".join([*module, alias.name]) for alias in node.names]
+        else:
+            continue
+        for name in names:
+            top, *rest = name.split(".")
+            found.add(f".{rest[0]}" if top == "relay_widget" and rest else top)
+    return found
+
+
+def own(path: Path) -> set[str]:
+    return {name for name in imports(path) if name.startswith(".")}
+
+
+def files(folder: str) -> list[Path]:
+    found = sorted((PACKAGE / folder).glob("*.py"))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("path", files("core"), ids=lambda path: path.name)
+def test_core_is_pure(path: Path) -> None:
+    assert own(path) <= {".core", ".protocol", ".errors"}
+    foreign = {name for name in imports(path) if not name.startswith(".")}
+    assert foreign <= STDLIB - NOT_IN_CORE
+
+
+@pytest.mark.parametrize("path", files("server"), ids=lambda path: path.name)
+def test_server_stands_on_core(path: Path) -> None:
+    assert own(path) <= {".server", ".core", ".protocol", ".errors", ".tokens"}
+    foreign = {name for name in imports(path) if not name.startswith(".")}
+    assert foreign <= STDLIB | {"socketio", "engineio", "aiohttp"}
+
+
+@pytest.mark.parametrize("name", ["monitor", "peer"])
+def test_clients_know_no_relay(name: str) -> None:
+    path = PACKAGE / f"{name}.py"
+    if not path.exists():
+        pytest.skip(f"there is no {name}.py yet")
+    assert not own(path) & {".core", ".server", ".widget", ".cli"}
+
+
+def test_the_wire_needs_nothing() -> None:
+    assert own(PACKAGE / "protocol.py") == {".errors"}
+    assert imports(PACKAGE / "protocol.py") - {".errors"} <= STDLIB
+    assert imports(PACKAGE / "errors.py") <= STDLIB

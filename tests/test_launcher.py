@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from relay_widget import launcher
+from relay_widget.errors import RelayStartError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A runtime folder of this test's own; whatever relay it has at the end is ended."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    yield tmp_path
+    wait_until(no_monitor_runs)
+    relay = launcher.find_relay()
+    if relay is not None:
+        os.kill(relay.pid, signal.SIGTERM)
+        wait_until(lambda: not launcher.runtime_file().exists())
+
+
+def no_monitor_runs() -> bool:
+    """A monitor that is just starting a relay would leave one behind, and follow it into the next test."""
+    return all(thread.name != "relay-widget-monitor" for thread in threading.enumerate())
+
+
+def wait_until(condition: object, timeout_s: float = 20) -> None:
+    assert callable(condition)
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_no_relay_is_found_where_none_runs(runtime: Path) -> None:
+    assert launcher.find_relay() is None
+
+
+def test_starts_one_relay_and_finds_it_again(runtime: Path) -> None:
+    first = launcher.ensure_relay()
+    assert launcher.ensure_relay() == first
+    assert launcher.find_relay() == first
+
+
+def test_runtime_file_is_private_and_repr_holds_no_secret(runtime: Path) -> None:
+    relay = launcher.ensure_relay()
+    assert stat.S_IMODE(launcher.runtime_file().stat().st_mode) == 0o600
+    assert relay.secret not in repr(relay)
+    assert relay.secret not in (runtime / "relay-widget-1.log").read_text()
+
+
+def test_two_kernels_starting_at_once_share_one_relay(runtime: Path) -> None:
+    code = "from relay_widget.launcher import ensure_relay as e; r = e(); print(r.pid, r.url)"
+    kernels = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(4)]
+    answers = {kernel.communicate(timeout=60)[0] for kernel in kernels}
+    assert len(answers) == 1
+
+
+def test_ending_the_kernel_that_started_it_leaves_the_relay(runtime: Path) -> None:
+    code = (
+        "from relay_widget.launcher import ensure_relay as e; print(e().pid, flush=True); import time; time.sleep(60)"
+    )
+    kernel = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    assert kernel.stdout is not None
+    pid = int(kernel.stdout.readline())
+    os.killpg(kernel.pid, signal.SIGKILL)
+    kernel.communicate()
+    found = launcher.find_relay()
+    assert found is not None
+    assert found.pid == pid
+
+
+def test_after_a_crash_it_comes_back_on_the_same_port_with_the_same_secret(runtime: Path) -> None:
+    first = launcher.ensure_relay()
+    os.kill(first.pid, signal.SIGKILL)
+    wait_until(lambda: launcher.find_relay() is None)
+    second = launcher.ensure_relay()
+    assert (second.url, second.secret) == (first.url, first.secret)
+    assert second.pid != first.pid
+
+
+def test_another_program_on_the_port_is_not_taken_for_the_relay(runtime: Path) -> None:
+    first = launcher.ensure_relay()
+    os.kill(first.pid, signal.SIGKILL)
+    wait_until(lambda: launcher.find_relay() is None)
+    port = int(first.url.rstrip("/").rpartition(":")[2])
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        second = launcher.ensure_relay()
+    assert second.url != first.url
+
+
+def test_a_broken_runtime_file_is_replaced(runtime: Path) -> None:
+    launcher.runtime_file().write_text('{"url": "http://127.0.')
+    relay = launcher.ensure_relay()
+    assert json.loads(launcher.runtime_file().read_text())["pid"] == relay.pid
+
+
+def test_a_runtime_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "file" / "runtime"))
+    with pytest.raises(RelayStartError, match="JUPYTER_RUNTIME_DIR") as refused:
+        launcher.ensure_relay()
+    assert refused.value.code == "runtime-dir"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="a full disk is made with a tmpfs, as root")
+def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(tmp_path)], check=False)
+    if mount.returncode != 0:
+        pytest.skip("this container may not mount")
+    try:
+        with pytest.raises(OSError, match="No space"):
+            (tmp_path / "filling").write_bytes(b"x" * 100_000)
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+        with pytest.raises(RelayStartError, match="free some space") as refused:
+            launcher.ensure_relay()
+        assert refused.value.code == "disk-full"
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from relay_widget import launcher
+from relay_widget.monitor import Monitor, shared_monitor
+
+from .test_launcher import runtime, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from relay_widget.errors import RelayStartError
+    from relay_widget.launcher import RelayAddress
+
+__all__ = ["runtime"]  # the fixture
+
+
+class Listening:
+    """Writes down what it hears."""
+
+    def __init__(self, room: str) -> None:
+        self.room = room
+        self.heard: list[str] = []
+        self.rooms: list[str] = []
+        self.threads: set[str] = set()
+
+    def on_relay(self, _address: RelayAddress) -> None:
+        self._note("relay")
+
+    def on_snapshot(self, snapshot: dict[str, Any]) -> None:
+        self._note("snapshot")
+        self.rooms.append(snapshot["room"])
+
+    def on_lost(self) -> None:
+        self._note("lost")
+
+    def on_failed(self, error: RelayStartError) -> None:
+        self._note(error.code)
+
+    def on_tick(self) -> None:
+        self.threads.add(threading.current_thread().name)
+
+    def _note(self, what: str) -> None:
+        if self.heard[-1:] != [what]:
+            self.heard.append(what)
+
+
+@pytest.fixture
+def monitor(runtime: Path) -> Iterator[Monitor]:
+    made = Monitor()
+    yield made
+    made.stop()  # before the relay is ended
+
+
+def test_tells_relay_then_the_room(monitor: Monitor) -> None:
+    listener = Listening("lab")
+    monitor.add(listener)
+    wait_until(lambda: "snapshot" in listener.heard)
+    assert listener.heard == ["relay", "snapshot"]
+    wait_until(lambda: bool(listener.threads))
+    assert listener.threads == {"relay-widget-monitor"}
+
+
+def test_a_crash_is_told_and_healed(monitor: Monitor) -> None:
+    listener = Listening("lab")
+    monitor.add(listener)
+    wait_until(lambda: "snapshot" in listener.heard)
+    os.kill(launcher.ensure_relay().pid, signal.SIGKILL)
+    wait_until(lambda: len(listener.heard) >= 5)
+    assert listener.heard == ["relay", "snapshot", "lost", "relay", "snapshot"]
+
+
+def test_every_listener_gets_its_own_room_at_once(monitor: Monitor) -> None:
+    first, second, third = Listening("lab"), Listening("hall"), Listening("lab")
+    for listener in (first, second, third):
+        monitor.add(listener)
+        wait_until(lambda listener=listener: bool(listener.rooms))
+    assert {*first.rooms, *third.rooms} == {"lab"}
+    assert {*second.rooms} == {"hall"}
+
+
+def test_a_listener_that_moves_is_followed(monitor: Monitor) -> None:
+    listener = Listening("lab")
+    monitor.add(listener)
+    wait_until(lambda: bool(listener.rooms))
+    listener.room = "hall"
+    monitor.refresh()
+    wait_until(lambda: listener.rooms[-1] == "hall")
+
+
+def test_the_thread_ends_with_its_last_listener(monitor: Monitor) -> None:
+    listener = Listening("lab")
+    monitor.add(listener)
+    wait_until(lambda: bool(listener.rooms))
+    (thread,) = (t for t in threading.enumerate() if t.name == "relay-widget-monitor")
+    monitor.remove(listener)
+    wait_until(lambda: not thread.is_alive())
+    monitor.add(listener)
+    listener.rooms.clear()
+    wait_until(lambda: bool(listener.rooms))
+
+
+def test_there_is_one_for_each_process() -> None:
+    assert shared_monitor() is shared_monitor()

@@ -1,0 +1,176 @@
+"""The wire's names and limits, and what its parsers refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+
+from relay_widget import protocol
+from relay_widget.errors import WireError
+from relay_widget.protocol import Code, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VECTORS = json.loads((Path(__file__).parent / "vectors" / "protocol.json").read_text())
+HEADER = {"track": "camera", "epoch": 1, "group": 2, "object": 3, "type": "delta", "captured_ms": 4.5, "level": 0.2}
+PUBLISH = {"track": "camera", "mimeType": "video/webm"}
+
+
+def test_event_names_are_the_vectors() -> None:
+    events = VECTORS["events"]
+    assert {event.value for event in Event} == {name for names in events.values() for name in names}
+
+
+def test_codes_are_the_vectors() -> None:
+    assert [code.value for code in Code] == VECTORS["codes"]
+
+
+def test_limits_are_the_vectors() -> None:
+    limits = {name: value for name, value in vars(protocol).items() if name.isupper() and isinstance(value, int)}
+    assert limits.pop("PROTOCOL_VERSION") == VECTORS["protocol"]
+    assert {name: value for name, value in limits.items() if not name.startswith("_")} == VECTORS["limits"]
+
+
+def test_words_are_the_vectors() -> None:
+    assert list(get_args(protocol.ObjectType)) == VECTORS["object_types"]
+    assert list(get_args(protocol.LeftReason)) == VECTORS["left_reasons"]
+
+
+def test_every_name_and_limit_is_in_the_prose() -> None:
+    prose = (Path(__file__).parents[1] / "PROTOCOL.md").read_text()
+    for event in Event:
+        assert f"`{event}`" in prose
+    for code in Code:
+        assert f"`{code}`" in prose
+    for name, value in VECTORS["limits"].items():
+        assert f"| `{name}` | {value:,} |" in prose
+
+
+def refused(parse: Callable[[Any], object], payload: object) -> str:
+    with pytest.raises(WireError) as caught:
+        parse(payload)
+    assert caught.value.message.endswith(".")
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [None, 1, True, [], {}, "", " ", "x" * 65, "a\nb", "a\x00b", "a\u202eb", "\ud800", b"x"],
+    ids=repr,
+)
+def test_bad_room_and_name(bad: object) -> None:
+    assert refused(protocol.check_room, bad) == Code.BAD_ROOM
+    assert refused(protocol.check_name, bad) == Code.BAD_NAME
+    assert refused(protocol.parse_join, {"room": bad, "name": "n"}) == Code.BAD_ROOM
+    assert refused(protocol.parse_rename, {"name": bad}) == Code.BAD_NAME
+
+
+def test_names_are_trimmed_and_any_script() -> None:
+    assert protocol.check_room("  Zürich 会议 ") == "Zürich 会议"
+    assert protocol.check_name("x" * 64) == "x" * 64
+
+
+def test_join_forms() -> None:
+    plain = protocol.parse_join("lab")
+    assert (plain.room, plain.plain) == ("lab", True)
+    full = protocol.parse_join({"room": "lab", "name": "Ada", "plays": ["video/webm"]})
+    assert (full.room, full.name, full.plays, full.plain) == ("lab", "Ada", ("video/webm",), False)
+
+
+@pytest.mark.parametrize("bad", [None, 1, [], ["lab"], 1.5, True, b"lab"], ids=repr)
+def test_join_takes_an_object_or_text(bad: object) -> None:
+    assert refused(protocol.parse_join, bad) == Code.BAD_MESSAGE
+
+
+@pytest.mark.parametrize("bad", ["x", [1], ["novideo"], ["video/" + "x" * 130], ["video/webm"] * 17, {}], ids=repr)
+def test_bad_plays(bad: object) -> None:
+    assert refused(protocol.parse_join, {"room": "lab", "name": "n", "plays": bad}) == Code.BAD_MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("key", "bad", "code"),
+    [
+        ("track", "", Code.BAD_TRACK),
+        ("track", "a b", Code.BAD_TRACK),
+        ("track", "x" * 65, Code.BAD_TRACK),
+        ("track", None, Code.BAD_TRACK),
+        ("mimeType", 1, Code.BAD_TRACK),
+        ("mimeType", "webm", Code.BAD_TRACK),
+        ("audio", 1, Code.BAD_TRACK),
+        ("video", "yes", Code.BAD_TRACK),
+        ("muted", None, Code.BAD_TRACK),
+        ("timeslice_ms", float("nan"), Code.BAD_TRACK),
+        ("timeslice_ms", True, Code.BAD_TRACK),
+        ("packaging", [], Code.BAD_MESSAGE),
+        ("source", "two words", Code.BAD_MESSAGE),
+    ],
+)
+def test_bad_publish(key: str, bad: object, code: Code) -> None:
+    assert refused(protocol.parse_publish, {**PUBLISH, key: bad}) == code
+
+
+def test_track_round_trip() -> None:
+    track = protocol.parse_publish({**PUBLISH, "muted": True, "timeslice_ms": 20})
+    assert protocol.parse_publish(track.as_json()) == track
+    assert track.as_json()["mimeType"] == "video/webm"
+
+
+@pytest.mark.parametrize("key", ["track", "epoch", "group", "object", "type", "captured_ms", "level"])
+@pytest.mark.parametrize("bad", ["x y", None, -1.5, [], {}, True, float("inf"), float("nan"), 10**99, b""], ids=repr)
+def test_bad_header(key: str, bad: object) -> None:
+    if key in ("captured_ms", "level") and bad == -1.5:
+        pytest.skip("a negative number is a number")
+    assert refused(protocol.parse_header, {**HEADER, key: bad}) == Code.BAD_HEADER
+
+
+@pytest.mark.parametrize("bad", [None, 1, "x", [], b"bytes"], ids=repr)
+def test_header_is_an_object(bad: object) -> None:
+    assert refused(protocol.parse_header, bad) == Code.BAD_HEADER
+
+
+def test_header_round_trip_leaves_the_unknown_out() -> None:
+    assert protocol.parse_header({**HEADER, "more": 1}).as_json() == HEADER
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None,
+        [],
+        {"peers": []},
+        {"peers": {"p": []}},
+        {"peers": {"p": {"queue_depth": "1"}}},
+        {"peers": {"p": {"queue_depth": float("nan")}}},
+        {"peers": {"p": {"Queue": 1}}},
+        {"peers": {"p q": {}}},
+        {"peers": {str(i): {} for i in range(101)}},
+        {"sent": {f"f{i}": 1 for i in range(17)}},
+        {"sent": {"nested": {"a": 1}}},
+    ],
+    ids=str,
+)
+def test_bad_report(bad: object) -> None:
+    assert refused(protocol.parse_report, bad) == Code.BAD_MESSAGE
+
+
+def test_report_round_trip() -> None:
+    report = {"peers": {"p": {"queue_depth": 1, "latency_ms": 2.5}}, "sent": {"bytes": 7}}
+    assert protocol.parse_report(report).as_json() == report
+
+
+@pytest.mark.parametrize("bad", [0, 2, "1", 1.0, True, None, [1], {}], ids=repr)
+def test_other_versions_are_refused(bad: object) -> None:
+    assert refused(protocol.check_version, bad) == Code.UNSUPPORTED_PROTOCOL
+
+
+def test_this_version_is_accepted() -> None:
+    protocol.check_version(protocol.PROTOCOL_VERSION)
+
+
+@pytest.mark.parametrize("bad", [None, "1", [], float("inf"), float("nan"), True, 10**99], ids=repr)
+def test_bad_clock(bad: object) -> None:
+    assert refused(protocol.parse_clock, bad) == Code.BAD_MESSAGE

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import socketio
+
+from relay_widget import Call, InvalidValueError, PeersTimeoutError, RelayStartError, launcher
+from relay_widget.tokens import mint
+
+from .test_launcher import no_monitor_runs, runtime, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["runtime"]  # the fixture
+
+
+@pytest.fixture
+def call(runtime: Path) -> Iterator[Call]:
+    made = Call(room="lab", name="Ada")
+    yield made
+    made.close()
+
+
+class Page:
+    """Stands in for the call's browser page: a Socket.IO client with the ticket that the call hands out."""
+
+    def __init__(self, call: Call, *, own: bool) -> None:
+        self.client = socketio.SimpleClient()
+        relay = launcher.ensure_relay()
+        if own:
+            self.token = heard(call, "ticket")["token"]
+        else:
+            self.token = mint(relay.secret, role="peer", lifetime_s=60)
+        self.client.connect(relay.url, auth={"token": self.token, "protocol": 1}, transports=["websocket"])
+
+    def join(self, room: str, name: str) -> dict[str, Any]:
+        ack: dict[str, Any] = self.client.call("join", {"room": room, "name": name})
+        assert ack["ok"], ack
+        return ack
+
+    def close(self) -> None:
+        self.client.disconnect()
+
+
+def heard(call: Call, kind: str) -> dict[str, Any]:
+    """The next message of this kind that the call sends to its page."""
+    messages: list[dict[str, Any]] = []
+    arrived = threading.Event()
+    send = call.send
+
+    def listen(content: dict[str, Any], buffers: object = None) -> None:
+        send(content, buffers)
+        if content["kind"] == kind:
+            messages.append(content)
+            arrived.set()
+
+    call.send = listen
+    try:
+        assert arrived.wait(20)
+    finally:
+        call.send = send
+    return messages[0]
+
+
+def test_unknown_arguments_are_refused_with_a_hint() -> None:
+    with pytest.raises(TypeError, match="did you mean 'microphone'"):
+        Call(room="lab", micropone=False)
+
+
+@pytest.mark.parametrize("room", ["", "   ", "x" * 65, "line\nbreak"])
+def test_unusable_rooms_are_refused(room: str) -> None:
+    with pytest.raises(InvalidValueError) as refused:
+        Call(room=room)
+    assert refused.value.code == "bad-room"
+
+
+def test_a_refused_assignment_changes_nothing(call: Call) -> None:
+    with pytest.raises(InvalidValueError) as refused:
+        call.name = ""
+    assert (refused.value.code, call.name) == ("bad-name", "Ada")
+
+
+@pytest.mark.parametrize("trait", ["state", "error", "peers", "queue_depth", "queue_depths", "stats"])
+def test_traits_that_tell_cannot_be_written(call: Call, trait: str) -> None:
+    with pytest.raises(Exception, match="read-only"):
+        setattr(call, trait, getattr(call, trait))
+
+
+def test_every_trait_has_a_docstring_with_default_or_direction() -> None:
+    text = inspect.getsource(sys.modules[Call.__module__])
+    own = [name for name, trait in Call.class_traits().items() if trait.this_class is Call and not name.startswith("_")]
+    assert len(own) > 10
+    for name in own:
+        after = text.split(f"\n    {name} = t.", 1)[1].split('"""', 2)[1]
+        assert after.startswith(("Read and write", "Read only")), name
+
+
+def test_no_synced_trait_holds_a_token_and_no_state_is_saved(call: Call) -> None:
+    token = heard(call, "ticket")["token"]
+    state = call.get_state()
+    assert token not in repr(state)
+    assert launcher.ensure_relay().secret not in repr(state)
+    assert not {"peers", "stats", "state", "error", "queue_depths"} & state.keys()
+
+
+def test_repr_is_stable(call: Call) -> None:
+    assert repr(call) == "Call(room='lab', name='Ada')"
+
+
+def test_peers_are_seen_without_a_browser(call: Call) -> None:
+    page = Page(call, own=False)
+    page.join("lab", "Grace")
+    (grace,) = call.wait_for_peers(1, timeout=20)
+    assert grace.name == "Grace"
+    page.close()
+    wait_until(lambda: call.peers == ())
+
+
+def test_wait_for_peers_gives_up_in_time_and_says_so(call: Call) -> None:
+    with pytest.raises(PeersTimeoutError, match="0 of 2 peers were in room 'lab'"):
+        call.wait_for_peers(2, timeout=0.2)
+
+
+def test_own_participant_makes_the_state_joined_and_feeds_the_figures(call: Call) -> None:
+    grace = Page(call, own=False)
+    grace_id = grace.join("lab", "Grace")["peer"]
+    own = Page(call, own=True)
+    own.join("lab", "Ada")
+    wait_until(lambda: call.state == "joined")
+    figures = {"queue_depth": 5, "latency_ms": 120.5, "stalls": 1, "buffered_s": 0.1}
+    own.client.emit("report", {"peers": {grace_id: figures}, "sent": {"bytes": 10, "chunks": 1, "bitrate_kbps": 8}})
+    wait_until(lambda: call.queue_depth == 5)
+    assert call.queue_depths == {grace_id: 5}
+    assert [peer.name for peer in call.peers] == ["Grace"]
+    assert call.peers[0].figures == figures
+    assert call.stats["latency_ms"] == 120.5
+    assert call.stats["sent_kbps"] == 8
+    own.close()
+    wait_until(lambda: call.state == "reconnecting")
+    grace.close()
+
+
+def test_traits_move_while_this_thread_is_busy(call: Call) -> None:
+    """Pure Python holding the interpreter, as a cell does: the monitor still gets its turns."""
+    relay = launcher.ensure_relay()
+    auth = {"token": mint(relay.secret, role="peer", lifetime_s=60), "protocol": 1}
+    code = (
+        "import socketio, time; c = socketio.SimpleClient();"
+        f"c.connect({relay.url!r}, auth={auth!r}, transports=['websocket']);"
+        "c.call('join', {'room': 'lab', 'name': 'Grace'}); time.sleep(60)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        deadline_s = time.monotonic() + 60
+        while not call.peers and time.monotonic() < deadline_s:
+            sum(range(1000))
+        assert [peer.name for peer in call.peers] == ["Grace"]
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_assigning_room_moves_what_is_followed(call: Call) -> None:
+    page = Page(call, own=False)
+    page.join("elsewhere", "Grace")
+    call.room = "elsewhere"
+    assert [peer.name for peer in call.wait_for_peers(1, timeout=20)] == ["Grace"]
+    call.room = "lab"
+    wait_until(lambda: call.peers == ())
+    page.close()
+
+
+def test_a_killed_relay_is_started_again_and_followed(call: Call) -> None:
+    heard(call, "ticket")
+    first = launcher.ensure_relay()
+    os.kill(first.pid, signal.SIGKILL)
+    wait_until(lambda: (relay := launcher.find_relay()) is not None and relay.pid != first.pid)
+    page = Page(call, own=False)
+    page.join("lab", "Grace")
+    assert call.wait_for_peers(1, timeout=20)
+    page.close()
+
+
+def test_the_page_s_word_sets_state_and_error(call: Call) -> None:
+    error = {"code": "permission-denied", "message": "The browser has blocked the camera."}
+    call._follower.on_page_message({"kind": "state", "state": "failed", "error": error})
+    assert (call.state, call.error) == ("failed", error)
+    call._follower.on_page_message({"kind": "state", "state": "no such state"})
+    assert call.state == "failed"
+
+
+def test_two_calls_of_one_kernel_share_one_connection(runtime: Path) -> None:
+    calls = [Call(room="lab", name=name) for name in ("Ada", "Grace")]
+    monitors = [thread for thread in threading.enumerate() if thread.name == "relay-widget-monitor"]
+    assert len(monitors) == 1
+    for call in calls:
+        call.close()
+    wait_until(lambda: not monitors[0].is_alive())
+
+
+def test_a_runtime_folder_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "file"))
+    call = Call(room="lab", name="Ada")
+    try:
+        with pytest.raises(RelayStartError) as refused:
+            call.wait_for_peers(1, timeout=20)
+        assert refused.value.code == "runtime-dir"
+        wait_until(lambda: call.error is not None)
+        assert call.error["code"] == "runtime-dir"
+    finally:
+        call.close()
+        wait_until(no_monitor_runs)
+
+
+def test_observers_that_raise_do_not_stop_the_news(call: Call, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_change: object) -> None:
+        raise ValueError("a user's mistake")
+
+    call.observe(broken, "peers")
+    page = Page(call, own=False)
+    page.join("lab", "Grace")
+    wait_until(lambda: "a user's mistake" in caplog.text)
+    page.close()
+    wait_until(lambda: call.peers == ())
+
+
+def test_asyncio_of_the_kernel_is_left_alone(call: Call) -> None:
+    async def cell() -> int:
+        return len(call.peers)
+
+    assert asyncio.run(cell()) == 0
