@@ -3,7 +3,9 @@ import { CaptureError } from "./errors.js";
 import { HEIGHT, TestCard, WIDTH } from "./test-card.js";
 import { startTicker } from "./ticker.js";
 
-export const FRAMES_PER_S = 30;
+export const FRAMES_PER_S = 25;
+/** 480 x 360: two of these, recorded and played, must fit on two cores (see the camera's size). */
+const PICTURE_SCALE = 0.75;
 const TONE_GAIN = 0.03;
 /** A context that may run does so within some 10 ms. */
 const AUDIO_START_MS = 300;
@@ -53,13 +55,14 @@ export function pitchOf(name: string): number {
 
 function openPicture(name: string): { stream: MediaStream; close: () => void } {
   const canvas = document.createElement("canvas");
-  canvas.width = WIDTH;
-  canvas.height = HEIGHT;
+  canvas.width = WIDTH * PICTURE_SCALE;
+  canvas.height = HEIGHT * PICTURE_SCALE;
   // With alpha, Chromium encodes every frame twice. In main memory, because each frame is read back.
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   if (context === null) {
     throw new CaptureError("capture-failed", "This browser cannot draw the test pattern: use the camera.");
   }
+  context.scale(PICTURE_SCALE, PICTURE_SCALE);
   const card = new TestCard(context, name);
   card.drawTime(new Date());
   // No frame rate here: it would drop every second frame of a timer that is a little early.

@@ -32,9 +32,11 @@ export interface CaptureSource {
   close(): void;
 }
 
+/** The width of a tile. From 640 x 480 on, Chromium's VP8 encoder works in a mode that takes eight times as long
+ * (7.6 ms a picture against 0.9 ms at 640 x 360, the fake camera on a two-core machine). */
 const CAMERA: MediaTrackConstraints = {
   width: { ideal: 640 },
-  height: { ideal: 480 },
+  height: { ideal: 360 },
   frameRate: { ideal: 30 },
 };
 /** A larger screen is scaled down: more pixels cannot be encoded in time beside a notebook. */
