@@ -1,12 +1,12 @@
 // The receiving side of a participant: one player for each remote track, and the tiles that show them.
 import { createPlayer, type Player } from "./playback/index.js";
 import type { Figures, LeftReason, PeerInfo, RelayedHeader, TrackInfo } from "./protocol.js";
+import { SPEAKING_LEVEL } from "./stats.js";
 import type { Tile } from "./ui/state.js";
 
 /** A peer whose connection broke keeps its tile for this long, so that nothing jumps while it comes back. */
 const AWAY_KEPT_MS = 8000;
-/** Sound level (0..1) from which a person speaks, and how long the ring stays on after it. */
-const SPEAKING_LEVEL = 0.12;
+/** How long the ring of a person who has spoken stays on. */
 const SPEAKING_HOLD_MS = 500;
 
 interface Stream {

@@ -1,4 +1,7 @@
-// Figures that are derived from totals.
+// What figures mean: rates derived from totals, and from which loudness on a person speaks.
+
+/** A meter level (0..1) above a quiet room and the test pattern's tone, below a voice. */
+export const SPEAKING_LEVEL = 0.12;
 
 const WINDOW_MS = 2000;
 

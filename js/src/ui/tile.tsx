@@ -2,6 +2,7 @@
 import { type ReadonlySignal, useComputed } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Figures } from "../protocol.js";
+import { SPEAKING_LEVEL } from "../stats.js";
 import { Avatar } from "./avatar.js";
 import { Icon } from "./icons.js";
 import { figuresSentence, latencyWords } from "./phrases.js";
@@ -9,9 +10,6 @@ import { SelfVideo, useOwnPicture } from "./self-video.js";
 import { showVideo } from "./shared-video.js";
 import type { Source, Tile } from "./state.js";
 import { useView } from "./view.js";
-
-/** Own microphone level from which the ring shows; the others' rings come with their tiles. */
-const SPEAKING_LEVEL = 0.04;
 
 const OWN_PICTURE: Record<Source, string> = {
   camera: "You",
