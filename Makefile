@@ -81,10 +81,12 @@ screenshots: build .make/browser
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'relay-widget needs Python 3.11 or newer: install it, or run make PYTHON=/path/to/python3.'; exit 1; }
 	$(call say,Python packages into .venv)
-	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || \
-	  { echo 'Python cannot make a virtual environment: install it with "apt-get install python3-venv".'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq python3-venv; } || \
+	  { echo 'Python cannot make a virtual environment: run "sudo apt-get install python3-venv".'; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --progress-bar on -c constraints.txt --group dev | grep -E '^(Installing|Successfully|ERROR)' || true
+	@echo '   (about a minute the first time)'; $(BIN)/python -m pip install --quiet -c constraints.txt --group dev
 	@HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e .
 	@mkdir -p .make && touch $@
 
@@ -99,10 +101,10 @@ $(STATIC): js/node_modules/.package-lock.json js/build.mjs $(shell find js/src -
 	@cd js && npm run --silent build
 
 .make/browser: .make/python
-	@if ! test -x "$(CHROMIUM)"; then \
+	@if ! test -x "$(CHROMIUM)" || ! command -v ffmpeg >/dev/null; then \
 	  if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
 	    echo '== Debian Chromium'; apt-get update -qq && apt-get install -y -qq chromium ffmpeg; \
-	  else echo 'The browser tests need Chromium: run "sudo apt-get install chromium ffmpeg", or set CHROMIUM to the path of yours.'; exit 1; fi; fi
+	  else echo 'The browser tests need Chromium and ffmpeg: run "sudo apt-get install chromium ffmpeg" (or set CHROMIUM to the path of yours).'; exit 1; fi; fi
 	@mkdir -p .make && touch $@
 
 constraints: .make/python

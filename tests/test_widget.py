@@ -200,6 +200,38 @@ def test_the_page_s_word_sets_state_and_error(call: Call) -> None:
     assert call.state == "failed"
 
 
+def test_what_the_page_sends_and_cannot_be_used_is_rolled_back(call: Call) -> None:
+    with pytest.raises(InvalidValueError):
+        call.set_state({"name": ""})
+    assert call.name == "Ada"
+
+
+def test_leaving_is_told_although_the_page_s_word_waits(call: Call) -> None:
+    own = Page(call, own=True)
+    own.join("lab", "Ada")
+    wait_until(lambda: call.state == "joined")
+    call.leave()
+    own.close()
+    wait_until(lambda: call.state == "left")
+
+
+def test_a_closed_call_tells_no_old_news(call: Call) -> None:
+    page = Page(call, own=False)
+    page.join("lab", "Grace")
+    call.wait_for_peers(1, timeout=20)
+    call.close()
+    assert (call.state, call.peers, call.queue_depth) == ("left", (), 0)
+    page.close()
+
+
+def test_join_is_said_again_until_a_page_hears_it(call: Call) -> None:
+    call.join()
+    assert heard(call, "join") == {"kind": "join"}
+    call._follower.on_page_message({"kind": "state", "state": "connecting", "error": None})
+    call._follower.on_page_message({"kind": "state", "state": "idle", "error": None})
+    call.leave()
+
+
 def test_two_calls_of_one_kernel_share_one_connection(runtime: Path) -> None:
     calls = [Call(room="lab", name=name) for name in ("Ada", "Grace")]
     monitors = [thread for thread in threading.enumerate() if thread.name == "relay-widget-monitor"]

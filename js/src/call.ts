@@ -21,6 +21,8 @@ const LEVEL_INTERVAL_MS = 100;
 const TICKET_PATIENCE_MS = 8000;
 /** A ticket that grew old on the way is no failure; a second refusal in a row is. */
 const MAX_TOKEN_REFUSALS = 2;
+/** Problems that a ticket, which only a relay that answers leads to, says are over. */
+const RELAY_PROBLEMS = new Set(["ticket-missing", "relay-start", "runtime-dir", "disk-full", "port-in-use"]);
 
 export class CallController {
   readonly state: CallState;
@@ -39,6 +41,9 @@ export class CallController {
   #reported_ms = 0;
   #tokenRefusals = 0;
   #autoJoined = false;
+  /** Python asked to join before there was a view: a call that nobody sees must not open a camera. */
+  #joinWhenSeen = false;
+  #besidesScreen: Source = "camera";
   #closed = false;
 
   constructor(private readonly link: KernelLink) {
@@ -68,7 +73,10 @@ export class CallController {
       join: (options) => void this.#join(options?.media ?? "all"),
       leave: () => this.#leave("left"),
       setRoom: (room) => link.set("room", room),
-      setName: (name) => link.set("name", name),
+      setName: (name) => {
+        this.state.name.value = name; // as typed, spaces and all
+        if (name.trim() !== "") link.set("name", name.trim());
+      },
       setSource: (source) => link.set("source", source),
       setMicrophone: (on) => link.set("microphone", on),
       setCamera: (on) => link.set("camera", on),
@@ -96,6 +104,7 @@ export class CallController {
       onPeers: (peers) => {
         this.#peers = peers;
         this.#receiver.setPeers(peers);
+        if (this.state.problem.value?.code === "no-common-codec") this.state.problem.value = null;
         this.#publisher.negotiate(peers.map((peer) => peer.plays));
       },
       onPeerGone: (peer, reason) => this.#receiver.gone(peer, reason),
@@ -136,8 +145,9 @@ export class CallController {
   viewOpened(): void {
     this.#views += 1;
     clearTimeout(this.#unseenTimer);
-    if (this.link.get("auto_join") && !this.#autoJoined) {
+    if ((this.link.get("auto_join") && !this.#autoJoined) || this.#joinWhenSeen) {
       this.#autoJoined = true;
+      this.#joinWhenSeen = false;
       void this.#join("all");
     }
   }
@@ -154,9 +164,9 @@ export class CallController {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#unseenTimer);
-    this.#leave("idle");
-    for (const undo of this.#undo) undo();
+    for (const undo of this.#undo) undo(); // before leaving: the model has gone, nothing can be told any more
     this.link.close();
+    this.#leave("idle");
   }
 
   get #active(): boolean {
@@ -166,17 +176,20 @@ export class CallController {
 
   #followTraits(): void {
     const { link, state } = this;
+    this.#noteSource();
     link.onChange("room", () => {
       state.room.value = link.get("room");
       state.peopleHere.value = null;
       if (this.#active) this.#enterRoom();
     });
     link.onChange("name", () => {
-      state.name.value = link.get("name");
+      if (state.name.peek().trim() !== link.get("name")) state.name.value = link.get("name");
       if (this.#active) this.#session.rename(link.get("name"));
+      void this.#applyWishes(); // the pattern shows it
     });
     link.onChange("source", () => {
       state.source.value = link.get("source");
+      this.#noteSource();
       void this.#applyWishes();
     });
     link.onChange("microphone", () => {
@@ -197,7 +210,7 @@ export class CallController {
     switch (message.kind) {
       case "ticket":
         clearTimeout(this.#patienceTimer);
-        if (this.state.problem.value?.code === "ticket-missing") this.state.problem.value = null;
+        if (RELAY_PROBLEMS.has(this.state.problem.value?.code ?? "")) this.state.problem.value = null;
         this.#session.offerTicket(message);
         break;
       case "people":
@@ -208,9 +221,11 @@ export class CallController {
         if (this.state.phase.value === "connecting") this.#leave("failed");
         break;
       case "join":
-        if (!this.#active) void this.#join("all");
+        if (this.#views === 0) this.#joinWhenSeen = true;
+        else if (!this.#active) void this.#join("all");
         break;
       case "leave":
+        this.#joinWhenSeen = false;
         if (this.#active) this.#leave("left");
         break;
     }
@@ -300,8 +315,10 @@ export class CallController {
 
   async #retry(): Promise<void> {
     const again = this.state.phase.value === "failed" || this.state.phase.value === "left";
+    const ofRelay = RELAY_PROBLEMS.has(this.state.problem.value?.code ?? "");
     this.state.problem.value = null;
     if (again) await this.#join("all");
+    else if (ofRelay) this.link.askTicket();
     else if (this.#active) await this.#applyWishes();
     else await this.#preview();
   }
@@ -333,21 +350,26 @@ export class CallController {
 
   /** A device did not open. The switches go back to what is really being sent. */
   #captureProblem(code: string, message: string): void {
-    const stream = this.state.preview.value;
-    if (
-      this.state.phase.value === "joined" &&
-      this.state.source.value === "screen" &&
-      code !== "no-common-codec"
-    ) {
-      this.link.set("source", "camera"); // sharing was declined, or stopped by the browser's own button
-      if (code === "cancelled" || code === "permission-denied" || code === "source-ended") return;
-    } else if (
-      this.state.phase.value === "joined" &&
-      (stream === null || stream.getVideoTracks().length === 0)
-    ) {
-      this.link.set("camera", false);
+    if (this.state.phase.value === "joined" && code !== "no-common-codec") {
+      if (this.state.source.value === "screen") {
+        // Sharing was declined, or stopped by the browser's own button: back to what was sent before.
+        this.link.set("source", this.#besidesScreen);
+        if (code === "cancelled" || code === "permission-denied" || code === "source-ended") return;
+      } else {
+        const stream = this.state.preview.value;
+        if (stream === null) this.link.set(this.state.camera.value ? "camera" : "microphone", false);
+        else {
+          if (stream.getVideoTracks().length === 0) this.link.set("camera", false);
+          if (stream.getAudioTracks().length === 0) this.link.set("microphone", false);
+        }
+      }
     }
     this.#say(code, message);
+  }
+
+  #noteSource(): void {
+    const source = this.link.get("source");
+    if (source !== "screen") this.#besidesScreen = source;
   }
 
   async #listDevices(): Promise<void> {

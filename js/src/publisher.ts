@@ -37,6 +37,7 @@ export class Publisher {
   #plays: readonly string[][] = [];
   #source: CaptureSource | null = null;
   #sourceKey = "";
+  #sourceKind: Source | null = null;
   #recorder: TrackRecorder | null = null;
   #recorderKey = "";
   #published: TrackInfo | null = null;
@@ -77,6 +78,7 @@ export class Publisher {
   stop(): void {
     this.#recording = false;
     this.#stopRecorder();
+    if (this.#published !== null) this.events.unpublish(TRACK_ID);
     this.#published = null;
   }
 
@@ -149,8 +151,12 @@ export class Publisher {
 
   /** Open the source that is wanted; on failure the one that runs is kept. */
   async #follow(wanted: Wishes | null): Promise<boolean> {
-    // A microphone once captured is muted, not given back: unmuting must not ask or wait again.
-    const microphone = wanted !== null && (wanted.microphone || this.#source?.hasAudio === true);
+    // A microphone once captured is muted, not given back: unmuting must not ask or wait again. The pattern's
+    // tone is no microphone.
+    const captured = this.#source?.hasAudio === true && this.#sourceKind !== "pattern";
+    const kept =
+      wanted?.source === "pattern" ? this.#sourceKind === "pattern" && this.#source?.hasAudio : captured;
+    const microphone = wanted !== null && (wanted.microphone || kept === true);
     const idle = wanted === null || !(microphone || wanted.camera);
     const key = idle
       ? ""
@@ -164,34 +170,37 @@ export class Publisher {
         ]);
     if (key === this.#sourceKey) return true;
     if (idle) {
-      this.#setSource(null, "");
+      this.#setSource(null, "", null);
       return true;
     }
     try {
       const source = await openSource({ ...wanted, microphone });
       source.onEnded(() => this.#sourceEnded(source));
       source.onStreamChanged(() => void this.#restarted(source));
-      this.#setSource(source, key);
+      this.#setSource(source, key, wanted.source);
       return true;
     } catch (error) {
+      // What was running goes on, but never a picture that is not wanted any more.
+      if (!wanted.camera && this.#source?.hasVideo) this.#setSource(null, "", null);
       const { code, message } = error as { code?: string; message: string };
       this.events.onProblem(code ?? "capture-failed", message);
       return false;
     }
   }
 
-  #setSource(source: CaptureSource | null, key: string): void {
+  #setSource(source: CaptureSource | null, key: string, kind: Source | null): void {
+    if (this.#source !== null) this.#stopRecorder(); // before its tracks end, which it would take for a failure
     this.#source?.close();
     this.#source = source;
     this.#sourceKey = key;
+    this.#sourceKind = kind;
     this.events.onStream(source?.stream ?? null);
   }
 
   #sourceEnded(source: CaptureSource): void {
     if (source !== this.#source) return;
-    this.#setSource(null, "");
-    this.#stopRecorder();
-    this.events.onProblem("source-ended", "The camera or screen that was being sent has gone.");
+    this.#setSource(null, "", null);
+    this.events.onProblem("source-ended", "The camera, microphone or screen that was being sent has gone.");
   }
 
   async #restarted(source: CaptureSource): Promise<void> {

@@ -6,6 +6,8 @@ import type { Tile } from "./ui/state.js";
 
 /** A peer whose connection broke keeps its tile for this long, so that nothing jumps while it comes back. */
 const AWAY_KEPT_MS = 8000;
+/** And its players this long after it has come back, until it has said what it publishes. */
+const BACK_KEPT_MS = 3000;
 /** How long the ring of a person who has spoken stays on. */
 const SPEAKING_HOLD_MS = 500;
 
@@ -21,6 +23,11 @@ interface Remote {
   info: PeerInfo;
   streams: Map<string, Stream>;
   awayTimer: ReturnType<typeof setTimeout> | undefined;
+  backTimer: ReturnType<typeof setTimeout> | undefined;
+}
+
+function newRemote(info: PeerInfo): Remote {
+  return { info, streams: new Map(), awayTimer: undefined, backTimer: undefined };
 }
 
 export class Receiver {
@@ -34,17 +41,12 @@ export class Receiver {
   /** Everybody in the room now. Peers not named here are left to `gone`. */
   setPeers(peers: readonly PeerInfo[]): void {
     for (const info of peers) {
-      const remote = this.#remotes.get(info.id) ?? { info, streams: new Map(), awayTimer: undefined };
-      clearTimeout(remote.awayTimer);
-      remote.awayTimer = undefined;
+      const remote = this.#remotes.get(info.id) ?? newRemote(info);
+      if (remote.awayTimer !== undefined) this.#cameBack(remote);
       remote.info = info;
       this.#remotes.set(info.id, remote);
       for (const track of info.tracks) this.#follow(remote, track);
-      for (const [id, stream] of remote.streams) {
-        if (info.tracks.some((track) => track.track === id)) continue;
-        stream.player.dispose();
-        remote.streams.delete(id);
-      }
+      if (remote.backTimer === undefined) this.#prune(remote);
     }
     this.changed();
   }
@@ -135,10 +137,32 @@ export class Receiver {
     remote.streams.set(track.track, stream);
   }
 
+  /** It says its tracks again in a moment: until then its players stay, and play on from there. */
+  #cameBack(remote: Remote): void {
+    clearTimeout(remote.awayTimer);
+    clearTimeout(remote.backTimer);
+    remote.awayTimer = undefined;
+    remote.backTimer = setTimeout(() => {
+      remote.backTimer = undefined;
+      this.#prune(remote);
+      this.changed();
+    }, BACK_KEPT_MS);
+  }
+
+  /** Let go of what is not published any more. */
+  #prune(remote: Remote): void {
+    for (const [id, stream] of remote.streams) {
+      if (remote.info.tracks.some((track) => track.track === id)) continue;
+      stream.player.dispose();
+      remote.streams.delete(id);
+    }
+  }
+
   #remove(peer: string): void {
     const remote = this.#remotes.get(peer);
     if (remote === undefined) return;
     clearTimeout(remote.awayTimer);
+    clearTimeout(remote.backTimer);
     for (const stream of remote.streams.values()) stream.player.dispose();
     this.#remotes.delete(peer);
     this.changed();

@@ -24,7 +24,7 @@ export const MAX_UPLINK_BYTES = 500_000;
 const UNREACHABLE_AFTER_ATTEMPTS = 4;
 
 export interface SessionEvents {
-  /** In the room (again): `fresh` when the relay knows nothing of our tracks. */
+  /** In the room (again); the relay knows nothing of our media. */
   onJoined(): void;
   onReconnecting(): void;
   /** It cannot go on without something new (another ticket, another name). */
@@ -49,6 +49,7 @@ export class Session {
   #transport: Transport | null = null;
   #ticket: Ticket | null = null;
   #resume: Ticket | null = null;
+  #openedUrl = "";
   #join: JoinRequest | null = null;
   #joined = false;
   #peer = "";
@@ -57,6 +58,7 @@ export class Session {
   #clockTimer: ReturnType<typeof setInterval> | undefined;
   #skipping = new Set<string>();
   #entering = false;
+  #moving = false;
   /** What arrived between the relay's yes to `join` and our reading of it (one polling answer holds both). */
   #early: { event: string; args: unknown[] }[] = [];
   #sent = { bytes: 0, chunks: 0 };
@@ -85,18 +87,20 @@ export class Session {
 
   /** A ticket from the kernel: used for the next connection that has no resume token of its own. */
   offerTicket(ticket: Ticket): void {
-    const waiting = this.#join !== null && this.#transport === null;
-    const moved = this.#resume !== null && this.#resume.url !== ticket.url;
     this.#ticket = ticket;
-    if (moved) this.#resume = null; // another relay: the old one's token and peer id mean nothing there
-    if (waiting) this.#open();
-    else if (moved && this.#join !== null && !this.#joined) this.#reopen();
+    if (this.#join === null) return;
+    if (this.#transport === null) this.#open();
+    else if (this.#openedUrl !== ticket.url && !this.#joined) {
+      this.#resume = null; // another relay: the old one's token and peer id mean nothing there
+      this.#reopen();
+    }
   }
 
   /** Enter a room, or move to another. Settles through the events. */
   join(request: JoinRequest): void {
     const moving = this.#joined && this.#join?.room !== request.room;
     this.#join = request;
+    if (this.#entering || this.#moving) return; // both look again at their end
     if (moving) void this.#move();
     else if (!this.#joined) {
       if (this.#transport === null) {
@@ -162,15 +166,23 @@ export class Session {
   }
 
   #open(): void {
+    this.#openedUrl = this.#currentTicket().url;
+    this.#entering = this.#moving = false;
+    // What an old transport still has to say is not about this session any more.
+    const current = () => this.#transport === transport;
     const transport = this.createTransport(() => this.#currentTicket(), {
-      onUp: () => void this.#enter(),
+      onUp: () => {
+        if (current()) void this.#enter();
+      },
       onDown: () => {
+        if (!current()) return;
         const wasIn = this.#joined;
         this.#joined = false;
         clearInterval(this.#clockTimer);
         if (wasIn && this.#join !== null) this.events.onReconnecting();
       },
       onRefused: (error) => {
+        if (!current()) return;
         // A resume token that has grown old is no reason to give up while the kernel's ticket is fresh.
         if (this.#resume !== null) {
           this.#resume = null;
@@ -178,9 +190,11 @@ export class Session {
         } else if (this.#join !== null) this.#fail(error);
       },
       onUnreachable: (attempts) => {
-        if (attempts === UNREACHABLE_AFTER_ATTEMPTS) this.events.onUnreachable();
+        if (current() && attempts % UNREACHABLE_AFTER_ATTEMPTS === 0) this.events.onUnreachable();
       },
-      onEvent: (event, args) => this.#onEvent(event, args),
+      onEvent: (event, args) => {
+        if (current()) this.#onEvent(event, args);
+      },
     });
     this.#transport = transport;
     transport.connect();
@@ -200,13 +214,20 @@ export class Session {
 
   async #enter(): Promise<void> {
     const request = this.#join;
+    const transport = this.#transport;
     if (request === null) return;
     const t0 = local_ms();
     this.#entering = true;
     const ack = (await this.#ask(EVENT.join, request)) as JoinAck | null;
+    if (this.#transport !== transport) return;
     this.#entering = false;
     const early = this.#early.splice(0);
-    if (ack === null || this.#join === null) return;
+    if (this.#join === null) return;
+    if (ack === null) {
+      // No answer although the connection stands: begin anew. If it is going, it comes back by itself.
+      if (transport?.up) this.#reopen();
+      return;
+    }
     if (!ack.ok) {
       this.#fail(ack.error);
       return;
@@ -228,16 +249,22 @@ export class Session {
     this.#keepClock();
     // Asked for while the answer was under way.
     if (this.#join.room !== request.room) void this.#move();
+    else if (this.#join.name !== request.name) void this.#ask(EVENT.rename, { name: this.#join.name });
   }
 
   async #move(): Promise<void> {
+    const transport = this.#transport;
+    this.#moving = true;
     const ack = await this.#ask(EVENT.leave);
+    if (this.#transport !== transport) return;
+    this.#moving = false;
     this.#forgetRoom();
     if (ack !== null) await this.#enter();
   }
 
   #forgetRoom(): void {
     this.#joined = false;
+    this.#early = [];
     for (const peer of this.#peers.keys()) this.#drop(peer, "left");
     this.#peersChanged();
   }

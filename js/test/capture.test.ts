@@ -73,7 +73,8 @@ describe("explain", () => {
     ["NotFoundError", "", { ...both, camera: false, hasMicrophone: false }, "no-microphone"],
     ["NotReadableError", "Could not start video source", both, "device-busy"],
     ["SecurityError", "", both, "insecure-page"],
-    ["InvalidStateError", "no gesture", screen, "capture-failed"],
+    ["InvalidStateError", "no gesture", screen, "gesture-needed"],
+    ["InvalidStateError", "The page is not active", both, "capture-failed"],
   ] as const)("%s (%s) is one of our codes, with words", (name, message, attempt, code) => {
     const explained = explain(error(name, message), attempt);
     expect(explained).toBeInstanceOf(CaptureError);

@@ -162,6 +162,30 @@ describe("two participants", () => {
     expect(ada.peers).toEqual([]);
   });
 
+  test("rooms and names changed faster than the relay answers: the last ones hold", async () => {
+    for (const [place, name] of [
+      [`b-${room}`, "B"],
+      [`c-${room}`, "C"],
+      [`d-${room}`, "D"],
+    ] as const) {
+      ada.session.join({ room: place, name: "Ada", plays: [] });
+      ada.session.rename(name);
+    }
+    grace.session.join({ room: `d-${room}`, name: "Grace", plays: [] });
+    await vi.waitFor(() => expect(grace.peers.map((peer) => peer.name)).toEqual(["D"]), { timeout: 10_000 });
+    expect(ada.failed).toEqual([]);
+  }, 20_000);
+
+  test("leaving and joining again at once", async () => {
+    const left = ada.session.leave();
+    await ada.join(`room-${room}`);
+    await left;
+    await vi.waitFor(() => expect(ada.joined).toBe(2));
+    await vi.waitFor(() => expect(grace.peers.map((peer) => peer.name)).toEqual(["Ada"]));
+    expect(ada.session.joined).toBe(true);
+    expect(ada.reconnecting).toBe(0);
+  }, 20_000);
+
   test("the relay's clock is close to ours on one machine", async () => {
     await vi.waitFor(() => expect(ada.session.clock.error_ms).toBeLessThan(1000));
     expect(Math.abs(ada.session.clock.now_ms() - Date.now())).toBeLessThan(1000);

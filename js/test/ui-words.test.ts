@@ -25,6 +25,7 @@ const CAPTURE = [
   "insecure-page",
   "cancelled",
   "capture-failed",
+  "gesture-needed",
 ];
 const LOCAL = ["relay-unreachable", "ticket-missing", "mse-missing", "no-common-codec", "playback-blocked"];
 const FALLBACK = problemFor("never-heard-of").title;

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import http.client
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ START_TIMEOUT_S = 30
 _HEALTH_TIMEOUT_S = 2
 _POLL_S = 0.03
 _PROBE_BYTES = 64_000
+_SLOW_RELAY_S = 8
 
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -75,12 +77,35 @@ def ensure_relay() -> RelayAddress:
             return found
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with FileLock(path.with_suffix(".lock"), timeout=START_TIMEOUT_S):
-            return find_relay() or _start(path)
+            return _patiently_find(path) or _start(path)
     except Timeout:
         message = f"Another program has been starting the relay for {START_TIMEOUT_S} s: try again."
         raise RelayStartError("relay-start", message) from None
     except OSError as error:
         raise _os_error(error, path.parent) from error
+
+
+def _patiently_find(path: Path) -> RelayAddress | None:
+    """The relay of the runtime file; one that is alive but slow is waited for, lest there be two."""
+    deadline_s = time.monotonic() + _SLOW_RELAY_S
+    while (address := _read(path)) is not None:
+        if _answers(address):
+            return address
+        if not _is_alive(address.pid) or time.monotonic() > deadline_s:
+            return None
+        time.sleep(_POLL_S)
+    return None
+
+
+def _is_alive(pid: int) -> bool:
+    _reap()
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return False  # another user's process has that number now
+    return True
 
 
 def _start(path: Path) -> RelayAddress:

@@ -112,12 +112,16 @@ class Monitor:
                     return
             try:
                 address = await asyncio.to_thread(launcher.ensure_relay)
+                if not await self._stay_with(address):
+                    await self._pause(_RETRY_S)
             except RelayStartError as error:
                 self._tell("on_failed", error)
                 await self._pause(_FAILED_RETRY_S)
-                continue
-            if not await self._stay_with(address):
-                await self._pause(_RETRY_S)
+            except Exception:  # noqa: BLE001
+                # A mistake of ours must not leave the kernel's calls without their relay for good.
+                _log.exception("following the relay failed")
+                self._tell("on_lost")
+                await self._pause(_FAILED_RETRY_S)
 
     async def _stay_with(self, address: RelayAddress) -> bool:
         """Follow one relay until it is gone or nobody listens; False if it could not be reached at all."""

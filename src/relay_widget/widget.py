@@ -116,13 +116,13 @@ class Call(anywidget.AnyWidget):
     """Read only: this call's totals. ``sent_kbps``, ``sent_chunks``, ``sent_bytes``, ``stalls``,
     ``dropped_frames``, ``dropped_groups`` and ``latency_ms`` (of the slowest peer, -1 while unknown)."""
 
-    if _STATIC.is_dir():
+    if (_STATIC / "index.js").is_file():
         _esm = _STATIC / "index.js"
         _css = _STATIC / "index.css"
 
     def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
         self._follower = _Follower(self)
-        if not _STATIC.is_dir():
+        if not (_STATIC / "index.js").is_file():
             message = "The browser part of relay-widget is not built: run `make build` in the checkout."
             raise FrontendMissingError("frontend-missing", message)
         for unknown in settings.keys() - set(_SETTABLE):
@@ -145,6 +145,7 @@ class Call(anywidget.AnyWidget):
     def close(self) -> None:
         """Leave for good: the cell goes blank and nothing of this call runs any more."""
         shared_monitor().remove(self._follower)
+        self._follower.end()
         super().close()
 
     def wait_for_peers(self, n: int = 1, timeout: float | None = None) -> tuple[RemotePeer, ...]:
@@ -199,7 +200,8 @@ class _Follower:
         self._failure: RelayStartError | None = None
         self._page_state = "idle"
         self._page_error: dict[str, str] | None = None
-        self._wanted: str | None = None  # "join", asked for in Python before a page could hear it
+        self._join_wanted = False  # asked for in Python; said again until a page has taken it up
+        self._leaving = False
         self._in_room = False
         self._lost_since_s: float | None = None
         self._people: list[str] | None = None
@@ -272,8 +274,6 @@ class _Follower:
                 self.on_failed(self._failure)
             if self._people is not None:
                 self._call.send({"kind": "people", "names": self._people})
-            if self._wanted is not None:
-                self._call.send({"kind": self._wanted})
         elif content.get("kind") == "ticket":
             self._send_ticket()
         elif content.get("kind") == "state" and content.get("state") in self._call.traits()["state"].values:
@@ -283,13 +283,25 @@ class _Follower:
                 self._page_error = error if isinstance(error, dict) else None
                 if self._page_state in ("idle", "left", "failed"):
                     self._lost_since_s = None
+                if self._page_state != "idle" or self._page_error is not None:
+                    self._join_wanted = False
                 self._update_state()
 
     # -- what the user asks --
 
     def ask_page(self, kind: str) -> None:
-        self._wanted = "join" if kind == "join" else None
+        with self._lock:
+            self._join_wanted = kind == "join"
+            self._leaving = kind == "leave"
         self._call.send({"kind": kind})
+
+    def end(self) -> None:
+        with self._changed:
+            self._in_room, self._lost_since_s, self._failure = False, None, None
+            self._page_state, self._page_error = "left", None
+            self._update_state()
+            self._set_figures([], {})
+            self._changed.notify_all()
 
     def forget_room(self) -> None:
         with self._lock:
@@ -319,11 +331,16 @@ class _Follower:
 
     def _note_presence(self, in_room: bool) -> None:
         if in_room:
-            self._in_room, self._lost_since_s, self._wanted = True, None, None
+            if not self._in_room:
+                self._leaving = False
+            self._in_room, self._lost_since_s, self._join_wanted = True, None, False
             self._page_state = "joined"  # its own word may still wait behind a running cell
         elif self._in_room:
             self._in_room = False
-            self._lost_since_s = time.monotonic()
+            if self._leaving:
+                self._page_state = "left"  # the page's own word may still wait behind a running cell
+            else:
+                self._lost_since_s = time.monotonic()
         self._update_state()
 
     def _update_state(self) -> None:
@@ -373,13 +390,19 @@ class _Follower:
             self._ticket_retry_s = min(2 * self._ticket_retry_s, _TICKET_RENEWAL_S)
         token = mint(address.secret, role="peer", lifetime_s=TICKET_LIFETIME_S, call=self._call_id)
         self._call.send({"kind": "ticket", "url": address.url, "token": token})
+        if self._join_wanted:
+            self._call.send({"kind": "join"})
+
+
+class _InvalidTraitError(InvalidValueError, t.TraitError):
+    """Also a TraitError, so that traitlets puts the old value back when the page sends what cannot be used."""
 
 
 def _checked(check: Any, value: object) -> str:
     try:
         return str(check(value))
     except WireError as error:
-        raise InvalidValueError(error.code, error.message) from None
+        raise _InvalidTraitError(error.code, error.message) from None
 
 
 def _default_name() -> str:

@@ -30,12 +30,14 @@ ARM = """
     await until(() => root.dataset.phase === "reconnecting");
     const from_ms = performance.now();
     await until(() => root.dataset.phase === "joined");
-    const video = root.querySelector("video[data-peer-id]");
-    const end_s = video.buffered.end(video.buffered.length - 1);
+    const look = () => root.querySelector("video[data-peer-id]");
+    const before = look();
+    const end_s = before.buffered.end(before.buffered.length - 1);
     // Pictures of the old connection may still be shown: wait for one beyond what was buffered then.
     for (;;) {
-      const shown_s = await new Promise((resolve) => video.requestVideoFrameCallback((_, f) => resolve(f.mediaTime)));
-      if (shown_s > end_s) return performance.now() - from_ms;
+      const video = look();
+      if (video !== null && video.currentTime > (video === before ? end_s : 0)) return performance.now() - from_ms;
+      await new Promise((resolve) => requestAnimationFrame(resolve));
     }
   })();
 }

@@ -129,6 +129,10 @@ def test_two_views_of_one_model_are_one_participant(notebook: OpenNotebook, room
     ada.page.wait_for_function("document.querySelectorAll('.rw').length === 1")
     plays(ada)
     grace.wait_python("len(call.peers) == 1")
+    # The last one goes: nobody must go on sending from a cell that is not there.
+    ada.page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    grace.wait_python("call.peers == ()")
+    ada.wait_python("call.state == 'idle'")
 
 
 def test_traits_and_buttons_act_both_ways(notebook: OpenNotebook, room: str) -> None:

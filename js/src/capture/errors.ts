@@ -7,6 +7,7 @@ export type CaptureCode =
   | "device-busy"
   | "insecure-page"
   | "cancelled"
+  | "gesture-needed"
   | "capture-failed";
 
 export class CaptureError extends Error {
@@ -52,12 +53,21 @@ export function explain(error: unknown, attempt: Attempt): unknown {
           ? "The screen could not be captured: another program or the system does not allow it now."
           : `The ${devices} could not be started: close other programs that use it, then try again.`,
       );
+    case "InvalidStateError":
+      if (attempt.kind === "screen") {
+        return new CaptureError(
+          "gesture-needed",
+          "The browser wants a click for that: press Share your screen in the cell.",
+        );
+      }
+      return failed(error);
     default:
-      return new CaptureError(
-        "capture-failed",
-        `The browser could not start the capture (${error.message}).`,
-      );
+      return failed(error);
   }
+}
+
+function failed(error: DOMException): CaptureError {
+  return new CaptureError("capture-failed", `The browser could not start the capture (${error.message}).`);
 }
 
 export function insecurePage(): CaptureError {

@@ -51,6 +51,11 @@ const WORDS: Readonly<Record<string, Words>> = {
     ["join-without-media", "use-pattern", "dismiss"],
   ),
   cancelled: warn("Nothing was chosen to share.", "Press the button again to choose a screen or a window."),
+  "gesture-needed": warn("The browser wants a click for that.", "Press Share your screen in the cell."),
+  "source-ended": warn(
+    "What you were sending has gone.",
+    "The camera, microphone or screen was unplugged or stopped: switch it on again, or choose another.",
+  ),
   "capture-failed": warn(
     "Camera or microphone stopped working.",
     "Press Try again. If it happens again, choose another device.",
