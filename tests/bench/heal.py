@@ -26,12 +26,12 @@ ARM = """
     const observer = new MutationObserver(() => { if (found()) { observer.disconnect(); resolve(); } });
     observer.observe(root, { subtree: true, childList: true, attributes: true });
   });
+  const look = () => root.querySelector("video[data-peer-id]");
+  const before = look();
   window.healed = (async () => {
     await until(() => root.dataset.phase === "reconnecting");
     const from_ms = performance.now();
     await until(() => root.dataset.phase === "joined");
-    const look = () => root.querySelector("video[data-peer-id]");
-    const before = look();
     const end_s = before.buffered.end(before.buffered.length - 1);
     // Pictures of the old connection may still be shown: wait for one beyond what was buffered then.
     for (;;) {
