@@ -369,6 +369,7 @@ describe("latency", () => {
         timeslice_s: jitter_s,
         elapsed_s: 1,
         sound: false,
+        cores: 8,
       });
     expect(next(0.1, 0.5)).toBeCloseTo(0.5 + latency.MARGIN_S);
     expect(next(0.5, 0.1)).toBeCloseTo(0.5 - latency.TARGET_FALL_PER_S);
@@ -379,8 +380,11 @@ describe("latency", () => {
   });
 
   test("sound needs more in hand, and lags count up to a bound beyond the pieces", () => {
-    const calm = { target_s: 0, jitter_s: 0.2, timeslice_s: 0.04, penalty_s: 0, elapsed_s: 1 };
+    const calm = { target_s: 0, jitter_s: 0.2, timeslice_s: 0.04, penalty_s: 0, elapsed_s: 1, cores: 8 };
     expect(latency.nextTarget({ ...calm, sound: true })).toBeCloseTo(0.2 + latency.MARGIN_WITH_SOUND_S);
+    expect(latency.nextTarget({ ...calm, sound: true, cores: 2 })).toBeCloseTo(
+      0.2 + latency.MARGIN_WITH_SOUND_ON_FEW_CORES_S,
+    );
     expect(latency.nextTarget({ ...calm, jitter_s: 3, sound: false })).toBeCloseTo(
       0.04 + latency.MAX_JITTER_S + latency.MARGIN_S,
     );

@@ -6,9 +6,11 @@ export const MIN_TARGET_S = 0.08;
 /** A receiver that needs more than this is not in a call any more; it seeks instead of waiting longer. */
 export const MAX_TARGET_S = 4;
 /** Kept above the lag of arrivals. With sound Chromium runs dry when 0.07 to 0.17 s are still buffered, for the
- * audio output takes its samples that much ahead of the picture; a little more for a machine that is busy
- * (docs/measurements.md). */
-export const MARGIN_WITH_SOUND_S = 0.2;
+ * audio output takes its samples that much ahead of the picture. */
+export const MARGIN_WITH_SOUND_S = 0.13;
+/** On few cores a cell that computes takes one of them, all at once: no lag of the past tells of it. */
+export const FEW_CORES = 2;
+export const MARGIN_WITH_SOUND_ON_FEW_CORES_S = 0.3;
 export const MARGIN_S = 0.05;
 /** What each stall adds to the target, and how slowly that and any other surplus is given back. */
 export const STALL_PENALTY_S = 0.05;
@@ -42,8 +44,10 @@ export function nextTarget(now: {
   penalty_s: number;
   elapsed_s: number;
   sound: boolean;
+  cores: number;
 }): number {
-  const margin_s = now.sound ? MARGIN_WITH_SOUND_S : MARGIN_S;
+  const withSound_s = now.cores > FEW_CORES ? MARGIN_WITH_SOUND_S : MARGIN_WITH_SOUND_ON_FEW_CORES_S;
+  const margin_s = now.sound ? withSound_s : MARGIN_S;
   const lag_s = Math.max(now.timeslice_s, Math.min(now.jitter_s, now.timeslice_s + MAX_JITTER_S));
   const wanted_s = Math.min(MAX_TARGET_S, Math.max(MIN_TARGET_S, lag_s + margin_s) + now.penalty_s);
   return Math.max(wanted_s, now.target_s - TARGET_FALL_PER_S * now.elapsed_s);

@@ -142,6 +142,7 @@ export class Pilot {
       penalty_s: this.#penalty_s,
       elapsed_s,
       sound: this.#sound,
+      cores: navigator.hardwareConcurrency,
     });
   }
 
