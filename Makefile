@@ -30,7 +30,7 @@ help:
 
 demo: build
 	$(call say,JupyterLab: run all cells of the notebook that opens)
-	@$(BIN)/jupyter lab notebooks/01-first-call.ipynb \
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/01-first-call.ipynb \
 	  $(if $(filter Darwin,$(shell uname))$(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser) \
 	  $(if $(filter 0,$(shell id -u)),--allow-root)
 
