@@ -101,10 +101,8 @@ def _is_alive(pid: int) -> bool:
     _reap()
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # the second: another user's process has that number now
         return False
-    except PermissionError:
-        return False  # another user's process has that number now
     return True
 
 

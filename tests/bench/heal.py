@@ -5,7 +5,6 @@ Run with ``make bench-heal``. Two notebooks with two kernels; nobody clicks.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import statistics
@@ -13,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.bench.results import save
 from tests.e2e.lab import JupyterLab, Notebook, chromium, open_notebook
 
 KILLS = 10
@@ -71,9 +71,7 @@ def main() -> None:
         f"kill -9 to new pictures on both sides, {KILLS} kills: median {statistics.median(waits_ms):.0f} ms, ", end=""
     )
     print(f"max {max(waits_ms):.0f} ms")
-    out = Path(__file__).parent / "out"
-    out.mkdir(exist_ok=True)
-    (out / "heal.json").write_text(json.dumps({"kill_to_new_pictures_ms": waits_ms}))
+    save("heal", {"kill_to_new_pictures_ms": waits_ms})
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ with its own kernel, joins and leaves again and again.
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
+from tests.bench.results import save
 from tests.e2e.lab import JupyterLab, chromium, open_notebook
 
 JOINS = 20
@@ -66,9 +66,7 @@ def main() -> None:
     p95_ms = statistics.quantiles(waits_ms, n=20, method="inclusive")[18]
     print(f"joined to first remote frame, {JOINS} joins: median {statistics.median(waits_ms):.0f} ms, ", end="")
     print(f"p95 {p95_ms:.0f} ms, max {max(waits_ms):.0f} ms")
-    out = Path(__file__).parent / "out"
-    out.mkdir(exist_ok=True)
-    (out / "join.json").write_text(json.dumps({"joined_to_first_frame_ms": waits_ms}))
+    save("join", {"joined_to_first_frame_ms": waits_ms})
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ relay's start and the bundle's load all count. Two calls of the one notebook mee
 from __future__ import annotations
 
 import gzip
-import json
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from tests.bench.results import save
 from tests.e2e.lab import JupyterLab, chromium, open_notebook
 
 ROUNDS = 7
@@ -87,10 +87,10 @@ def main() -> None:
         f"cold start, Run to first remote frame, {ROUNDS} runs: median {statistics.median(waits_ms):.0f} ms, ", end=""
     )
     print(f"max {max(waits_ms):.0f} ms")
-    out = Path(__file__).parent / "out"
-    out.mkdir(exist_ok=True)
-    figures = {"cold_start_ms": waits_ms, "import_s": package_s, "import_call_s": call_s, "bundle_bytes": bundle_bytes}
-    (out / "start.json").write_text(json.dumps(figures))
+    save(
+        "start",
+        {"cold_start_ms": waits_ms, "import_s": package_s, "import_call_s": call_s, "bundle_bytes": bundle_bytes},
+    )
 
 
 if __name__ == "__main__":
