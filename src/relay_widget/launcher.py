@@ -12,6 +12,7 @@ import errno
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -91,17 +92,19 @@ def _patiently_find(path: Path) -> RelayAddress | None:
     while (address := _read(path)) is not None:
         if _answers(address):
             return address
-        if not _is_alive(address.pid) or time.monotonic() > deadline_s:
+        if not _is_alive(address) or time.monotonic() > deadline_s:
             return None
         time.sleep(_POLL_S)
     return None
 
 
-def _is_alive(pid: int) -> bool:
-    _reap()
+def _is_alive(address: RelayAddress) -> bool:
+    """Whether its process is there and listens; one that was killed and not yet collected does not listen."""
     try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError):  # the second: another user's process has that number now
+        os.kill(address.pid, 0)
+        host, _, port = address.url.removeprefix("http://").rstrip("/").rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_HEALTH_TIMEOUT_S).close()
+    except (OSError, ValueError):
         return False
     return True
 
