@@ -22,6 +22,7 @@ export const EVENT = {
   trackPublished: "track-published",
   trackUnpublished: "track-unpublished",
   groupsDropped: "groups-dropped",
+  trackLag: "track-lag",
   error: "error",
 } as const;
 
@@ -52,7 +53,7 @@ export interface PeerInfo {
   tracks: TrackInfo[];
 }
 
-/** The label of one object as its publisher sends it. `captured_ms` is in the relay's clock. */
+/** The label of one object as its publisher sends it. Stamps are in the relay's clock. */
 export interface MediaHeader {
   track: string;
   epoch: number;
@@ -60,18 +61,34 @@ export interface MediaHeader {
   object: number;
   type: ObjectType;
   captured_ms: number;
+  /** When the publisher handed it to its socket. */
+  sent_ms?: number;
   /** Loudness of the sound in it, 0..1, as RFC 6464 does for RTP: who speaks is shown without decoding. */
   level?: number;
 }
 
-/** The same label as it comes from the relay. */
+/** The same label as it comes from the relay. Other publishers than ours may leave `captured_ms` out too: then it is
+ * undefined here, and the latency unknown. */
 export interface RelayedHeader extends MediaHeader {
   from: string;
   relayed_ms: number;
 }
 
+/** To the publisher of a track: how many of its subscribers lose groups of it, or did a moment ago. */
+export interface TrackLag {
+  track: string;
+  subscribers: number;
+  lagging: number;
+}
+
+/** The way of an object: captured, sent, relayed, received, appended, shown; and all of it. */
+export type Hop = "record" | "uplink" | "downlink" | "queue" | "play" | "total";
+
+/** Over a sliding window; -1 while unknown. Of the picture, or of the sound where there is no picture. */
+export type HopFigures = { [figure in `${Hop}_p50_ms` | `${Hop}_p95_ms`]?: number };
+
 /** What a receiver reports about one peer, and what the badge of its tile shows. */
-export interface Figures {
+export interface Figures extends HopFigures {
   /** chunks waiting for append: the deepest it was since the last report */
   queue_depth: number;
   /** seconds of media ahead of the playing position */
@@ -82,6 +99,8 @@ export interface Figures {
   dropped_frames: number;
   dropped_groups: number;
   rate: number;
+  /** latency of the sound minus that of the picture */
+  av_skew_ms?: number;
 }
 
 export interface Report {

@@ -45,7 +45,7 @@ MAX_PLAYS = 16
 MAX_WATCHED_ROOMS = MAX_ROOMS
 """Rooms that one monitor may watch."""
 MAX_REPORT_PEERS = MAX_PEERS_PER_ROOM
-MAX_REPORT_FIGURES = 16
+MAX_REPORT_FIGURES = 40
 MAX_BYTES_PER_S_PER_PEER = 4_000_000
 """What one peer may publish, over one second; 32 Mbit/s is far above any camera."""
 TICKET_LIFETIME_S = 120
@@ -71,6 +71,7 @@ class Event(StrEnum):
     REPORT = "report"
     WATCH = "watch"
     UNWATCH = "unwatch"
+    IMPAIR = "impair"
     # ---
     PEER_JOINED = "peer-joined"
     PEER_LEFT = "peer-left"
@@ -78,6 +79,7 @@ class Event(StrEnum):
     TRACK_PUBLISHED = "track-published"
     TRACK_UNPUBLISHED = "track-unpublished"
     GROUPS_DROPPED = "groups-dropped"
+    TRACK_LAG = "track-lag"
     ROOM = "room"
     ERROR = "error"
 
@@ -150,8 +152,9 @@ class Track:
 class MediaHeader:
     """The label of one object.
 
-    ``captured_ms`` is in the relay's clock. ``level`` is the loudness of the sound in it, 0 to 1: who speaks can
-    be shown without decoding (the idea of RFC 6464).
+    ``captured_ms`` and ``sent_ms`` (when the publisher handed it to its socket) are in the relay's clock; None
+    means unknown. ``level`` is the loudness of the sound in it, 0 to 1: who speaks can be shown without decoding
+    (the idea of RFC 6464).
     """
 
     track: str
@@ -159,20 +162,25 @@ class MediaHeader:
     group: int
     object: int
     type: ObjectType
-    captured_ms: float
+    captured_ms: float | None = None
     level: float = 0
+    sent_ms: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The wire form. Written out, because it is made for every object."""
-        return {
+        record: dict[str, Any] = {
             "track": self.track,
             "epoch": self.epoch,
             "group": self.group,
             "object": self.object,
             "type": self.type,
-            "captured_ms": self.captured_ms,
             "level": self.level,
         }
+        if self.captured_ms is not None:
+            record["captured_ms"] = self.captured_ms
+        if self.sent_ms is not None:
+            record["sent_ms"] = self.sent_ms
+        return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +300,7 @@ def parse_unpublish(payload: object) -> str:
 
 
 def parse_header(payload: object) -> MediaHeader:
-    """The label of a media-chunk: ``{track, epoch, group, object, type, captured_ms, level?}``."""
+    """The label of a media-chunk: ``{track, epoch, group, object, type, captured_ms?, sent_ms?, level?}``."""
     if not isinstance(payload, dict):
         raise WireError(Code.BAD_HEADER, f"A media-chunk needs a header object, not {_short(payload)}.")
     kind = payload.get("type")
@@ -304,7 +312,8 @@ def parse_header(payload: object) -> MediaHeader:
         group=_count(payload.get("group"), "group"),
         object=_count(payload.get("object"), "object"),
         type=cast("ObjectType", kind),
-        captured_ms=_number(payload.get("captured_ms"), "captured_ms", Code.BAD_HEADER),
+        captured_ms=_stamp(payload.get("captured_ms"), "captured_ms"),
+        sent_ms=_stamp(payload.get("sent_ms"), "sent_ms"),
         level=min(1, max(0, _number(payload.get("level", 0), "level", Code.BAD_HEADER))),
     )
 
@@ -392,6 +401,15 @@ def _number(value: object, what: str, code: Code) -> float:
     if type(value) not in (int, float) or not abs(cast("float", value)) <= _MAX_COUNT:
         raise WireError(code, f"{what} must be a finite number, not {_short(value)}.")
     return cast("float", value)
+
+
+def _stamp(value: object, what: str) -> float | None:
+    """A time that may be unknown: absent, null (what JSON makes of not a number), or out of all range."""
+    if value is None:
+        return None
+    if type(value) not in (int, float):
+        raise WireError(Code.BAD_HEADER, f"{what} must be a number, not {_short(value)}.")
+    return cast("float", value) if abs(cast("float", value)) <= _MAX_COUNT else None
 
 
 def _figures(value: object) -> dict[str, float]:
