@@ -80,6 +80,9 @@ def test_join_forms() -> None:
     assert (plain.room, plain.plain) == ("lab", True)
     full = protocol.parse_join({"room": "lab", "name": "Ada", "plays": ["video/webm"]})
     assert (full.room, full.name, full.plays, full.plain) == ("lab", "Ada", ("video/webm",), False)
+    assert not full.loopback
+    assert protocol.parse_join({"room": "lab", "name": "Ada", "loopback": True}).loopback
+    assert refused(protocol.parse_join, {"room": "lab", "name": "Ada", "loopback": "yes"}) == Code.BAD_MESSAGE
 
 
 @pytest.mark.parametrize("bad", [None, 1, [], ["lab"], 1.5, True, b"lab"], ids=repr)

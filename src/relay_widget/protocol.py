@@ -116,11 +116,15 @@ LeftReason = Literal["left", "lost", "replaced"]
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A peer asks to enter a room. ``plays`` are the MIME types it can play; empty means unknown."""
+    """A peer asks to enter a room. ``plays`` are the MIME types it can play; empty means unknown.
+
+    ``loopback``: it is to get its own tracks too, as the others get them.
+    """
 
     room: str
     name: str
     plays: tuple[str, ...] = ()
+    loopback: bool = False
     plain: bool = False  # joined with a bare string: the origin's form
 
 
@@ -260,7 +264,7 @@ def check_version(value: object) -> None:
 
 
 def parse_join(payload: object) -> Join:
-    """``{room, name, plays?}``, or a bare room name (the origin's form)."""
+    """``{room, name, plays?, loopback?}``, or a bare room name (the origin's form)."""
     if isinstance(payload, str):
         return Join(room=check_room(payload), name="guest", plain=True)
     body = _mapping(payload, Event.JOIN)
@@ -271,6 +275,7 @@ def parse_join(payload: object) -> Join:
         room=check_room(body.get("room")),
         name=check_name(body.get("name")),
         plays=tuple(_mime_type(item, Code.BAD_MESSAGE) for item in plays),
+        loopback=_flag(body.get("loopback", False), "loopback", Code.BAD_MESSAGE),
     )
 
 
@@ -384,9 +389,9 @@ def _word(value: object, what: str) -> str:
     return value
 
 
-def _flag(value: object, what: str) -> bool:
+def _flag(value: object, what: str, code: Code = Code.BAD_TRACK) -> bool:
     if not isinstance(value, bool):
-        raise WireError(Code.BAD_TRACK, f"{what} must be true or false, not {_short(value)}.")
+        raise WireError(code, f"{what} must be true or false, not {_short(value)}.")
     return value
 
 

@@ -90,6 +90,20 @@ def test_media_goes_to_all_others_as_one() -> None:
     assert (lab.stats.chunks_in, lab.stats.chunks_out, lab.stats.bytes_out) == (1, 2, 8)
 
 
+def test_with_loopback_a_peer_gets_its_own_media_but_no_news_of_itself() -> None:
+    lab = Lab("ada")
+    eve = Peer("e", "eve", "Eve", (), None, loopback=True)
+    lab.room.join(eve, 0.0)
+    [announced] = lab.room.publish(eve, TRACK)
+    [effect], _ = lab.room.media(eve, label("init"), b"init", 7.0)
+    assert isinstance(announced, Send)
+    assert isinstance(effect, SendMedia)
+    assert announced.to == ("connection of ada",)
+    assert effect.to == ("connection of ada", "e")
+    assert effect.header["from"] == "eve"
+    lab.room.leave(eve, "left")
+
+
 def test_who_comes_late_gets_init_and_group_of_everybody() -> None:
     lab = Lab("ada", "bob")
     for peer in lab.peers:

@@ -182,7 +182,7 @@ class Relay:
         else:
             room = Room(request.room, self.stats, self._queued_bytes)
         effects = [] if earlier is None else self._replace(earlier)
-        peer = Peer(client.id, client.peer_id, request.name, request.plays, client.call)
+        peer = Peer(client.id, client.peer_id, request.name, request.plays, client.call, loopback=request.loopback)
         others, joined = room.join(peer, now_ms)
         self.rooms[room.name] = room
         self._in_room[peer.id] = client

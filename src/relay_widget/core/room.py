@@ -31,12 +31,22 @@ if TYPE_CHECKING:
 class Peer:
     """A participant of a room, and what the relay has counted for it."""
 
-    def __init__(self, connection: str, peer_id: str, name: str, plays: tuple[str, ...], call: str | None) -> None:
+    def __init__(
+        self,
+        connection: str,
+        peer_id: str,
+        name: str,
+        plays: tuple[str, ...],
+        call: str | None,
+        *,
+        loopback: bool = False,
+    ) -> None:
         self.connection = connection
         self.id = peer_id
         self.name = name
         self.plays = plays
         self.call = call
+        self.loopback = loopback
         self.tracks: dict[str, LiveTrack] = {}
         self.report: Report | None = None
         self.chunks = 0
@@ -64,7 +74,7 @@ class Peer:
 
 
 class Room:
-    """Peers that see each other. Every peer is subscribed to every other peer's tracks."""
+    """Peers that see each other. Every peer is subscribed to every other peer's tracks, with loopback to its own."""
 
     def __init__(self, name: str, stats: Stats, queued_bytes: Callable[[str], int]) -> None:
         self.name = name
@@ -126,6 +136,8 @@ class Room:
             track = peer.tracks[info.track] = LiveTrack(peer.id, info)
             for other in self._others(peer):
                 track.subscriptions[other.connection] = Subscription()
+            if peer.loopback:
+                track.subscriptions[peer.connection] = Subscription()
         return self._tell_others(peer, Event.TRACK_PUBLISHED, {"from": peer.id, "track": info.as_json()})
 
     def unpublish(self, peer: Peer, track_id: str) -> list[Effect]:
