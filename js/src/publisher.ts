@@ -1,12 +1,17 @@
-// The sending side of a participant: keeps one published track in step with what the user wants sent.
+// The sending side of a participant: keeps what is published in step with what the user wants sent.
 // Wishes may change at any time, even while a device is still opening; one reconciling loop follows them.
-import { type CaptureSource, chooseMimeType, openSource, TrackRecorder } from "./capture/index.js";
+import { type CaptureSource, chooseMimeType, openSource } from "./capture/index.js";
 import type { MediaHeader, TrackInfo } from "./protocol.js";
 import { packagingOf } from "./segment/index.js";
+import { TrackSender } from "./track-sender.js";
 import type { Source } from "./ui/state.js";
 
-/** The one track of a browser participant: camera or screen or pattern, with the microphone. */
-export const TRACK_ID = "main";
+/** The two tracks of a browser participant. Recorded together, pictures would wait for the sound's 60 ms blocks;
+ * played together, the picture would stop when the sound runs dry; and who is slow could not keep the sound. */
+export const VIDEO_TRACK = "video";
+export const AUDIO_TRACK = "audio";
+export const VIDEO_BITS_PER_SECOND = 1_000_000;
+export const AUDIO_BITS_PER_SECOND = 48_000;
 
 export interface Wishes {
   source: Source;
@@ -38,14 +43,23 @@ export class Publisher {
   #source: CaptureSource | null = null;
   #sourceKey = "";
   #sourceKind: Source | null = null;
-  #recorder: TrackRecorder | null = null;
-  #recorderKey = "";
-  #published: TrackInfo | null = null;
-  #epoch = 0;
+  readonly #video: TrackSender;
+  readonly #audio: TrackSender;
   #running: Promise<boolean> | null = null;
   #again = false;
 
-  constructor(private readonly events: PublisherEvents) {}
+  constructor(private readonly events: PublisherEvents) {
+    const track = {
+      publish: (info: TrackInfo) => events.publish(info),
+      unpublish: (id: string) => events.unpublish(id),
+      sendMedia: (header: MediaHeader, bytes: Uint8Array) => events.sendMedia(header, bytes),
+      toRelay_ms: (local_ms: number) => events.toRelay_ms(local_ms),
+      level: () => this.level,
+      onFailed: (error: Error) => events.onProblem("capture-failed", error.message),
+    };
+    this.#video = new TrackSender(VIDEO_TRACK, track);
+    this.#audio = new TrackSender(AUDIO_TRACK, track);
+  }
 
   /** Sound level of the microphone now, 0..1. */
   get level(): number {
@@ -63,8 +77,8 @@ export class Publisher {
   start(plays: readonly string[][]): Promise<boolean> {
     this.#recording = true;
     this.#plays = plays;
-    this.#recorderKey = "";
-    this.#published = null;
+    this.#video.forget();
+    this.#audio.forget();
     return this.#reconcile();
   }
 
@@ -77,9 +91,8 @@ export class Publisher {
   /** Stop sending; the capture stays for the lobby until `want(null)`. */
   stop(): void {
     this.#recording = false;
-    this.#stopRecorder();
-    if (this.#published !== null) this.events.unpublish(TRACK_ID);
-    this.#published = null;
+    this.#video.stop();
+    this.#audio.stop();
   }
 
   /** One at a time; a call during a run makes it look once more. */
@@ -106,47 +119,48 @@ export class Publisher {
     if (this.#again) return met;
     const source = this.#source;
     if (source === null || wanted === null || !this.#recording) {
-      this.#stopRecorder();
-      if (this.#published !== null) this.events.unpublish(TRACK_ID);
-      this.#published = null;
+      this.#video.stop();
+      this.#audio.stop();
       return met;
     }
     source.setMuted(!wanted.microphone);
+    const sendsVideo = this.#send(this.#video, source.stream.getVideoTracks(), wanted);
+    const sendsAudio = this.#send(this.#audio, source.stream.getAudioTracks(), wanted);
+    return met && sendsVideo && sendsAudio;
+  }
+
+  /** Send these tracks of one kind; false if there is no format for everybody. */
+  #send(sender: TrackSender, tracks: MediaStreamTrack[], wanted: Wishes): boolean {
+    if (tracks.length === 0) {
+      sender.stop();
+      return true;
+    }
+    const video = sender === this.#video;
     const mimeType = chooseMimeType({
-      audio: source.hasAudio,
-      video: source.hasVideo,
+      audio: !video,
+      video,
       canRecord: (type) => MediaRecorder.isTypeSupported(type),
       plays: this.#plays,
     });
     if (mimeType === null) {
-      this.#stopRecorder();
+      sender.halt();
       this.events.onProblem(
         "no-common-codec",
         "This browser records nothing that everyone in the room can play.",
       );
       return false;
     }
-    const track: TrackInfo = {
-      track: TRACK_ID,
+    const info = {
       mimeType,
       packaging: packagingOf(mimeType),
       source: wanted.source,
-      audio: source.hasAudio,
-      video: source.hasVideo,
-      muted: !wanted.microphone || !source.hasAudio,
+      audio: !video,
+      video,
+      muted: !video && !wanted.microphone,
       timeslice_ms: wanted.timeslice_ms,
     };
-    if (JSON.stringify(track) !== JSON.stringify(this.#published)) {
-      this.#published = track;
-      this.events.publish(track);
-    }
-    const key = `${this.#sourceKey} ${source.stream.id} ${mimeType} ${wanted.timeslice_ms}`;
-    if (key !== this.#recorderKey) {
-      this.#stopRecorder();
-      this.#recorderKey = key;
-      this.#record(source.stream, track);
-    }
-    return met;
+    sender.send(new MediaStream(tracks), info, video ? VIDEO_BITS_PER_SECOND : AUDIO_BITS_PER_SECOND);
+    return true;
   }
 
   /** Open the source that is wanted; on failure the one that runs is kept. */
@@ -189,7 +203,8 @@ export class Publisher {
   }
 
   #setSource(source: CaptureSource | null, key: string, kind: Source | null): void {
-    if (this.#source !== null) this.#stopRecorder(); // before its tracks end, which it would take for a failure
+    this.#video.halt(); // before its tracks end, which a recorder would take for a failure
+    this.#audio.halt();
     this.#source?.close();
     this.#source = source;
     this.#sourceKey = key;
@@ -205,45 +220,7 @@ export class Publisher {
 
   async #restarted(source: CaptureSource): Promise<void> {
     if (source !== this.#source) return;
-    this.#recorderKey = "";
     this.events.onStream(source.stream);
     await this.#reconcile();
-  }
-
-  #record(stream: MediaStream, track: TrackInfo): void {
-    this.#epoch += 1;
-    const recorder = new TrackRecorder();
-    this.#recorder = recorder;
-    recorder.start({
-      stream,
-      mimeType: track.mimeType,
-      timeslice_ms: track.timeslice_ms,
-      epoch: this.#epoch,
-      onObject: (object, epoch, captured_ms_local) => {
-        if (recorder !== this.#recorder) return; // the tail of an epoch that is over
-        this.#epoch = epoch; // the recorder may have begun another by itself
-        const header: MediaHeader = {
-          track: TRACK_ID,
-          epoch,
-          group: object.group,
-          object: object.object,
-          type: object.type,
-          captured_ms: this.events.toRelay_ms(captured_ms_local),
-          level: this.level,
-        };
-        this.events.sendMedia(header, object.bytes);
-      },
-      onError: (error) => {
-        if (recorder !== this.#recorder) return;
-        this.#stopRecorder();
-        this.events.onProblem("capture-failed", error.message);
-      },
-    });
-  }
-
-  #stopRecorder(): void {
-    this.#recorder?.stop();
-    this.#recorder = null;
-    this.#recorderKey = "";
   }
 }

@@ -1,5 +1,11 @@
-// The receiving side of a participant: one player for each remote track, and the tiles that show them.
-import { createPlayer, type Player } from "./playback/index.js";
+// The receiving side of a participant: one player for each remote track, and the tiles that show them. A peer's
+// picture and sound are two tracks, two players and one tile.
+import {
+  createPlayer,
+  leastLatencyBesidePicture,
+  leastLatencyBesideSound,
+  type Player,
+} from "./playback/index.js";
 import type { Figures, LeftReason, PeerInfo, RelayedHeader, TrackInfo } from "./protocol.js";
 import { SPEAKING_LEVEL } from "./stats.js";
 import type { Tile } from "./ui/state.js";
@@ -32,11 +38,17 @@ function newRemote(info: PeerInfo): Remote {
 
 export class Receiver {
   #remotes = new Map<string, Remote>();
+  #chosen_s: number | null = null;
 
   constructor(
     private readonly now_ms: () => number,
     private readonly changed: () => void,
   ) {}
+
+  /** How far behind the live edge to play; null for as little as goes well. */
+  setTarget(chosen_s: number | null): void {
+    this.#chosen_s = chosen_s;
+  }
 
   /** Everybody in the room now. Peers not named here are left to `gone`. */
   setPeers(peers: readonly PeerInfo[]): void {
@@ -67,12 +79,18 @@ export class Receiver {
     stream.player.push(header, bytes);
   }
 
-  /** Figures by peer; of a peer with several tracks the worst of each. */
+  /** Figures by peer: of its picture, with what its other tracks add. */
   figures(options: { reset: boolean }): Record<string, Figures> {
     const all: Record<string, Figures> = {};
     for (const [peer, remote] of this.#remotes) {
-      const figures = [...remote.streams.values()].map((stream) => stream.player.figures(options));
-      if (figures.length > 0) all[peer] = figures.reduce(worst);
+      const streams = [...remote.streams.values()];
+      const picture = streams.find(({ track }) => track.video) ?? streams[0];
+      if (picture === undefined) continue;
+      const figures = picture.player.figures(options);
+      for (const stream of streams) {
+        if (stream !== picture) add(figures, stream.player.figures(options), stream.track);
+      }
+      all[peer] = figures;
     }
     return all;
   }
@@ -85,27 +103,30 @@ export class Receiver {
         const note = away ? "reconnecting…" : null;
         return [{ ...common, ...EMPTY_TILE, key: remote.info.id, note }];
       }
-      return [...remote.streams.values()].map((stream) => ({
+      const sound = soundOf(remote);
+      return shownOf(remote).map((stream) => ({
         ...common,
         key: `${remote.info.id}/${stream.track.track}`,
-        video: stream.player.video,
+        video: stream.player.element instanceof HTMLVideoElement ? stream.player.element : null,
         hasPicture: stream.track.video,
-        muted: stream.track.muted || !stream.track.audio,
+        muted: sound === undefined || sound.track.muted,
         isScreen: stream.track.source === "screen",
-        speaking: !stream.track.muted && performance.now() - stream.spoke_ms < SPEAKING_HOLD_MS,
+        speaking:
+          sound !== undefined && !sound.track.muted && performance.now() - sound.spoke_ms < SPEAKING_HOLD_MS,
         figures: figures[remote.info.id] ?? null,
-        silenced: stream.silenced,
-        note: away ? "reconnecting…" : stream.note,
+        silenced: sound?.silenced === true,
+        note: away ? "reconnecting…" : (stream.note ?? sound?.note ?? null),
       }));
     });
   }
 
   async unmute(key: string): Promise<void> {
-    const [peer = "", track = ""] = key.split("/");
-    const stream = this.#remotes.get(peer)?.streams.get(track);
+    const [peer = ""] = key.split("/");
+    const remote = this.#remotes.get(peer);
+    const stream = remote === undefined ? undefined : soundOf(remote);
     if (stream === undefined) return;
     await stream.player.unmute();
-    stream.silenced = stream.player.video.muted;
+    stream.silenced = stream.player.element.muted;
     this.changed();
   }
 
@@ -123,6 +144,8 @@ export class Receiver {
     const player = createPlayer({
       track,
       now_ms: this.now_ms,
+      chosen_s: () => this.#chosen_s,
+      leastLatency_s: () => leastLatency_s(remote, stream),
       onMuted: () => {
         stream.silenced = true;
         this.changed();
@@ -132,7 +155,9 @@ export class Receiver {
         this.changed();
       },
     });
-    player.video.dataset.peerId = remote.info.id;
+    player.element.dataset.peerId = remote.info.id;
+    // Sound needs no place in a view, but whoever looks for it should find it.
+    if (player.element instanceof HTMLAudioElement) document.body.append(player.element);
     const stream: Stream = { player, track, silenced: false, note: null, spoke_ms: Number.NEGATIVE_INFINITY };
     remote.streams.set(track.track, stream);
   }
@@ -179,14 +204,37 @@ const EMPTY_TILE = {
   silenced: false,
 };
 
-function worst(a: Figures, b: Figures): Figures {
-  return {
-    queue_depth: Math.max(a.queue_depth, b.queue_depth),
-    buffered_s: Math.min(a.buffered_s, b.buffered_s),
-    latency_ms: Math.max(a.latency_ms, b.latency_ms),
-    stalls: a.stalls + b.stalls,
-    dropped_frames: a.dropped_frames + b.dropped_frames,
-    dropped_groups: a.dropped_groups + b.dropped_groups,
-    rate: Math.max(a.rate, b.rate),
-  };
+/** What is heard of a peer: its sound, or the sound of its picture. */
+function soundOf(remote: Remote): Stream | undefined {
+  const streams = [...remote.streams.values()];
+  return streams.find(({ track }) => track.audio && !track.video) ?? streams.find(({ track }) => track.audio);
+}
+
+/** What has a tile: the pictures; without any, whatever there is. */
+function shownOf(remote: Remote): Stream[] {
+  const streams = [...remote.streams.values()];
+  const pictures = streams.filter(({ track }) => track.video);
+  return pictures.length > 0 ? pictures : streams.slice(0, 1);
+}
+
+/** Lip-sync: picture and sound are each told how late the other has to be. */
+function leastLatency_s(remote: Remote, stream: Stream): number {
+  const { audio, video } = stream.track;
+  if (audio && video) return Number.NaN;
+  const beside = [...remote.streams.values()].find(({ track }) =>
+    video ? track.audio && !track.video : track.video && !track.audio,
+  );
+  if (beside === undefined) return Number.NaN;
+  const latency_s = beside.player.ownLatency_s;
+  return video ? leastLatencyBesideSound(latency_s) : leastLatencyBesidePicture(latency_s);
+}
+
+/** What another track of the same peer adds to the figures of its picture. */
+function add(figures: Figures, other: Figures, track: TrackInfo): void {
+  figures.queue_depth = Math.max(figures.queue_depth, other.queue_depth);
+  figures.stalls += other.stalls;
+  figures.dropped_frames += other.dropped_frames;
+  figures.dropped_groups += other.dropped_groups;
+  const known = figures.latency_ms >= 0 && other.latency_ms >= 0;
+  if (track.audio && !track.video && known) figures.av_skew_ms = other.latency_ms - figures.latency_ms;
 }

@@ -13,6 +13,7 @@ import { evictionRange } from "../src/playback/eviction.js";
 import { jumpOver, MAX_NUDGES, nudge, rangeEnd } from "../src/playback/gap.js";
 import { Intake } from "../src/playback/intake.js";
 import * as latency from "../src/playback/latency.js";
+import { leastLatencyBesidePicture, leastLatencyBesideSound } from "../src/playback/sync.js";
 import type { MediaHeader, ObjectType } from "../src/protocol.js";
 
 function header(type: ObjectType, group: number, object: number, epoch = 1): MediaHeader {
@@ -135,7 +136,7 @@ function setUp() {
 }
 
 function append(group: number, key: boolean, size_bytes = 10, captured_ms = 0): Append {
-  return { kind: "append", group, key, captured_ms, bytes: new Uint8Array(size_bytes) };
+  return { kind: "append", group, key, captured_ms, media_ms: undefined, bytes: new Uint8Array(size_bytes) };
 }
 
 describe("append queue", () => {
@@ -331,15 +332,15 @@ describe("latency", () => {
   });
 
   test("catches up when late, faster when later, and goes on until it is there", () => {
-    expect(latency.decide({ ...calm, position_s: 9.7 })).toEqual({ rate: 1.05 });
+    expect(latency.decide({ ...calm, position_s: 9.7 })).toEqual({ rate: 1.04 });
     expect(latency.decide({ ...calm, position_s: 9.4 })).toEqual({ rate: 1.1 });
-    expect(latency.decide({ ...calm, position_s: 9.78, rate: 1.05 })).toEqual({ rate: 1.05 });
-    expect(latency.decide({ ...calm, position_s: 9.795, rate: 1.05 })).toEqual({ rate: 1 });
+    expect(latency.decide({ ...calm, position_s: 9.78, rate: 1.04 })).toEqual({ rate: 1.05 });
+    expect(latency.decide({ ...calm, position_s: 9.795, rate: 1.04 })).toEqual({ rate: 1 });
   });
 
   test("slows down when too close", () => {
-    expect(latency.decide({ ...calm, position_s: 9.9 })).toEqual({ rate: 0.95 });
-    expect(latency.decide({ ...calm, position_s: 9.82, rate: 0.95 })).toEqual({ rate: 0.95 });
+    expect(latency.decide({ ...calm, position_s: 9.9 })).toEqual({ rate: 0.96 });
+    expect(latency.decide({ ...calm, position_s: 9.82, rate: 0.96 })).toEqual({ rate: 0.95 });
   });
 
   test("does not catch up right after a stall", () => {
@@ -360,42 +361,63 @@ describe("latency", () => {
     expect(latency.decide(joining)).toEqual({ seek_s: 9.8 });
   });
 
-  test("the target rises at once and falls slowly", () => {
-    const next = (target_s: number, jitter_s: number, penalty_s = 0): number =>
-      latency.nextTarget({
-        target_s,
-        jitter_s,
-        penalty_s,
-        timeslice_s: jitter_s,
-        elapsed_s: 1,
-        sound: false,
-        cores: 8,
-      });
-    expect(next(0.1, 0.5)).toBeCloseTo(0.5 + latency.MARGIN_S);
-    expect(next(0.5, 0.1)).toBeCloseTo(0.5 - latency.TARGET_FALL_PER_S);
-    expect(next(0, 0)).toBe(latency.MIN_TARGET_S);
-    expect(next(0, 1.5)).toBeGreaterThan(1.5);
-    expect(next(0, 60)).toBe(latency.MAX_TARGET_S);
-    expect(next(0, 0.1, 0.2)).toBeCloseTo(0.1 + latency.MARGIN_S + 0.2);
+  const even = { jitter_s: 0.1, timeslice_s: 0.02, penalty_s: 0, sound: false, chosen_s: null };
+
+  test("needs the lag of arrivals and a margin, within bounds", () => {
+    const needed = (jitter_s: number, timeslice_s = jitter_s): number =>
+      latency.neededLead({ ...even, jitter_s, timeslice_s });
+    expect(needed(0.5)).toBeCloseTo(0.5 + latency.MARGIN_S);
+    expect(needed(0)).toBeCloseTo(Math.max(latency.MIN_TARGET_S, latency.MARGIN_S));
+    expect(needed(1.5)).toBeGreaterThan(1.5);
+    expect(needed(60)).toBe(latency.MAX_TARGET_S);
+    expect(latency.neededLead({ ...even, penalty_s: 0.2 })).toBeCloseTo(0.1 + latency.MARGIN_S + 0.2);
   });
 
   test("sound needs more in hand, and lags count up to a bound beyond the pieces", () => {
-    const calm = { target_s: 0, jitter_s: 0.2, timeslice_s: 0.04, penalty_s: 0, elapsed_s: 1, cores: 8 };
-    expect(latency.nextTarget({ ...calm, sound: true })).toBeCloseTo(0.2 + latency.MARGIN_WITH_SOUND_S);
-    expect(latency.nextTarget({ ...calm, sound: true, cores: 2 })).toBeCloseTo(
-      0.2 + latency.MARGIN_WITH_SOUND_ON_FEW_CORES_S,
+    expect(latency.neededLead({ ...even, sound: true })).toBeCloseTo(0.1 + latency.MARGIN_WITH_SOUND_S);
+    expect(latency.neededLead({ ...even, jitter_s: 3 })).toBeCloseTo(
+      0.02 + latency.MAX_JITTER_S + latency.MARGIN_S,
     );
-    expect(latency.nextTarget({ ...calm, jitter_s: 3, sound: false })).toBeCloseTo(
-      0.04 + latency.MAX_JITTER_S + latency.MARGIN_S,
+  });
+
+  test("a chosen target takes the place of jitter and margin; stalls still add to it", () => {
+    expect(latency.neededLead({ ...even, chosen_s: 0.08 })).toBe(0.08);
+    expect(latency.neededLead({ ...even, chosen_s: 0.08, penalty_s: 0.1 })).toBeCloseTo(0.18);
+    expect(latency.neededLead({ ...even, chosen_s: 100 })).toBe(latency.MAX_TARGET_S);
+  });
+
+  test("the target rises at once and falls slowly", () => {
+    expect(latency.nextTarget({ target_s: 0.1, needed_s: 0.5, elapsed_s: 1 })).toBe(0.5);
+    expect(latency.nextTarget({ target_s: 0.5, needed_s: 0.1, elapsed_s: 1 })).toBeCloseTo(
+      0.5 - latency.TARGET_FALL_PER_S,
     );
   });
 
   test("stalls add to the target up to a bound and are forgiven with time", () => {
     let penalty_s = 0;
-    for (let stall = 0; stall < 50; stall++) penalty_s = latency.penaltyAfterStall(penalty_s);
+    for (let stall = 0; stall < 50; stall++) {
+      const more_s = latency.penaltyAfterStall({ penalty_s, left_s: 0, sound: false });
+      expect(more_s).toBeGreaterThanOrEqual(penalty_s);
+      penalty_s = more_s;
+    }
     expect(penalty_s).toBe(latency.MAX_PENALTY_S);
     expect(latency.nextPenalty(penalty_s, 1)).toBeLessThan(penalty_s);
     expect(latency.nextPenalty(penalty_s, 1e6)).toBe(0);
+  });
+
+  test("a stall with media in hand teaches how much this machine needs", () => {
+    const penalty_s = latency.penaltyAfterStall({ penalty_s: 0, left_s: 0.25, sound: false });
+    expect(latency.MARGIN_S + penalty_s).toBeGreaterThan(0.25);
+  });
+});
+
+describe("lip-sync", () => {
+  test("sound may be a little late, and hardly early", () => {
+    const picture_s = 0.1;
+    const sound_s = 0.3;
+    const slowed_s = Math.max(picture_s, leastLatencyBesideSound(sound_s));
+    expect(sound_s - slowed_s).toBeLessThan(0.08);
+    expect(leastLatencyBesidePicture(0.4)).toBeGreaterThan(sound_s);
   });
 });
 

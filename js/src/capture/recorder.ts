@@ -4,14 +4,19 @@ import { local_ms } from "../time.js";
 import { CaptureClock } from "./capture-clock.js";
 import { recordingType } from "./codecs.js";
 import { CaptureError } from "./errors.js";
+import { startTicker } from "./ticker.js";
 
 export const KEYFRAME_INTERVAL_MS = 1000;
 /** Browsers that ignore the interval make no keyframe for longer: then a new epoch gives one. */
 export const MAX_GROUP_MS = 10_000;
 /** Blobs that wait to be read. Reading one takes about a millisecond; this many means it does not work. */
 export const MAX_WAITING_BLOBS = 250;
-export const VIDEO_BITS_PER_SECOND = 1_000_000;
-export const AUDIO_BITS_PER_SECOND = 48_000;
+/** A recorder hands its bytes over at the first write after a timeslice: one picture late. So it is asked for them
+ * instead, each timeslice, and this is its own timeslice in case that nobody asks. */
+const UNASKED_TIMESLICE_MS = 1000;
+/** Nothing is expected for this part of the time between two pieces that had something in them. */
+const QUIET_PART = 0.6;
+const MAX_QUIET_MS = 60;
 
 export interface RecorderOptions {
   stream: MediaStream;
@@ -20,8 +25,7 @@ export interface RecorderOptions {
   timeslice_ms: number;
   /** Number of the first epoch; each restart takes the next. */
   epoch?: number;
-  videoBitsPerSecond?: number;
-  audioBitsPerSecond?: number;
+  bitsPerSecond: number;
   /** In order. `captured_ms_local` is in this page's clock (`local_ms`). */
   onObject: (object: MediaObject, epoch: number, captured_ms_local: number) => void;
   /** The recording has ended; `restart` may try again. */
@@ -43,6 +47,11 @@ interface Epoch {
   chain: Promise<void>;
   waiting: number;
   groupStarted_ms: number;
+  /** Asking for bytes before this would give none. */
+  quietUntil_ms: number;
+  filled_ms: number;
+  interval_ms: number;
+  stopAsking: () => void;
 }
 
 export class TrackRecorder {
@@ -74,23 +83,30 @@ export class TrackRecorder {
   #begin(options: RecorderOptions, number: number): void {
     const recorderOptions: KeyframeOptions = {
       mimeType: recordingType(options.mimeType),
-      videoBitsPerSecond: options.videoBitsPerSecond ?? VIDEO_BITS_PER_SECOND,
-      audioBitsPerSecond: options.audioBitsPerSecond ?? AUDIO_BITS_PER_SECOND,
+      bitsPerSecond: options.bitsPerSecond,
       videoKeyFrameIntervalDuration: KEYFRAME_INTERVAL_MS,
     };
     this.#epoch = number;
     try {
       const recorder = new MediaRecorder(options.stream, recorderOptions);
       const started_ms = local_ms();
-      recorder.start(options.timeslice_ms);
-      this.#current = this.#follow(recorder, options, number, started_ms);
+      // Each piece of an MP4 recorder is a fragment of its own with a keyframe: those are not asked for.
+      const asked = packagingOf(options.mimeType) === "webm";
+      recorder.start(asked ? Math.max(options.timeslice_ms, UNASKED_TIMESLICE_MS) : options.timeslice_ms);
+      this.#current = this.#follow(recorder, options, number, started_ms, asked);
     } catch (error) {
       // A format it cannot record, or a stream whose tracks have all ended.
       options.onError(stopped(error));
     }
   }
 
-  #follow(recorder: MediaRecorder, options: RecorderOptions, number: number, started_ms: number): Epoch {
+  #follow(
+    recorder: MediaRecorder,
+    options: RecorderOptions,
+    number: number,
+    started_ms: number,
+    asked: boolean,
+  ): Epoch {
     const epoch: Epoch = {
       number,
       recorder,
@@ -99,7 +115,12 @@ export class TrackRecorder {
       chain: Promise.resolve(),
       waiting: 0,
       groupStarted_ms: started_ms,
+      quietUntil_ms: started_ms,
+      filled_ms: started_ms,
+      interval_ms: 0,
+      stopAsking: () => undefined,
     };
+    if (asked) epoch.stopAsking = startTicker(options.timeslice_ms, () => ask(epoch));
     recorder.ondataavailable = (event) => this.#onBlob(epoch, event.data, local_ms());
     recorder.onerror = (event) => this.#fail(epoch, (event as Event & { error?: unknown }).error);
     recorder.onstop = () => this.#fail(epoch, null);
@@ -108,6 +129,7 @@ export class TrackRecorder {
 
   #onBlob(epoch: Epoch, blob: Blob, arrival_ms: number): void {
     if (blob.size === 0 || epoch !== this.#current) return;
+    expectQuiet(epoch, arrival_ms);
     epoch.waiting += 1;
     if (epoch.waiting > MAX_WAITING_BLOBS) {
       this.#fail(
@@ -158,11 +180,24 @@ export class TrackRecorder {
     this.#current = null;
     if (epoch === null) return;
     const { recorder } = epoch;
+    epoch.stopAsking();
     recorder.ondataavailable = null;
     recorder.onstop = null;
     recorder.onerror = null;
     if (recorder.state !== "inactive") recorder.stop();
   }
+}
+
+function ask({ recorder, quietUntil_ms }: Epoch): void {
+  if (recorder.state === "recording" && local_ms() >= quietUntil_ms) recorder.requestData();
+}
+
+/** Every empty answer costs as much as a full one: learn how far apart the full ones are. */
+function expectQuiet(epoch: Epoch, arrival_ms: number): void {
+  const since_ms = Math.min(arrival_ms - epoch.filled_ms, MAX_QUIET_MS / QUIET_PART);
+  epoch.filled_ms = arrival_ms;
+  epoch.interval_ms += (since_ms - epoch.interval_ms) / 8;
+  epoch.quietUntil_ms = arrival_ms + Math.min(MAX_QUIET_MS, QUIET_PART * epoch.interval_ms);
 }
 
 /** Why a recording is not going on, in words. */

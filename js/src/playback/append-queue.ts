@@ -23,6 +23,8 @@ export interface Append {
   /** The first object of its group. */
   key: boolean;
   captured_ms: number;
+  /** Media time in its epoch of what `captured_ms` speaks of; undefined if the publisher does not say. */
+  media_ms: number | undefined;
   bytes: Uint8Array;
 }
 
@@ -174,15 +176,17 @@ export class AppendQueue {
     const bytes = new Uint8Array(size_bytes);
     bytes.set(first.bytes);
     let at = first.bytes.length;
-    let captured_ms = first.captured_ms;
+    let { captured_ms, media_ms } = first;
     for (const next of this.#waiting.splice(0, count)) {
       this.#account(next, -1);
       if (next.kind !== "append") continue;
       bytes.set(next.bytes, at);
       at += next.bytes.length;
+      if (next.media_ms === undefined && media_ms !== undefined) continue; // bytes without a block's start
       captured_ms = next.captured_ms;
+      media_ms = next.media_ms;
     }
-    return { ...first, bytes, captured_ms };
+    return { ...first, bytes, captured_ms, media_ms };
   }
 
   #account(operation: Operation, sign: 1 | -1): void {

@@ -5,8 +5,11 @@ export interface PlayerOptions {
   track: TrackInfo;
   /** The relay's clock, ms. */
   now_ms: () => number;
-  /** Seconds behind the live edge to aim for before jitter is known. */
-  target_s?: number;
+  /** Seconds behind the live edge that a person has chosen to play; null or absent: as little as goes well. */
+  chosen_s?: () => number | null;
+  /** Seconds since capture that this may not fall below, for the sake of the picture or sound beside it; NaN for
+   * none. */
+  leastLatency_s?: () => number;
   /** Called when the browser refused to play with sound: the element is muted and plays. */
   onMuted?: () => void;
   /** Called when something could not be played, with the reason, after the player gave up or recovered. */
@@ -14,8 +17,11 @@ export interface PlayerOptions {
 }
 
 export interface Player {
-  /** The element that plays. It goes on playing (sound too) when it is taken out of the page. */
-  readonly video: HTMLVideoElement;
+  /** The element that plays: a video, or for sound alone an audio. It goes on playing when it is taken out of the
+   * page. */
+  readonly element: HTMLMediaElement;
+  /** Seconds since capture that this player would play at if it were alone; NaN while unknown. */
+  readonly ownLatency_s: number;
   /** One object, in the order of the wire. Never throws on bad media: rebuilds at the next group. */
   push(header: MediaHeader, bytes: Uint8Array): void;
   /** The publisher changed the track's description (mute, another MIME type). */
@@ -29,3 +35,4 @@ export interface Player {
 
 export { createPlayer } from "./player.js";
 export { canPlay } from "./source.js";
+export { leastLatencyBesidePicture, leastLatencyBesideSound } from "./sync.js";

@@ -8,7 +8,7 @@ export class KeepPlaying {
   readonly #resume = () => void this.play();
 
   constructor(
-    private readonly video: HTMLVideoElement,
+    private readonly video: HTMLMediaElement,
     private readonly onMuted: () => void,
   ) {
     video.addEventListener("pause", this.#resume);

@@ -2,63 +2,68 @@
 
 /** Aimed for before anything is known of the jitter. */
 export const DEFAULT_TARGET_S = 0.15;
-export const MIN_TARGET_S = 0.08;
+export const MIN_TARGET_S = 0.06;
 /** A receiver that needs more than this is not in a call any more; it seeks instead of waiting longer. */
 export const MAX_TARGET_S = 4;
-/** Kept above the lag of arrivals. With sound Chromium runs dry when 0.07 to 0.17 s are still buffered, for the
- * audio output takes its samples that much ahead of the picture. */
+/** Kept above the lag of arrivals, for Chromium runs dry with something left in the buffer: with sound up to 0.12 s,
+ * which the audio output takes ahead; without, the last two pictures of 30 a second. */
 export const MARGIN_WITH_SOUND_S = 0.13;
-/** On few cores a cell that computes takes one of them, all at once: no lag of the past tells of it. */
-export const FEW_CORES = 2;
-export const MARGIN_WITH_SOUND_ON_FEW_CORES_S = 0.3;
-export const MARGIN_S = 0.05;
-/** What each stall adds to the target, and how slowly that and any other surplus is given back. */
-export const STALL_PENALTY_S = 0.05;
+export const MARGIN_S = 0.065;
+/** What each stall adds to the target at least, and how slowly that and any other surplus is given back. */
+export const STALL_PENALTY_S = 0.03;
+/** Kept above what was left in the buffer when it ran dry. */
+export const ABOVE_DRY_S = 0.03;
 export const MAX_PENALTY_S = 0.4;
-export const PENALTY_DECAY_PER_S = 0.005;
+export const PENALTY_DECAY_PER_S = 0.003;
 export const TARGET_FALL_PER_S = 0.05;
 /** Lags are paid for up to this much beyond the pieces' own length: a call that lags more is none. */
 export const MAX_JITTER_S = 0.8;
 /** More than this too late: seek, unless a seek was just made. */
-export const SEEK_BEHIND_S = 1;
-export const START_SEEK_BEHIND_S = 0.25;
+export const SEEK_BEHIND_S = 0.6;
+export const START_SEEK_BEHIND_S = 0.1;
 export const SEEK_PAUSE_S = 2;
 /** After a stall nothing is speeded up for this long. */
-export const CALM_AFTER_STALL_S = 1.5;
+export const CALM_AFTER_STALL_S = 1;
 /** Never seek closer to the buffer's end than this. */
 export const SEEK_RESERVE_S = 0.05;
 
 const RATE_FAST = 1.1;
-const RATE_CATCH_UP = 1.05;
+const RATE_CATCH_UP = 1.04;
 const RATE_NORMAL = 1;
-const RATE_SLOW = 0.95;
+const RATE_SLOW = 0.96;
 /** Beyond this error the faster of the two rates is used. */
-const FAR_S = 0.2;
+const FAR_S = 0.15;
 const CLOSE_ENOUGH_S = 0.01;
 
-/** The target: above what the jitter asks for at once, below it slowly. */
-export function nextTarget(now: {
-  target_s: number;
+/** What the buffer itself asks for: to lie this far behind the live edge. A target that somebody has chosen takes
+ * the place of jitter and margin; what stalls have taught is added all the same. */
+export function neededLead(now: {
   jitter_s: number;
   timeslice_s: number;
   penalty_s: number;
-  elapsed_s: number;
   sound: boolean;
-  cores: number;
+  chosen_s: number | null;
 }): number {
-  const withSound_s = now.cores > FEW_CORES ? MARGIN_WITH_SOUND_S : MARGIN_WITH_SOUND_ON_FEW_CORES_S;
-  const margin_s = now.sound ? withSound_s : MARGIN_S;
+  if (now.chosen_s !== null) return Math.min(MAX_TARGET_S, now.chosen_s + now.penalty_s);
+  const margin_s = now.sound ? MARGIN_WITH_SOUND_S : MARGIN_S;
   const lag_s = Math.max(now.timeslice_s, Math.min(now.jitter_s, now.timeslice_s + MAX_JITTER_S));
-  const wanted_s = Math.min(MAX_TARGET_S, Math.max(MIN_TARGET_S, lag_s + margin_s) + now.penalty_s);
-  return Math.max(wanted_s, now.target_s - TARGET_FALL_PER_S * now.elapsed_s);
+  return Math.min(MAX_TARGET_S, Math.max(MIN_TARGET_S, lag_s + margin_s) + now.penalty_s);
+}
+
+/** The target: above what is needed at once, below it slowly. */
+export function nextTarget(now: { target_s: number; needed_s: number; elapsed_s: number }): number {
+  return Math.max(now.needed_s, now.target_s - TARGET_FALL_PER_S * now.elapsed_s);
 }
 
 export function nextPenalty(penalty_s: number, elapsed_s: number): number {
   return Math.max(0, penalty_s - PENALTY_DECAY_PER_S * elapsed_s);
 }
 
-export function penaltyAfterStall(penalty_s: number): number {
-  return Math.min(MAX_PENALTY_S, penalty_s + STALL_PENALTY_S);
+/** `left_s`: what was left in the buffer when it ran dry. More than the margin: this machine needs more. */
+export function penaltyAfterStall(now: { penalty_s: number; left_s: number; sound: boolean }): number {
+  const margin_s = now.sound ? MARGIN_WITH_SOUND_S : MARGIN_S;
+  const learnt_s = now.left_s + ABOVE_DRY_S - margin_s;
+  return Math.min(MAX_PENALTY_S, Math.max(now.penalty_s + STALL_PENALTY_S, learnt_s));
 }
 
 export interface Situation {
@@ -89,7 +94,7 @@ export function decide(now: Situation): Decision {
 }
 
 function rateFor(error_s: number, now: Situation): number {
-  const band_s = Math.max(0.03, 0.15 * now.target_s);
+  const band_s = Math.max(0.025, 0.1 * now.target_s);
   if (error_s > band_s || (now.rate > RATE_NORMAL && error_s > CLOSE_ENOUGH_S)) {
     if (now.sinceStall_s < CALM_AFTER_STALL_S) return RATE_NORMAL;
     if (now.rate > RATE_CATCH_UP) return error_s > FAR_S / 2 ? RATE_FAST : RATE_CATCH_UP;

@@ -3,16 +3,36 @@
 import type { TrackInfo } from "../protocol.js";
 import { Arrivals } from "./arrivals.js";
 import { isStuck, jumpOver, MAX_NUDGES, nudge, type Ranges, rangeEnd } from "./gap.js";
-import { DEFAULT_TARGET_S, decide, nextPenalty, nextTarget, penaltyAfterStall } from "./latency.js";
+import {
+  DEFAULT_TARGET_S,
+  decide,
+  neededLead,
+  nextPenalty,
+  nextTarget,
+  penaltyAfterStall,
+} from "./latency.js";
 
 /** A seek to near the end of a range may never end: after this long a way out is looked for. */
 const SEEK_PATIENCE_S = 1;
+
+export interface PilotOptions {
+  track: TrackInfo;
+  /** Chosen by a person: how far behind the live edge to play; null for as little as goes well. */
+  chosen_s(): number | null;
+  /** How long ago what is at this media time was captured; NaN if unknown. */
+  age_s(media_s: number): number;
+  /** The least latency since capture that the picture or sound beside this one asks for; NaN for none. */
+  leastLatency_s(): number;
+  /** It stands still although media lies ahead, and nudging did not help. */
+  onStuck(): void;
+}
 
 export class Pilot {
   #arrivals = new Arrivals();
   #timeslice_s: number;
   #sound: boolean;
   #target_s: number;
+  #needed_s = Number.NaN;
   #penalty_s = 0;
   #rate = 1;
   #end_s = Number.NaN;
@@ -26,15 +46,13 @@ export class Pilot {
   #stalled_s = Number.NEGATIVE_INFINITY;
   readonly #listening = new AbortController();
 
-  /** `onStuck`: it stands still although media lies ahead, and nudging did not help. */
   constructor(
-    private readonly video: HTMLVideoElement,
-    options: { target_s: number | undefined; track: TrackInfo },
-    private readonly onStuck: () => void,
+    private readonly video: HTMLMediaElement,
+    private readonly options: PilotOptions,
   ) {
     this.#timeslice_s = options.track.timeslice_ms / 1000;
     this.#sound = options.track.audio;
-    this.#target_s = Math.max(options.target_s ?? DEFAULT_TARGET_S, this.#timeslice_s);
+    this.#target_s = Math.max(options.chosen_s() ?? DEFAULT_TARGET_S, this.#timeslice_s);
     const { signal } = this.#listening;
     video.addEventListener("waiting", () => this.#onWaiting(), { signal });
     video.addEventListener("playing", () => this.#onPlaying(), { signal });
@@ -52,6 +70,11 @@ export class Pilot {
 
   get target_s(): number {
     return this.#target_s;
+  }
+
+  /** How long after its capture this would play what it has, if it were alone; NaN while unknown. */
+  get ownLatency_s(): number {
+    return this.#needed_s + this.#edgeAge_s(seconds());
   }
 
   /** What is appended next does not follow on in time from what is there. */
@@ -135,15 +158,24 @@ export class Pilot {
     const elapsed_s = Math.min(1, now_s - this.#steered_s);
     this.#steered_s = now_s;
     this.#penalty_s = nextPenalty(this.#penalty_s, elapsed_s);
-    this.#target_s = nextTarget({
-      target_s: this.#target_s,
+    const chosen_s = this.options.chosen_s();
+    this.#needed_s = neededLead({
       jitter_s: this.#arrivals.jitter_s(),
       timeslice_s: this.#timeslice_s,
       penalty_s: this.#penalty_s,
-      elapsed_s,
       sound: this.#sound,
-      cores: navigator.hardwareConcurrency,
+      chosen_s,
     });
+    const beside_s = this.options.leastLatency_s() - this.#edgeAge_s(now_s);
+    const needed_s = beside_s > this.#needed_s ? beside_s : this.#needed_s;
+    // Who moves a slider wants to see it at once.
+    const before_s = chosen_s === null ? this.#target_s : needed_s;
+    this.#target_s = nextTarget({ target_s: before_s, needed_s, elapsed_s });
+  }
+
+  /** How long ago what is at the live edge was captured: the way here, without any waiting. */
+  #edgeAge_s(now_s: number): number {
+    return this.options.age_s(this.#end_s) - (this.#arrivals.edge_s(now_s) - this.#end_s);
   }
 
   #jump(ranges: Ranges, position_s: number, waiting: boolean): boolean {
@@ -168,7 +200,7 @@ export class Pilot {
     }
     if (this.#nudges < MAX_NUDGES || !isStuck(stand)) return false;
     this.#nudges = 0;
-    this.onStuck();
+    this.options.onStuck();
     return true;
   }
 
@@ -178,7 +210,8 @@ export class Pilot {
     if (this.#starting || this.video.seeking) return;
     this.#stalls += 1;
     this.#stalled_s = seconds();
-    this.#penalty_s = penaltyAfterStall(this.#penalty_s);
+    const left_s = Math.max(0, this.#end_s - this.video.currentTime);
+    this.#penalty_s = penaltyAfterStall({ penalty_s: this.#penalty_s, left_s, sound: this.#sound });
     this.steer();
   }
 

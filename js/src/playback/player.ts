@@ -29,7 +29,7 @@ interface Build {
 }
 
 class MsePlayer implements Player {
-  readonly video: HTMLVideoElement;
+  readonly element: HTMLMediaElement;
   #track: TrackInfo;
   #build: Build | null = null;
   /** The init segment comes once for each epoch, and a rebuilt source needs it again. */
@@ -41,6 +41,8 @@ class MsePlayer implements Player {
   #captureTimes = new CaptureTimes();
   #groupStarts_s: number[] = [];
   #appended: Append | null = null;
+  /** Where the running epoch's media times start on the element's timeline. */
+  #offset_s = 0;
   #detach: (() => void) | null = null;
   #rebuilds_ms: number[] = [];
   #givenUp = false;
@@ -49,13 +51,16 @@ class MsePlayer implements Player {
 
   constructor(private readonly options: PlayerOptions) {
     this.#track = options.track;
-    this.video = document.createElement("video");
-    this.video.playsInline = true;
-    this.video.muted = !options.track.audio;
-    this.#playing = new KeepPlaying(this.video, () => options.onMuted?.());
-    this.#pilot = new Pilot(this.video, { target_s: options.target_s, track: options.track }, () =>
-      this.#rebuild("it stands still although media is there"),
-    );
+    this.element = createElement(options.track);
+    this.element.muted = !options.track.audio;
+    this.#playing = new KeepPlaying(this.element, () => options.onMuted?.());
+    this.#pilot = new Pilot(this.element, {
+      track: options.track,
+      chosen_s: () => options.chosen_s?.() ?? null,
+      age_s: (media_s) => (this.options.now_ms() - this.#captureTimes.at_ms(media_s)) / 1000,
+      leastLatency_s: () => options.leastLatency_s?.() ?? Number.NaN,
+      onStuck: () => this.#rebuild("it stands still although media is there"),
+    });
     this.#queue = new AppendQueue({
       epochOffset_s: () => this.#epochOffset_s(),
       onAppend: (append) => this.#onAppend(append),
@@ -85,6 +90,7 @@ class MsePlayer implements Player {
       group: header.group,
       key: header.type === "key",
       captured_ms: header.captured_ms,
+      media_ms: header.media_ms,
       bytes,
     });
   }
@@ -95,7 +101,7 @@ class MsePlayer implements Player {
     this.#track = track;
     this.#pilot.onTrack(track);
     if (track.audio && !before.audio) {
-      this.video.muted = false;
+      this.element.muted = false;
       void this.#playing.play();
     }
     // The description usually comes before the epoch it describes; if it was late, try again with it.
@@ -105,7 +111,7 @@ class MsePlayer implements Player {
   }
 
   figures(options?: { reset: boolean }): Figures {
-    const { buffered, currentTime } = this.video;
+    const { buffered, currentTime } = this.element;
     const end_s = buffered.length > 0 ? buffered.end(buffered.length - 1) : currentTime;
     const captured_ms = this.#captureTimes.at_ms(currentTime);
     return {
@@ -113,10 +119,14 @@ class MsePlayer implements Player {
       buffered_s: Math.max(0, end_s - currentTime),
       latency_ms: Number.isNaN(captured_ms) ? -1 : Math.max(0, this.options.now_ms() - captured_ms),
       stalls: this.#pilot.stalls,
-      dropped_frames: this.video.getVideoPlaybackQuality().droppedVideoFrames,
+      dropped_frames: droppedFrames(this.element),
       dropped_groups: this.#droppedGroups,
       rate: this.#pilot.rate,
     };
+  }
+
+  get ownLatency_s(): number {
+    return this.#pilot.ownLatency_s;
   }
 
   unmute(): Promise<void> {
@@ -131,9 +141,9 @@ class MsePlayer implements Player {
     this.#queue.detach();
     this.#queue.clear();
     this.#detach?.();
-    this.video.removeAttribute("src");
-    this.video.load();
-    this.video.remove();
+    this.element.removeAttribute("src");
+    this.element.load();
+    this.element.remove();
   }
 
   #startEpoch(epoch: number, bytes: Uint8Array): void {
@@ -170,7 +180,7 @@ class MsePlayer implements Player {
     this.#groupStarts_s = [];
     this.#pilot.onNewSource();
     this.#queue.push({ kind: "new-epoch", epoch: init.epoch, mimeType, bytes: init.bytes });
-    this.#detach = openSource(this.video, mimeType, {
+    this.#detach = openSource(this.element, mimeType, {
       onOpen: (buffer) => this.#queue.attach(buffer, mimeType),
       onUpdateEnd: () => this.#onUpdateEnd(),
       onError: (reason) => this.#rebuild(reason),
@@ -212,31 +222,35 @@ class MsePlayer implements Player {
   }
 
   #epochOffset_s(): number {
-    const { buffered } = this.video;
-    if (this.#build === null || buffered.length === 0) return 0;
-    this.#pilot.onNewEpoch();
-    return buffered.end(buffered.length - 1) + EPOCH_GAP_S;
+    const { buffered } = this.element;
+    const first = this.#build === null || buffered.length === 0;
+    if (!first) this.#pilot.onNewEpoch();
+    this.#offset_s = first ? 0 : buffered.end(buffered.length - 1) + EPOCH_GAP_S;
+    return this.#offset_s;
   }
 
   #onAppend(append: Append): void {
     this.#appended = append;
     if (!append.key) return;
-    const { buffered } = this.video;
+    const { buffered } = this.element;
     this.#groupStarts_s.push(buffered.length > 0 ? buffered.end(buffered.length - 1) : 0);
     if (this.#groupStarts_s.length > MAX_GROUP_STARTS) this.#groupStarts_s.shift();
   }
 
   #onUpdateEnd(): void {
     const end_s = this.#pilot.onAppended();
-    if (this.#appended !== null && end_s !== null) this.#captureTimes.add(end_s, this.#appended.captured_ms);
+    if (this.#appended !== null && end_s !== null) {
+      const { media_ms, captured_ms } = this.#appended;
+      this.#captureTimes.add(media_ms === undefined ? end_s : this.#offset_s + media_ms / 1000, captured_ms);
+    }
     this.#appended = null;
     this.#trim(KEEP_BEHIND_S, TRIM_STEP_S);
     this.#queue.run();
-    if (this.video.paused) void this.#playing.play();
+    if (this.element.paused) void this.#playing.play();
   }
 
   #trim(keepBehind_s: number, step_s: number): { start_s: number; end_s: number } | null {
-    const { buffered, currentTime } = this.video;
+    const { buffered, currentTime } = this.element;
     if (buffered.length === 0) return null;
     const range = evictionRange({
       position_s: currentTime,
@@ -255,6 +269,17 @@ class MsePlayer implements Player {
     const range = this.#trim(KEEP_BEHIND_WHEN_FULL_S, 0);
     if (range === null) this.#rebuild("the browser has no room for more media");
   }
+}
+
+function createElement(track: TrackInfo): HTMLMediaElement {
+  if (!track.video) return document.createElement("audio");
+  const video = document.createElement("video");
+  video.playsInline = true;
+  return video;
+}
+
+function droppedFrames(element: HTMLMediaElement): number {
+  return element instanceof HTMLVideoElement ? element.getVideoPlaybackQuality().droppedVideoFrames : 0;
 }
 
 export function createPlayer(options: PlayerOptions): Player {

@@ -22,7 +22,7 @@ export function canPlay(mimeType: string): boolean {
 }
 
 /** Give the element a new source (taking the place of the one it has). Returns what detaches it again. */
-export function openSource(video: HTMLVideoElement, mimeType: string, events: SourceEvents): () => void {
+export function openSource(video: HTMLMediaElement, mimeType: string, events: SourceEvents): () => void {
   const Source = mediaSourceClass();
   if (Source === undefined) throw new Error("This browser has no Media Source Extensions.");
   if (typeof MediaSource === "undefined") video.disableRemotePlayback = true; // ManagedMediaSource wants it
