@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal screenshots constraints clean
+.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,6 +25,7 @@ help:
 	  'make bench-join    time to first frame of a late joiner' \
 	  'make bench-start   cold start, import time, bundle size' \
 	  'make bench-heal   how long a call is dark after its relay was killed' \
+	  'make bench-latency glass to glass: WebRTC, the plain design, ours; a table and a chart' \
 	  'make screenshots   the pictures of the README, from a real call' \
 	  'make constraints   pin the newest Python packages'
 
@@ -69,7 +70,7 @@ wheel: build
 	$(call say,wheel)
 	@$(BIN)/pytest tests/test_wheel.py
 
-bench-join bench-start bench-heal: bench-%: build .make/browser
+bench-join bench-start bench-heal bench-latency: bench-%: build .make/browser
 	@$(BIN)/python -m tests.bench.$*
 
 screenshots: build .make/browser

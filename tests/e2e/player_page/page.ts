@@ -3,7 +3,8 @@
 import { createPlayer, type Player } from "../../../js/src/playback/index.js";
 import type { MediaHeader, ObjectType, TrackInfo } from "../../../js/src/protocol.js";
 import { createSegmenter, packagingOf } from "../../../js/src/segment/index.js";
-import { Pattern, readStamp } from "./pattern.js";
+import { Pattern } from "./pattern.js";
+import { readStamp } from "./stamp.js";
 
 interface Take {
   mimeType: string;
@@ -46,11 +47,11 @@ class Bench {
   }
 
   get video(): HTMLVideoElement {
-    return this.player.video;
+    return this.player.element as HTMLVideoElement;
   }
 
   /** Records and plays. */
-  async start(take: Partial<Take> = {}, options: { target_s?: number } = {}): Promise<void> {
+  async start(take: Partial<Take> = {}, options: { chosen_s?: () => number | null } = {}): Promise<void> {
     await this.record(take);
     this.play(options);
   }
@@ -97,7 +98,7 @@ class Bench {
   }
 
   /** Make the player and put it on the stage. It gets what is sent from now on. */
-  play(options: { target_s?: number } = {}): void {
+  play(options: { chosen_s?: () => number | null } = {}): void {
     this.#player = createPlayer({
       track: this.#track(),
       now_ms: () => performance.now(),

@@ -1,10 +1,8 @@
-// A moving picture with the time of its drawing in it as black and white squares, and a tone.
+// A moving picture with the time of its drawing in it, and a tone.
+import { drawStamp } from "./stamp.js";
 
 const WIDTH = 640;
 const HEIGHT = 480;
-const BITS = 24;
-const SQUARE = 24;
-const ROW = 12;
 const FRAME_MS = 1000 / 30;
 
 export class Pattern {
@@ -45,29 +43,6 @@ export class Pattern {
       context.fillStyle = `hsl(${index * 18} 80% 60%)`;
       context.fillRect((now_ms / 4 + index * 97) % WIDTH, 100 + index * 18, 60, 16);
     }
-    for (let bit = 0; bit < BITS; bit++) {
-      context.fillStyle = (now_ms >> bit) & 1 ? "#fff" : "#000";
-      context.fillRect((bit % ROW) * SQUARE * 2, Math.floor(bit / ROW) * SQUARE * 2, SQUARE * 2, SQUARE * 2);
-    }
+    drawStamp(context, now_ms);
   }
-}
-
-const reader = Object.assign(document.createElement("canvas"), { width: ROW, height: 2 });
-const reading = reader.getContext("2d", { willReadFrequently: true });
-
-/** The time in the picture that the video shows; null if it shows none. */
-export function readStamp(video: HTMLVideoElement): number | null {
-  if (reading === null || video.videoWidth === 0) return null;
-  const side = SQUARE * 2;
-  // The middles of the squares only: their edges are blurred by the codec.
-  reading.imageSmoothingEnabled = false;
-  reading.drawImage(video, 0, 0, ROW * side, 2 * side, 0, 0, ROW, 2);
-  const { data } = reading.getImageData(0, 0, ROW, 2);
-  let stamp = 0;
-  for (let bit = 0; bit < BITS; bit++) {
-    const value = data[bit * 4] ?? 0;
-    if (value > 80 && value < 176) return null;
-    if (value >= 128) stamp |= 1 << bit;
-  }
-  return stamp;
 }

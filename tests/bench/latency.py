@@ -1,0 +1,195 @@
+"""Glass to glass, every way over the same page and the same pictures: WebRTC, the plain design, and this package.
+
+Run with ``make bench-latency``. Latency is read from the pictures: each carries the time it was taken, and is read
+when it is shown. One minute for each row; ``--seconds`` and ``--only`` are for trying.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from relay_widget import Call
+from tests.bench.latency_browser import Load, latency_page
+from tests.bench.latency_chart import Bar, draw, save_chart
+from tests.bench.results import save
+from tests.e2e.lab import chromium
+from tests.relay_process import RelayProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from playwright.sync_api import Page
+
+SECONDS = 60
+SETTLE_S = 5
+"""From the first picture until what is shown counts: a player finds its place."""
+DEFAULT_MS = int(Call.timeslice.default_value)
+TOKEN_LIFETIME_S = 3600
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way with one setting; `name` is what ``--only`` takes."""
+
+    name: str
+    title: str
+    kind: str
+    timeslice_ms: int = 0
+
+
+ROWS = (
+    Row("webrtc", "WebRTC, peer to peer", "webrtc"),
+    Row("origin", "the plain design, 1500 ms slices", "origin", 1500),
+    Row("default", f"relay-widget, default ({DEFAULT_MS} ms)", "ours", DEFAULT_MS),
+    *(Row(str(ms), f"relay-widget, {ms} ms slices", "ours", ms) for ms in (20, 50, 100, 250, 500, 1500)),
+)
+
+COLUMNS = {
+    "p50_ms": "p50",
+    "p95_ms": "p95",
+    "p5_ms": "p5",
+    "badge_p50_ms": "badge",
+    "stalls": "stalls",
+    "standstills": "still",
+    "dropped_frames": "dropped",
+    "fps": "fps",
+    "start_ms": "start",
+    "kbps": "kbit/s",
+    "main_thread": "thread %",
+    "renderer": "page %",
+    "browser": "browser %",
+    "relay": "relay %",
+}
+LEGEND = """\
+p50, p95, p5: age of the picture when it is shown, ms; badge: the same as the package says itself
+stalls: `waiting` of picture or sound; still: no new picture for 250 ms; start: from capture to the first picture, ms
+thread: the page's main thread; page, browser, relay: CPU of the processes, all in % of one core"""
+
+
+def main() -> None:
+    rows, seconds = _arguments(sys.argv[1:])
+    results: dict[str, dict[str, Any]] = {}
+    with RelayProcess() as relay, chromium("--autoplay-policy=no-user-gesture-required") as browser:
+        with latency_page(browser) as page:
+            for row in rows:
+                raw = _measure(page, relay, row, seconds)
+                results[row.name] = {"title": row.title, **summary(raw), "raw": raw}
+                print(f"\r{' ' * 60}\r{row.title:36}{_line(results[row.name])}", flush=True)
+        print("\n" + _table(results) + "\n\n" + LEGEND)
+        _verdict(results)
+        save("latency", {"seconds": seconds, "rows": results})
+        print(f"\nchart: {save_chart(browser, 'latency', _chart(results, seconds))}")
+
+
+def _measure(page: Page, relay: RelayProcess, row: Row, seconds: float) -> dict[str, Any]:
+    setting = {
+        "kind": row.kind,
+        "room": f"bench-{row.name}",
+        "ticket": {"url": relay.url, "token": relay.auth(lifetime_s=TOKEN_LIFETIME_S)["token"]},
+        "timeslice_ms": row.timeslice_ms,
+    }
+    page.evaluate("setting => probe.start(setting)", setting)
+    page.wait_for_timeout(SETTLE_S * 1000)
+    page.evaluate("probe.begin()")
+    load = Load(page, {"relay": relay.process.pid})
+    end_s = time.monotonic() + seconds
+    while (left_s := end_s - time.monotonic()) > 0:
+        print(f"\r{row.title}: {left_s:.0f} s left  ", end="", file=sys.stderr, flush=True)
+        page.wait_for_timeout(1000 * min(left_s, 5))
+    cpu = load.percent()
+    raw: dict[str, Any] = page.evaluate("probe.end()")
+    page.wait_for_timeout(500)
+    return {**raw, "cpu_percent": cpu}
+
+
+def summary(raw: dict[str, Any]) -> dict[str, float]:
+    """The columns, from what the page has seen."""
+    badges = [sample["latency_ms"] for sample in raw["figures"] if sample["latency_ms"] >= 0]
+    return {
+        **percentiles(raw["latencies_ms"]),
+        "badge_p50_ms": statistics.median(badges) if badges else float("nan"),
+        "stalls": raw["video_waits"] + raw["audio_waits"],
+        "standstills": len(raw["standstills_ms"]),
+        "dropped_frames": raw["dropped_frames"],
+        "fps": len(raw["latencies_ms"]) / raw["seconds"],
+        "start_ms": raw["start_ms"],
+        "kbps": raw["sent_bytes"] * 8 / 1000 / raw["seconds"],
+        **raw["cpu_percent"],
+    }
+
+
+def percentiles(latencies_ms: Sequence[float]) -> dict[str, float]:
+    """p5, p50 and p95."""
+    if len(latencies_ms) < 2:
+        return dict.fromkeys(("p5_ms", "p50_ms", "p95_ms"), float("nan"))
+    cuts = statistics.quantiles(latencies_ms, n=20, method="inclusive")
+    return {"p5_ms": cuts[0], "p50_ms": cuts[9], "p95_ms": cuts[18]}
+
+
+def _line(result: dict[str, Any]) -> str:
+    return f"p50 {result['p50_ms']:.0f} ms, p95 {result['p95_ms']:.0f} ms, {result['stalls']} stalls"
+
+
+def _table(results: dict[str, dict[str, Any]]) -> str:
+    lines = [" " * 34 + "".join(f"{head:>10}" for head in COLUMNS.values())]
+    for result in results.values():
+        cells = "".join(f"{_cell(result[name]):>10}" for name in COLUMNS)
+        lines.append(f"{result['title']:34}{cells}")
+    return "\n".join(lines)
+
+
+def _cell(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.0f}"
+
+
+def _verdict(results: dict[str, dict[str, Any]]) -> None:
+    """What was promised, and whether this run keeps it; needs the rows it speaks of."""
+    default, webrtc = results.get("default"), results.get("webrtc")
+    slow, origin = results.get("1500"), results.get("origin")
+    claims: list[tuple[str, bool]] = []
+    if default:
+        p50_ms, p95_ms = default["p50_ms"], default["p95_ms"]
+        claims.append((f"default: p50 {p50_ms:.0f} ms <= 200 ms", p50_ms <= 200))
+        claims.append((f"default: p95 {p95_ms:.0f} ms <= 1.3 x p50", p95_ms <= 1.3 * p50_ms))
+        stalls = default["stalls"] + default["standstills"]
+        claims.append((f"default: {stalls} stalls and standstills", stalls == 0))
+    if default and webrtc:
+        factor = default["p50_ms"] / webrtc["p50_ms"]
+        claims.append((f"default: {factor:.1f} x WebRTC's p50 <= 5 x", factor <= 5))
+    if slow and origin:
+        share = slow["p50_ms"] / origin["p50_ms"]
+        claims.append((f"1500 ms slices: {share:.2f} x the plain design's p50 <= 0.67 x", share <= 2 / 3))
+    print()
+    for claim, holds in claims:
+        print(f"{'ok ' if holds else 'NOT'} {claim}")
+
+
+def _chart(results: dict[str, dict[str, Any]], seconds: float) -> str:
+    kinds = {row.name: row.kind for row in ROWS}
+    bars = []
+    for name, one in results.items():
+        note = f", {one['stalls']} stalls" if one["stalls"] else ""
+        bars.append(Bar(one["title"], kinds[name], one["p50_ms"], one["p95_ms"], note))
+    subtitle = f"camera to screen on one machine, read from the pictures, {seconds:.0f} s each; whisker: p95"
+    return draw(bars, "Latency, glass to glass", subtitle)
+
+
+def _arguments(arguments: list[str]) -> tuple[list[Row], float]:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.latency", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="measured for each row (default: %(default)s)")
+    parser.add_argument("--only", help=f"rows, with commas between: {', '.join(row.name for row in ROWS)}")
+    given = parser.parse_args(arguments)
+    wanted = given.only.split(",") if given.only else [row.name for row in ROWS]
+    if unknown := set(wanted) - {row.name for row in ROWS}:
+        parser.error(f"there are no rows {', '.join(sorted(unknown))}")
+    return [row for row in ROWS if row.name in wanted], given.seconds
+
+
+if __name__ == "__main__":
+    main()

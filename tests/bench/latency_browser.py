@@ -1,0 +1,104 @@
+"""What the latency benchmarks share: the bundled page on a server of its own, and what the browser costs."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).parents[2]
+PAGE = Path(__file__).parent / "latency_page"
+
+
+def bundle(source: Path, **constants: str) -> str:
+    """A TypeScript file and all it imports as one script; `constants` are texts it uses without importing them."""
+    command = [str(ROOT / "js/node_modules/.bin/esbuild"), str(source), "--bundle", "--format=iife", "--target=es2022"]
+    command += [f"--define:{name}={json.dumps(text)}" for name, text in constants.items()]
+    # The product's packages are looked for from the file that imports them, which is not below js/.
+    env = {**os.environ, "NODE_PATH": str(ROOT / "js/node_modules")}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
+
+
+def bundle_page(source: str) -> str:
+    """A script of the latency page, which finds the text of its camera's worker in it."""
+    return bundle(PAGE / source, CAMERA_WORKER=bundle(PAGE / "camera_worker.ts"))
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        """Keep the terminal to the benchmark."""
+
+
+@contextlib.contextmanager
+def latency_page(browser: Browser) -> Iterator[Page]:
+    """The page, open and ready; what it complains about is printed."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        shutil.copy(PAGE / "index.html", folder)
+        (Path(folder) / "page.js").write_text(bundle_page("page.ts"))
+        handler = functools.partial(_QuietHandler, directory=folder)
+        server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        stack.callback(server.shutdown)
+        page = stack.enter_context(contextlib.closing(browser.new_page(viewport={"width": 900, "height": 700})))
+        page.on(
+            "console",
+            lambda message: print(f"page: {message.text} {message.location}") if message.type == "error" else None,
+        )
+        page.on("pageerror", lambda error: print(f"page: {error}"))
+        page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        page.wait_for_function("() => window.probe !== undefined")
+        yield page
+
+
+class Load:
+    """CPU time since it was made, in % of one core.
+
+    Args:
+        page: Its browser's processes are counted, and the time its main thread had work.
+        pids: Other processes, by the name they get in the result.
+    """
+
+    def __init__(self, page: Page, pids: Mapping[str, int] | None = None) -> None:
+        browser = page.context.browser
+        assert browser is not None
+        self._browser = browser.new_browser_cdp_session()
+        self._page = page.context.new_cdp_session(page)
+        self._page.send("Performance.enable", {"timeDomain": "timeTicks"})
+        self._pids = dict(pids or {})
+        self._before = self._now()
+
+    def percent(self) -> dict[str, float]:
+        """By `renderer`, `browser` (all of its processes), `main_thread`, and the other processes' names."""
+        before, now = self._before, self._now()
+        elapsed_s = now.pop("clock") - before["clock"]
+        # A process that has ended meanwhile takes its time with it.
+        return {name: max(0.0, 100 * (spent_s - before.get(name, 0)) / elapsed_s) for name, spent_s in now.items()}
+
+    def _now(self) -> dict[str, float]:
+        metrics = {one["name"]: one["value"] for one in self._page.send("Performance.getMetrics")["metrics"]}
+        processes = self._browser.send("SystemInfo.getProcessInfo")["processInfo"]
+        spent_s = {name: process_s(pid) for name, pid in self._pids.items()}
+        spent_s["renderer"] = sum(one["cpuTime"] for one in processes if one["type"] == "renderer")
+        spent_s["browser"] = sum(one["cpuTime"] for one in processes)
+        spent_s["main_thread"] = metrics["TaskDuration"]
+        spent_s["clock"] = metrics["Timestamp"]
+        return spent_s
+
+
+def process_s(pid: int) -> float:
+    """CPU time that a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
