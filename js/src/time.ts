@@ -1,7 +1,11 @@
-// One clock for all stamps: the relay's. The offset is estimated as NTP does (RFC 5905): the sample with the
-// shortest round trip is believed, because it had the least time to be asymmetric.
+// One clock for all stamps: the relay's. Each exchange says between which two values the offset to it lies: the relay
+// read its clock after we asked and before we heard. What all exchanges agree on is what is known (Marzullo's
+// algorithm, from which that of NTP comes, RFC 5905); it grows vague with time, because no two clocks run quite alike.
 
-const SAMPLES = 12;
+/** Two machines' clocks, each with a quartz that is off by up to 50 ppm. */
+const DRIFT_PPM = 100;
+/** Browsers round what they say the time is. */
+const RESOLUTION_MS = 0.1;
 
 /** This page's monotonic wall clock, ms since 1970. */
 export function local_ms(): number {
@@ -9,19 +13,28 @@ export function local_ms(): number {
 }
 
 export class RelayClock {
-  #samples: { offset_ms: number; roundTrip_ms: number }[] = [];
+  /** The offset is in here, as of `#asOf_ms`; null: nothing has been measured since the last `reset`. */
+  #bounds: { least_ms: number; most_ms: number } | null = null;
+  #asOf_ms = 0;
   #offset_ms = 0;
 
   /** One exchange: asked at `t0`, the relay said `relay_ms`, heard at `t1` (all ms). */
   add(t0: number, relay_ms: number, t1: number): void {
-    this.#samples.push({ offset_ms: relay_ms - (t0 + t1) / 2, roundTrip_ms: t1 - t0 });
-    if (this.#samples.length > SAMPLES) this.#samples.shift();
-    this.#offset_ms = this.#best().offset_ms;
+    if (!Number.isFinite(relay_ms) || !(t1 >= t0)) return;
+    const now = { least_ms: relay_ms - t1 - RESOLUTION_MS, most_ms: relay_ms - t0 + RESOLUTION_MS };
+    const drift_ms = (Math.max(0, t1 - this.#asOf_ms) * DRIFT_PPM) / 1e6;
+    const least_ms = Math.max(now.least_ms, (this.#bounds?.least_ms ?? now.least_ms) - drift_ms);
+    const most_ms = Math.min(now.most_ms, (this.#bounds?.most_ms ?? now.most_ms) + drift_ms);
+    // If they contradict each other one of the clocks has stepped (a page that slept): only the newest still holds.
+    this.#bounds = least_ms <= most_ms ? { least_ms, most_ms } : now;
+    this.#asOf_ms = t1;
+    this.#offset_ms = (this.#bounds.least_ms + this.#bounds.most_ms) / 2;
   }
 
-  /** Half the best round trip: the true offset is within this of the estimate. */
+  /** The true offset is within this of the estimate; it was when last measured. */
   get error_ms(): number {
-    return this.#samples.length === 0 ? Number.POSITIVE_INFINITY : this.#best().roundTrip_ms / 2;
+    if (this.#bounds === null) return Number.POSITIVE_INFINITY;
+    return (this.#bounds.most_ms - this.#bounds.least_ms) / 2;
   }
 
   toRelay_ms(here_ms: number): number {
@@ -34,10 +47,6 @@ export class RelayClock {
 
   /** Another relay, perhaps another machine: forget what was measured. */
   reset(): void {
-    this.#samples = [];
-  }
-
-  #best() {
-    return this.#samples.reduce((a, b) => (b.roundTrip_ms < a.roundTrip_ms ? b : a));
+    this.#bounds = null;
   }
 }
