@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "protocol.json").read_text())
 HEADER = {"track": "camera", "epoch": 1, "group": 2, "object": 3, "type": "delta", "captured_ms": 4.5, "level": 0.2}
-STAMPS = ("captured_ms", "sent_ms")
+STAMPS = ("captured_ms", "sent_ms", "media_ms")
 PUBLISH = {"track": "camera", "mimeType": "video/webm"}
 
 

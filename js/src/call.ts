@@ -4,7 +4,13 @@ import { effect, signal } from "@preact/signals";
 import { listDevices, onDevicesChanged, playableTypes } from "./capture/index.js";
 import type { KernelLink, KernelMessage } from "./model.js";
 import { canPlay } from "./playback/index.js";
-import { type Figures, type PeerInfo, REPORT_INTERVAL_MS, type WireError } from "./protocol.js";
+import {
+  type Figures,
+  type PeerInfo,
+  REPORT_INTERVAL_MS,
+  type TrackInfo,
+  type WireError,
+} from "./protocol.js";
 import { Publisher, type Wishes } from "./publisher.js";
 import { Receiver } from "./receiver.js";
 import { Session } from "./session.js";
@@ -24,6 +30,11 @@ const MAX_TOKEN_REFUSALS = 2;
 /** Problems that a ticket, which only a relay that answers leads to, says are over. */
 const RELAY_PROBLEMS = new Set(["ticket-missing", "relay-start", "runtime-dir", "disk-full", "port-in-use"]);
 
+export interface CallOptions {
+  /** Play what one sends as it comes back from the relay, in a tile of this name; without the sound being heard. */
+  ownTile?: string;
+}
+
 export class CallController {
   readonly state: CallState;
   readonly actions: CallActions;
@@ -33,6 +44,8 @@ export class CallController {
   readonly #undo: (() => void)[] = [];
   readonly #rate = new SendRate();
   #peers: readonly PeerInfo[] = [];
+  readonly #ownTracks = new Map<string, TrackInfo>();
+  #ownId = "";
   #views = 0;
   #unseenTimer: ReturnType<typeof setTimeout> | undefined;
   #patienceTimer: ReturnType<typeof setTimeout> | undefined;
@@ -46,7 +59,10 @@ export class CallController {
   #besidesScreen: Source = "camera";
   #closed = false;
 
-  constructor(private readonly link: KernelLink) {
+  constructor(
+    private readonly link: KernelLink,
+    private readonly options: CallOptions = {},
+  ) {
     this.state = {
       phase: signal<Phase>("idle"),
       problem: signal<Problem | null>(null),
@@ -88,10 +104,6 @@ export class CallController {
         this.state.problem.value = null;
       },
     };
-    this.#receiver = new Receiver(
-      () => this.#session.clock.now_ms(),
-      () => this.#showTiles(this.#receiver.figures({ reset: false })),
-    );
     this.#session = new Session(createSocketIoTransport, {
       onJoined: () => void this.#entered(),
       onReconnecting: () => {
@@ -103,9 +115,9 @@ export class CallController {
       onWireError: (error) => console.warn(`relay-widget: ${error.message} (${error.code})`),
       onPeers: (peers) => {
         this.#peers = peers;
-        this.#receiver.setPeers(peers);
+        this.#showPeers();
         if (this.state.problem.value?.code === "no-common-codec") this.state.problem.value = null;
-        this.#publisher.negotiate(peers.map((peer) => peer.plays));
+        this.#publisher.negotiate(this.#listeners());
       },
       onPeerGone: (peer, reason) => this.#receiver.gone(peer, reason),
       onMedia: (header, bytes) => {
@@ -114,9 +126,20 @@ export class CallController {
         if (performance.now() - this.#reported_ms > 2 * REPORT_INTERVAL_MS) this.#report();
       },
     });
+    this.#receiver = new Receiver(this.#session.clock, () =>
+      this.#showTiles(this.#receiver.figures({ reset: false })),
+    );
     this.#publisher = new Publisher({
-      publish: (track) => this.#session.publish(track),
-      unpublish: (track) => this.#session.unpublish(track),
+      publish: (track) => {
+        this.#ownTracks.set(track.track, track);
+        this.#session.publish(track);
+        this.#showPeers();
+      },
+      unpublish: (track) => {
+        this.#ownTracks.delete(track);
+        this.#session.unpublish(track);
+        this.#showPeers();
+      },
       sendMedia: (header, bytes) => this.#session.sendMedia(header, bytes),
       toRelay_ms: (local_ms) => this.#session.clock.toRelay_ms(local_ms),
       onStream: (stream) => {
@@ -269,6 +292,7 @@ export class CallController {
       room: this.state.room.value,
       name: this.state.name.value,
       plays: playableTypes(canPlay),
+      ...(this.options.ownTile === undefined ? {} : { loopback: true }),
     });
   }
 
@@ -281,7 +305,7 @@ export class CallController {
     state.transport.value = this.#session.transportName;
     clearInterval(this.#reportTimer);
     this.#reportTimer = setInterval(() => this.#report(), REPORT_INTERVAL_MS);
-    await this.#publisher.start(this.#peers.map((peer) => peer.plays));
+    await this.#publisher.start(this.#listeners());
   }
 
   #refused(error: WireError): void {
@@ -386,6 +410,25 @@ export class CallController {
   }
 
   // -- what is shown and told --
+
+  /** What each of those who get our media can play. */
+  #listeners(): string[][] {
+    const own = this.options.ownTile === undefined ? [] : [playableTypes(canPlay)];
+    return [...own, ...this.#peers.map((peer) => peer.plays)];
+  }
+
+  #showPeers(): void {
+    const { ownTile } = this.options;
+    if (ownTile === undefined || !this.#session.joined) {
+      this.#receiver.setPeers(this.#peers);
+      return;
+    }
+    const { peer: id } = this.#session;
+    if (this.#ownId !== id) this.#receiver.gone(this.#ownId, "left");
+    this.#ownId = this.#receiver.silent = id;
+    const own = { id, name: ownTile, plays: [], tracks: [...this.#ownTracks.values()] };
+    this.#receiver.setPeers([own, ...this.#peers]);
+  }
 
   #report(): void {
     this.#reported_ms = performance.now();

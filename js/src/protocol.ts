@@ -63,6 +63,8 @@ export interface MediaHeader {
   captured_ms: number;
   /** When the publisher handed it to its socket. */
   sent_ms?: number;
+  /** Media time, from the epoch's start, of what `captured_ms` speaks of: its newest picture or sound block. */
+  media_ms?: number;
   /** Loudness of the sound in it, 0..1, as RFC 6464 does for RTP: who speaks is shown without decoding. */
   level?: number;
 }
@@ -101,6 +103,8 @@ export interface Figures extends HopFigures {
   rate: number;
   /** latency of the sound minus that of the picture */
   av_skew_ms?: number;
+  /** how far the receiver's idea of the relay's clock may be off; -1 while unknown */
+  clock_error_ms?: number;
 }
 
 export interface Report {

@@ -5,6 +5,7 @@ import {
   leastLatencyBesidePicture,
   leastLatencyBesideSound,
   type Player,
+  type PlayerOptions,
 } from "./playback/index.js";
 import type { Figures, LeftReason, PeerInfo, RelayedHeader, TrackInfo } from "./protocol.js";
 import { SPEAKING_LEVEL } from "./stats.js";
@@ -39,9 +40,11 @@ function newRemote(info: PeerInfo): Remote {
 export class Receiver {
   #remotes = new Map<string, Remote>();
   #chosen_s: number | null = null;
+  /** A peer whose sound is played, because it has its part in the timing, but not heard: oneself. */
+  silent = "";
 
   constructor(
-    private readonly now_ms: () => number,
+    private readonly clock: PlayerOptions["clock"],
     private readonly changed: () => void,
   ) {}
 
@@ -114,7 +117,7 @@ export class Receiver {
         speaking:
           sound !== undefined && !sound.track.muted && performance.now() - sound.spoke_ms < SPEAKING_HOLD_MS,
         figures: figures[remote.info.id] ?? null,
-        silenced: sound?.silenced === true,
+        silenced: sound?.silenced === true && remote.info.id !== this.silent,
         note: away ? "reconnecting…" : (stream.note ?? sound?.note ?? null),
       }));
     });
@@ -143,7 +146,7 @@ export class Receiver {
     }
     const player = createPlayer({
       track,
-      now_ms: this.now_ms,
+      clock: this.clock,
       chosen_s: () => this.#chosen_s,
       leastLatency_s: () => leastLatency_s(remote, stream),
       onMuted: () => {
@@ -156,6 +159,7 @@ export class Receiver {
       },
     });
     player.element.dataset.peerId = remote.info.id;
+    if (remote.info.id === this.silent) player.element.volume = 0;
     // Sound needs no place in a view, but whoever looks for it should find it.
     if (player.element instanceof HTMLAudioElement) document.body.append(player.element);
     const stream: Stream = { player, track, silenced: false, note: null, spoke_ms: Number.NEGATIVE_INFINITY };

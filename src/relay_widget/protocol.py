@@ -11,9 +11,12 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from .errors import WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PROTOCOL_VERSION = 1
 
@@ -31,7 +34,12 @@ MAX_GROUP_AGE_MS = 30_000
 """A group older than this is not worth keeping for late joiners."""
 MAX_QUEUE_BYTES = 1_000_000
 """What may wait for one subscriber before whole groups are dropped for it."""
-MAX_BACKLOG_BYTES = MAX_QUEUE_BYTES + MAX_GROUP_BYTES + MAX_MESSAGE_BYTES
+MAX_VIDEO_WAIT_MS = 500
+"""How long that may take to go out; what takes longer is dropped in whole groups too."""
+MAX_AUDIO_QUEUE_BYTES = 2 * MAX_QUEUE_BYTES
+"""The same for audio-only tracks, which are the last to give way."""
+MAX_AUDIO_WAIT_MS = 5_000
+MAX_BACKLOG_BYTES = MAX_AUDIO_QUEUE_BYTES + MAX_GROUP_BYTES + MAX_MESSAGE_BYTES
 """What may wait for one client in all: a full queue, one late joiner's burst, and answers it asked for. A
 client over it does not read at all and is disconnected."""
 MAX_ROOMS = 1_000
@@ -56,6 +64,16 @@ REPORT_INTERVAL_MS = 250
 """How often a receiver reports its figures."""
 SNAPSHOT_INTERVAL_MS = 100
 """How often, at most, a monitor is sent a room's state."""
+TRACK_LAG_INTERVAL_MS = 1_000
+"""How often, at most, a publisher is told how many subscribers of a track lag."""
+MAX_DELAY_MS = 10_000
+MAX_JITTER_MS = 10_000
+MIN_RATE_KBPS = 8
+MAX_RATE_KBPS = 1_000_000
+MAX_STALL_MS = 30_000
+MIN_STALL_EVERY_MS = 100
+MAX_STALL_EVERY_MS = 600_000
+DEFAULT_STALL_EVERY_MS = 5_000
 
 
 class Event(StrEnum):
@@ -96,8 +114,11 @@ class Code(StrEnum):
     BAD_NAME = "bad-name"
     BAD_TRACK = "bad-track"
     BAD_HEADER = "bad-header"
+    BAD_IMPAIRMENT = "bad-impairment"
     NOT_JOINED = "not-joined"
     ALREADY_JOINED = "already-joined"
+    UNKNOWN_ROOM = "unknown-room"
+    UNKNOWN_PEER = "unknown-peer"
     UNKNOWN_TRACK = "unknown-track"
     OUT_OF_ORDER = "out-of-order"
     TOO_MANY_ROOMS = "too-many-rooms"
@@ -145,6 +166,11 @@ class Track:
     muted: bool = False
     timeslice_ms: float = 0
 
+    @property
+    def audio_only(self) -> bool:
+        """Whether it is sound and nothing else: the last to give way on a slow link."""
+        return self.audio and not self.video
+
     def as_json(self) -> dict[str, Any]:
         """The wire form (``mimeType`` is spelled as in the browser's API)."""
         record = asdict(self)
@@ -157,8 +183,9 @@ class MediaHeader:
     """The label of one object.
 
     ``captured_ms`` and ``sent_ms`` (when the publisher handed it to its socket) are in the relay's clock; None
-    means unknown. ``level`` is the loudness of the sound in it, 0 to 1: who speaks can be shown without decoding
-    (the idea of RFC 6464).
+    means unknown. ``media_ms`` is the media time, from the epoch's start, of what ``captured_ms`` speaks of: its
+    newest picture or sound block. ``level`` is the loudness of the sound in it, 0 to 1: who speaks can be shown
+    without decoding (the idea of RFC 6464).
     """
 
     track: str
@@ -169,6 +196,7 @@ class MediaHeader:
     captured_ms: float | None = None
     level: float = 0
     sent_ms: float | None = None
+    media_ms: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The wire form. Written out, because it is made for every object."""
@@ -184,6 +212,8 @@ class MediaHeader:
             record["captured_ms"] = self.captured_ms
         if self.sent_ms is not None:
             record["sent_ms"] = self.sent_ms
+        if self.media_ms is not None:
+            record["media_ms"] = self.media_ms
         return record
 
 
@@ -216,6 +246,39 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The wire form."""
         return {"peers": self.peers, "sent": self.sent}
+
+
+@dataclass(frozen=True, slots=True)
+class Impairment:
+    """Network trouble on purpose, of what the relay sends to a peer.
+
+    ``delay_ms`` comes on top of everything, and up to ``jitter_ms`` more, anew for each object. ``rate_kbps`` is all
+    that passes, in kbit/s; None for no limit. Every ``stall_every_ms`` nothing passes for ``stall_ms``.
+    """
+
+    delay_ms: float = 0
+    jitter_ms: float = 0
+    rate_kbps: float | None = None
+    stall_ms: float = 0
+    stall_every_ms: float = DEFAULT_STALL_EVERY_MS
+
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing is wrong."""
+        return not (self.delay_ms or self.jitter_ms or self.rate_kbps or self.stall_ms)
+
+    def as_json(self) -> dict[str, float | None]:
+        """The wire form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Impair:
+    """Somebody who administers a room impairs a peer in it, or (None) everybody; ``impairment`` None ends it."""
+
+    room: str
+    peer: str | None
+    impairment: Impairment | None
 
 
 def ok(**values: Any) -> dict[str, Any]:
@@ -305,7 +368,7 @@ def parse_unpublish(payload: object) -> str:
 
 
 def parse_header(payload: object) -> MediaHeader:
-    """The label of a media-chunk: ``{track, epoch, group, object, type, captured_ms?, sent_ms?, level?}``."""
+    """The label of a media-chunk: ``{track, epoch, group, object, type, level?}`` and its stamps."""
     if not isinstance(payload, dict):
         raise WireError(Code.BAD_HEADER, f"A media-chunk needs a header object, not {_short(payload)}.")
     kind = payload.get("type")
@@ -319,6 +382,7 @@ def parse_header(payload: object) -> MediaHeader:
         type=cast("ObjectType", kind),
         captured_ms=_stamp(payload.get("captured_ms"), "captured_ms"),
         sent_ms=_stamp(payload.get("sent_ms"), "sent_ms"),
+        media_ms=_stamp(payload.get("media_ms"), "media_ms"),
         level=min(1, max(0, _number(payload.get("level", 0), "level", Code.BAD_HEADER))),
     )
 
@@ -343,6 +407,42 @@ def parse_clock(payload: object) -> float:
 def parse_watch(payload: object) -> str:
     """``{room}``."""
     return check_room(_mapping(payload, Event.WATCH).get("room"))
+
+
+def parse_impair(payload: object) -> Impair:
+    """``{room, peer?, delay_ms?, jitter_ms?, rate_kbps?, stall_ms?, stall_every_ms?}``."""
+    body = _mapping(payload, Event.IMPAIR)
+    peer = body.get("peer")
+    impairment = check_impairment(body)
+    return Impair(
+        room=check_room(body.get("room")),
+        peer=None if peer is None else _word(peer, "peer"),
+        impairment=None if impairment.is_none else impairment,
+    )
+
+
+def check_impairment(values: Mapping[str, Any]) -> Impairment:
+    """The figures of an impairment; null, and a rate of 0, mean none."""
+    stall_every_ms = values.get("stall_every_ms")
+    impairment = Impairment(
+        delay_ms=_within(values.get("delay_ms") or 0, "delay_ms", 0, MAX_DELAY_MS),
+        jitter_ms=_within(values.get("jitter_ms") or 0, "jitter_ms", 0, MAX_JITTER_MS),
+        rate_kbps=_rate(values.get("rate_kbps")),
+        stall_ms=_within(values.get("stall_ms") or 0, "stall_ms", 0, MAX_STALL_MS),
+        stall_every_ms=_within(
+            DEFAULT_STALL_EVERY_MS if stall_every_ms is None else stall_every_ms,
+            "stall_every_ms",
+            MIN_STALL_EVERY_MS,
+            MAX_STALL_EVERY_MS,
+        ),
+    )
+    if impairment.stall_ms >= impairment.stall_every_ms:
+        raise WireError(
+            Code.BAD_IMPAIRMENT,
+            f"A stall_ms of {impairment.stall_ms} leaves nothing of a stall_every_ms of {impairment.stall_every_ms}: "
+            "make the stalls shorter than what they recur in.",
+        )
+    return impairment
 
 
 def check_track_id(value: object, code: Code) -> str:
@@ -405,6 +505,24 @@ def _number(value: object, what: str, code: Code) -> float:
     # Not a number compares with nothing, so it fails here too.
     if type(value) not in (int, float) or not abs(cast("float", value)) <= _MAX_COUNT:
         raise WireError(code, f"{what} must be a finite number, not {_short(value)}.")
+    return cast("float", value)
+
+
+def _within(value: object, what: str, least: float, most: float) -> float:
+    if type(value) not in (int, float) or not least <= cast("float", value) <= most:
+        raise WireError(Code.BAD_IMPAIRMENT, f"{what} must be a number from {least} to {most}, not {_short(value)}.")
+    return cast("float", value)
+
+
+def _rate(value: object) -> float | None:
+    if value is None or (type(value) in (int, float) and value == 0):
+        return None
+    if type(value) not in (int, float) or not MIN_RATE_KBPS <= cast("float", value) <= MAX_RATE_KBPS:
+        raise WireError(
+            Code.BAD_IMPAIRMENT,
+            f"rate_kbps must be a number from {MIN_RATE_KBPS} to {MAX_RATE_KBPS}, or none for no limit, "
+            f"not {_short(value)}.",
+        )
     return cast("float", value)
 
 

@@ -10,14 +10,26 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
 import traitlets as t
 
-from .errors import FrontendMissingError, InvalidValueError, PeersTimeoutError, RelayStartError, WireError
+from .errors import FrontendMissingError, PeersTimeoutError, RelayStartError, WireError
+from .latency import LatencyHistory, by_hop
 from .monitor import shared_monitor
 from .protocol import MAX_NAME_CHARS, TICKET_LIFETIME_S, check_name, check_room
+from .settings import (
+    DEFAULT_TIMESLICE_MS,
+    MAX_TARGET_LATENCY_MS,
+    MAX_TIMESLICE_MS,
+    MIN_TARGET_LATENCY_MS,
+    MIN_TIMESLICE_MS,
+    InvalidTraitError,
+    Milliseconds,
+    check_target_latency,
+    check_timeslice,
+)
 from .tokens import mint
 
 if TYPE_CHECKING:
@@ -25,12 +37,8 @@ if TYPE_CHECKING:
 
     from .launcher import RelayAddress
 
-MIN_TIMESLICE_MS = 10
-MAX_TIMESLICE_MS = 10_000
-DEFAULT_TIMESLICE_MS = 40
-
 _STATIC = Path(__file__).parent / "static"
-_SETTABLE = ("room", "name", "timeslice", "source", "microphone", "camera", "auto_join", "layout")
+_SETTABLE = ("room", "name", "timeslice", "target_latency", "source", "microphone", "camera", "auto_join", "layout")
 _LOST_AFTER_S = 30.0
 """A participant that was in the room and has not come back for this long has left."""
 _TICKET_FIRST_RETRY_S = 0.25
@@ -67,12 +75,12 @@ class Call(anywidget.AnyWidget):
     Args:
         room: Where to meet. 1 to 64 characters.
         name: What the others see. 1 to 64 characters; default: your user name.
-        **settings: Any other trait that can be written: ``timeslice``, ``source``, ``microphone``,
-            ``camera``, ``auto_join``, ``layout``.
+        **settings: Any other trait that can be written: ``timeslice``, ``target_latency``, ``source``,
+            ``microphone``, ``camera``, ``auto_join``, ``layout``.
 
     Raises:
         TypeError: An unknown argument.
-        InvalidValueError: A room or name that cannot be used.
+        InvalidValueError: A room, name or setting that cannot be used.
         FrontendMissingError: The JavaScript of the package has not been built.
     """
 
@@ -82,8 +90,14 @@ class Call(anywidget.AnyWidget):
     name = t.Unicode().tag(sync=True)
     """Read and write, default: your user name. Assigning renames you while the call runs."""
 
-    timeslice = t.Int(DEFAULT_TIMESLICE_MS, min=MIN_TIMESLICE_MS, max=MAX_TIMESLICE_MS).tag(sync=True)
-    """Read and write, ms, default 40: how long one recorded chunk is. 1500 reproduces the plain design."""
+    timeslice = Milliseconds(DEFAULT_TIMESLICE_MS, min=MIN_TIMESLICE_MS, max=MAX_TIMESLICE_MS).tag(sync=True)
+    """Read and write, ms, 10 to 10000, default 40: how long one recorded chunk is. 1500 reproduces the plain
+    design."""
+
+    target_latency = Milliseconds(None, min=MIN_TARGET_LATENCY_MS, max=MAX_TARGET_LATENCY_MS, allow_none=True)
+    target_latency.tag(sync=True)
+    """Read and write, ms, 60 to 5000 and not below `timeslice`, default None: how far behind the live edge to play at
+    least. None lets each player stay as close as goes without stalls."""
 
     source = t.Enum(["camera", "screen", "pattern"], "camera").tag(sync=True)
     """Read and write, default ``"camera"``: what is sent. ``"pattern"`` needs no device."""
@@ -116,6 +130,16 @@ class Call(anywidget.AnyWidget):
     """Read only: this call's totals. ``sent_kbps``, ``sent_chunks``, ``sent_bytes``, ``stalls``,
     ``dropped_frames``, ``dropped_groups`` and ``latency_ms`` (of the slowest peer, -1 while unknown)."""
 
+    latency = t.Dict(read_only=True)
+    """Read only, ms: where each peer's latency comes from, over the last ten seconds, by peer id and hop:
+    ``{peer: {hop: {"p50": ..., "p95": ...}}}``. The hops are ``record`` (from capture to sending), ``uplink`` (to the
+    relay), ``downlink`` (to this call's browser), ``queue`` (to the player), ``play`` (to the screen), and ``total``.
+    What is not known is left out."""
+
+    _settable: ClassVar[tuple[str, ...]] = _SETTABLE
+    _hears_itself: ClassVar[bool] = False
+    """Whether its page also plays what it sends as it comes back from the relay: then it is one of its own peers."""
+
     if (_STATIC / "index.js").is_file():
         _esm = _STATIC / "index.js"
         _css = _STATIC / "index.css"
@@ -125,10 +149,10 @@ class Call(anywidget.AnyWidget):
         if not (_STATIC / "index.js").is_file():
             message = "The browser part of relay-widget is not built: run `make build` in the checkout."
             raise FrontendMissingError("frontend-missing", message)
-        for unknown in settings.keys() - set(_SETTABLE):
-            near = difflib.get_close_matches(unknown, _SETTABLE, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(_SETTABLE)}."
-            raise TypeError(f"Call() got an unknown argument {unknown!r}: {hint}")
+        for unknown in settings.keys() - set(self._settable):
+            near = difflib.get_close_matches(unknown, self._settable, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(self._settable)}."
+            raise TypeError(f"{type(self).__name__}() got an unknown argument {unknown!r}: {hint}")
         super().__init__(room=room, name=_default_name() if name is None else name, **settings)
         self.on_msg(self._on_page_message)
         self.observe(self._on_room_changed, "room")
@@ -164,8 +188,24 @@ class Call(anywidget.AnyWidget):
         """
         return self._follower.wait_for_peers(n, timeout)
 
+    def latency_frame(self) -> Any:
+        """The latency since this call was made, as far as its browser has been in a room: never cleared.
+
+        Returns:
+            One row for each report (four a second) and peer, oldest first: ``time`` (UTC, of the relay's clock),
+            ``peer`` (its id), ``name``, ``room``, ``<hop>_p50_ms`` and ``<hop>_p95_ms`` for each hop of `latency`,
+            ``latency_ms`` (the newest total), ``queue_depth`` (chunks), ``buffered_s``, ``stalls``,
+            ``dropped_frames``, ``dropped_groups``, ``rate``, ``av_skew_ms`` (sound minus picture), ``clock_error_ms``
+            (how exact all this can be). A pandas DataFrame, unknown figures NaN; without pandas a list of dicts,
+            unknown figures None. The newest 230,400 rows are kept at most: four hours with four others.
+        """
+        try:
+            return self._follower.history.frame()
+        except ImportError:
+            return self._follower.history.records()
+
     def __repr__(self) -> str:
-        return f"Call(room={self.room!r}, name={self.name!r})"
+        return f"{type(self).__name__}(room={self.room!r}, name={self.name!r})"
 
     @t.validate("room")
     def _check_room(self, proposal: Any) -> str:
@@ -174,6 +214,14 @@ class Call(anywidget.AnyWidget):
     @t.validate("name")
     def _check_name(self, proposal: Any) -> str:
         return _checked(check_name, proposal["value"])
+
+    @t.validate("timeslice")
+    def _check_timeslice(self, proposal: Any) -> int:
+        return check_timeslice(proposal["value"], self.target_latency)
+
+    @t.validate("target_latency")
+    def _check_target_latency(self, proposal: Any) -> int | None:
+        return check_target_latency(proposal["value"], self.timeslice)
 
     def _on_room_changed(self, _change: object) -> None:
         self._follower.forget_room()
@@ -205,6 +253,7 @@ class _Follower:
         self._in_room = False
         self._lost_since_s: float | None = None
         self._people: list[str] | None = None
+        self.history = LatencyHistory()
         self._ticket_due_s = 0.0
         self._ticket_retry_s = _TICKET_FIRST_RETRY_S
 
@@ -243,7 +292,10 @@ class _Follower:
             own = [peer for peer in everyone if peer.get("call") == self._call_id]
             others = [peer for peer in everyone if peer.get("call") != self._call_id]
             self._note_presence(bool(own))
-            self._set_figures(others, own[0].get("report") or {} if own else {})
+            heard = [*own, *others] if self._call._hears_itself else others  # noqa: SLF001
+            report = own[0].get("report") or {} if own else {}
+            self.history.note(snapshot["now_ms"], self.room, heard, report)
+            self._set_figures(heard, report)
             self._changed.notify_all()
         people = [peer["name"] for peer in others]
         if people != self._people:
@@ -366,6 +418,7 @@ class _Follower:
         depths = {peer.id: int(peer.figures["queue_depth"]) for peer in peers if "queue_depth" in peer.figures}
         self._set("peers", peers)
         self._set("queue_depths", depths)
+        self._set("latency", {peer.id: hops for peer in peers if (hops := by_hop(peer.figures))})
         self._set("queue_depth", max(depths.values(), default=0))
         seen = [peer.figures for peer in peers]
         totals = {name: sum(f.get(name, 0) for f in seen) for name in ("stalls", "dropped_frames", "dropped_groups")}
@@ -394,15 +447,11 @@ class _Follower:
             self._call.send({"kind": "join"})
 
 
-class _InvalidTraitError(InvalidValueError, t.TraitError):
-    """Also a TraitError, so that traitlets puts the old value back when the page sends what cannot be used."""
-
-
 def _checked(check: Any, value: object) -> str:
     try:
         return str(check(value))
     except WireError as error:
-        raise _InvalidTraitError(error.code, error.message) from None
+        raise InvalidTraitError(error.code, error.message) from None
 
 
 def _default_name() -> str:

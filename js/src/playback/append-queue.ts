@@ -1,5 +1,6 @@
 // Everything that is done to a SourceBuffer goes through this one queue, in order, so that nothing collides
 // with `updating` and nothing is lost while it waits. Bounded: over its limits whole groups go, never parts.
+import type { Stamps } from "./hops.js";
 
 /** Objects that may wait: 20 s of 40 ms objects. */
 export const MAX_QUEUED_OBJECTS = 500;
@@ -22,9 +23,8 @@ export interface Append {
   group: number;
   /** The first object of its group. */
   key: boolean;
-  captured_ms: number;
-  /** Media time in its epoch of what `captured_ms` speaks of; undefined if the publisher does not say. */
-  media_ms: number | undefined;
+  /** Of the objects in it: more than one if it was merged. */
+  stamps: readonly Stamps[];
   bytes: Uint8Array;
 }
 
@@ -39,7 +39,7 @@ export type Operation =
 export interface QueueEvents {
   /** The offset that a new epoch's media times get. */
   epochOffset_s(): number;
-  /** Just before the sink is given an append (of several objects, if merged: the last one's stamp). */
+  /** Just before the sink is given an append (of several objects, if merged). */
   onAppend(append: Append): void;
   /** Whole groups were dropped; `cut` when the newest is among them, so that what follows cannot be decoded
    * before the next key. */
@@ -176,17 +176,15 @@ export class AppendQueue {
     const bytes = new Uint8Array(size_bytes);
     bytes.set(first.bytes);
     let at = first.bytes.length;
-    let { captured_ms, media_ms } = first;
+    const stamps = [...first.stamps];
     for (const next of this.#waiting.splice(0, count)) {
       this.#account(next, -1);
       if (next.kind !== "append") continue;
       bytes.set(next.bytes, at);
       at += next.bytes.length;
-      if (next.media_ms === undefined && media_ms !== undefined) continue; // bytes without a block's start
-      captured_ms = next.captured_ms;
-      media_ms = next.media_ms;
+      stamps.push(...next.stamps);
     }
-    return { ...first, bytes, captured_ms, media_ms };
+    return { ...first, bytes, stamps };
   }
 
   #account(operation: Operation, sign: 1 | -1): void {

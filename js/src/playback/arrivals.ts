@@ -7,8 +7,7 @@
 // network and for 1500 ms pieces alike.
 
 const BUCKET_S = 1;
-const BUCKETS = 10;
-const HICCUPS = 2;
+const BUCKETS = 20;
 /** The first arrivals tell of the start of recorder and connection, not of how it goes on. */
 const WARM_UP_S = 1;
 
@@ -16,7 +15,6 @@ export class Arrivals {
   #bucket = -1;
   readonly #leads_s = new Float64Array(BUCKETS);
   readonly #lags_s = new Float64Array(BUCKETS);
-  readonly #sorted_s = new Float64Array(BUCKETS);
   #first_s = Number.NaN;
 
   constructor() {
@@ -48,11 +46,10 @@ export class Arrivals {
     return Number.isFinite(lead_s) ? now_s + lead_s : Number.NaN;
   }
 
-  /** How far behind the live edge the buffer's end gets between arrivals. The worst seconds of the window are
-   * left out: they were hiccups, and the player has paid for them already. */
+  /** How far behind the live edge the buffer's end got between arrivals, at worst: what happened once in twenty
+   * seconds is likely to happen again. */
   jitter_s(): number {
-    this.#sorted_s.set(this.#lags_s);
-    return this.#sorted_s.sort()[BUCKETS - 1 - HICCUPS] ?? 0;
+    return Math.max(...this.#lags_s);
   }
 
   /** The bucket of this second; those of the seconds passed since the last call are emptied. */

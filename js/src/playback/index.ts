@@ -3,8 +3,8 @@ import type { Figures, MediaHeader, TrackInfo } from "../protocol.js";
 
 export interface PlayerOptions {
   track: TrackInfo;
-  /** The relay's clock, ms. */
-  now_ms: () => number;
+  /** The relay's clock, and how far off it may be. */
+  clock: { now_ms(): number; readonly error_ms: number };
   /** Seconds behind the live edge that a person has chosen to play; null or absent: as little as goes well. */
   chosen_s?: () => number | null;
   /** Seconds since capture that this may not fall below, for the sake of the picture or sound beside it; NaN for

@@ -2,7 +2,6 @@
 // and recovers from bad media by building the source anew.
 import type { Figures, MediaHeader, TrackInfo } from "../protocol.js";
 import { type Append, AppendQueue } from "./append-queue.js";
-import { CaptureTimes } from "./capture-times.js";
 import {
   evictionRange,
   KEEP_BEHIND_S,
@@ -10,10 +9,13 @@ import {
   MAX_GROUP_STARTS,
   TRIM_STEP_S,
 } from "./eviction.js";
+import { stampsOf } from "./hops.js";
 import type { Player, PlayerOptions } from "./index.js";
 import { Intake } from "./intake.js";
 import { KeepPlaying } from "./keep-playing.js";
+import { Ledger } from "./ledger.js";
 import { Pilot } from "./pilot.js";
+import { Shown } from "./shown.js";
 import { canPlay, openSource } from "./source.js";
 
 /** Over this the player gives up until the next epoch: it would only flicker. */
@@ -38,7 +40,8 @@ class MsePlayer implements Player {
   #queue: AppendQueue;
   #pilot: Pilot;
   #playing: KeepPlaying;
-  #captureTimes = new CaptureTimes();
+  #ledger = new Ledger();
+  #shown: Shown;
   #groupStarts_s: number[] = [];
   #appended: Append | null = null;
   /** Where the running epoch's media times start on the element's timeline. */
@@ -57,10 +60,11 @@ class MsePlayer implements Player {
     this.#pilot = new Pilot(this.element, {
       track: options.track,
       chosen_s: () => options.chosen_s?.() ?? null,
-      age_s: (media_s) => (this.options.now_ms() - this.#captureTimes.at_ms(media_s)) / 1000,
+      age_s: (media_s) => (options.clock.now_ms() - this.#ledger.captured_at_ms(media_s)) / 1000,
       leastLatency_s: () => options.leastLatency_s?.() ?? Number.NaN,
       onStuck: () => this.#rebuild("it stands still although media is there"),
     });
+    this.#shown = new Shown(this.element, (media_s) => this.#ledger.shown(media_s, options.clock.now_ms()));
     this.#queue = new AppendQueue({
       epochOffset_s: () => this.#epochOffset_s(),
       onAppend: (append) => this.#onAppend(append),
@@ -76,6 +80,8 @@ class MsePlayer implements Player {
 
   push(header: MediaHeader, bytes: Uint8Array): void {
     if (this.#disposed) return;
+    const { clock } = this.options;
+    const received_ms = clock.now_ms();
     const verdict = this.#intake.accept(header, this.#track.timeslice_ms);
     if (verdict === "new-epoch") this.#startEpoch(header.epoch, bytes);
     if (verdict === "ignore" || verdict === "new-epoch" || this.#givenUp) return;
@@ -89,8 +95,7 @@ class MsePlayer implements Player {
       kind: "append",
       group: header.group,
       key: header.type === "key",
-      captured_ms: header.captured_ms,
-      media_ms: header.media_ms,
+      stamps: [stampsOf(header, received_ms, clock.error_ms)],
       bytes,
     });
   }
@@ -113,15 +118,17 @@ class MsePlayer implements Player {
   figures(options?: { reset: boolean }): Figures {
     const { buffered, currentTime } = this.element;
     const end_s = buffered.length > 0 ? buffered.end(buffered.length - 1) : currentTime;
-    const captured_ms = this.#captureTimes.at_ms(currentTime);
+    const now_ms = this.options.clock.now_ms();
+    const captured_ms = this.#ledger.captured_at_ms(currentTime);
     return {
       queue_depth: this.#queue.peak(options?.reset === true),
       buffered_s: Math.max(0, end_s - currentTime),
-      latency_ms: Number.isNaN(captured_ms) ? -1 : Math.max(0, this.options.now_ms() - captured_ms),
+      latency_ms: Number.isNaN(captured_ms) ? -1 : Math.max(0, now_ms - captured_ms),
       stalls: this.#pilot.stalls,
       dropped_frames: droppedFrames(this.element),
       dropped_groups: this.#droppedGroups,
       rate: this.#pilot.rate,
+      ...this.#ledger.figures(now_ms),
     };
   }
 
@@ -137,6 +144,7 @@ class MsePlayer implements Player {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#pilot.dispose();
+    this.#shown.dispose();
     this.#playing.dispose();
     this.#queue.detach();
     this.#queue.clear();
@@ -176,7 +184,7 @@ class MsePlayer implements Player {
     this.#close();
     const { mimeType, audio, video, packaging } = this.#track;
     this.#build = { audio, video, packaging };
-    this.#captureTimes.reset();
+    this.#ledger.reset();
     this.#groupStarts_s = [];
     this.#pilot.onNewSource();
     this.#queue.push({ kind: "new-epoch", epoch: init.epoch, mimeType, bytes: init.bytes });
@@ -239,10 +247,11 @@ class MsePlayer implements Player {
 
   #onUpdateEnd(): void {
     const end_s = this.#pilot.onAppended();
+    const appended_ms = this.options.clock.now_ms();
     if (this.#appended !== null && end_s !== null) {
-      const { media_ms, captured_ms } = this.#appended;
-      this.#captureTimes.add(media_ms === undefined ? end_s : this.#offset_s + media_ms / 1000, captured_ms);
+      this.#ledger.appended(this.#appended.stamps, { appended_ms, end_s, offset_s: this.#offset_s });
     }
+    this.#shown.look();
     this.#appended = null;
     this.#trim(KEEP_BEHIND_S, TRIM_STEP_S);
     this.#queue.run();

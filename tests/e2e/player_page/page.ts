@@ -101,7 +101,7 @@ class Bench {
   play(options: { chosen_s?: () => number | null } = {}): void {
     this.#player = createPlayer({
       track: this.#track(),
-      now_ms: () => performance.now(),
+      clock: { now_ms: () => performance.now(), error_ms: 0 },
       onMuted: () => {
         this.mutedCalls += 1;
         console.log("muted");

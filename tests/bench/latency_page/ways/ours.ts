@@ -141,10 +141,7 @@ export class Subscriber {
       onPeerGone: (peer, reason) => this.#receiver.gone(peer, reason),
       onMedia: (header, bytes) => this.#receiver.push(header, bytes),
     });
-    this.#receiver = new Receiver(
-      () => this.session.clock.now_ms(),
-      () => undefined,
-    );
+    this.#receiver = new Receiver(this.session.clock, () => undefined);
   }
 
   async join(): Promise<void> {
