@@ -7,8 +7,6 @@ when it is shown. One minute for each row; ``--seconds`` and ``--only`` are for 
 from __future__ import annotations
 
 import argparse
-import math
-import statistics
 import sys
 import time
 from dataclasses import dataclass
@@ -17,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 from relay_widget import Call
 from tests.bench.latency_browser import Load, latency_page
 from tests.bench.latency_chart import Bar, draw, save_chart
+from tests.bench.latency_figures import median, seen, table, verdict
 from tests.bench.results import save
 from tests.e2e.lab import chromium
 from tests.relay_process import RelayProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from playwright.sync_api import Page
 
 SECONDS = 60
@@ -79,10 +76,10 @@ def main() -> None:
         with latency_page(browser) as page:
             for row in rows:
                 raw = _measure(page, relay, row, seconds)
-                results[row.name] = {"title": row.title, **summary(raw), "raw": raw}
+                results[row.name] = {"title": row.title, **_summary(raw), "raw": raw}
                 print(f"\r{' ' * 60}\r{row.title:36}{_line(results[row.name])}", flush=True)
-        print("\n" + _table(results) + "\n\n" + LEGEND)
-        _verdict(results)
+        print("\n" + table({one["title"]: one for one in results.values()}, COLUMNS))
+        print(f"\n{LEGEND}\n\n{verdict(_claims(results))}")
         save("latency", {"seconds": seconds, "rows": results})
         print(f"\nchart: {save_chart(browser, 'latency', _chart(results, seconds))}")
 
@@ -108,48 +105,22 @@ def _measure(page: Page, relay: RelayProcess, row: Row, seconds: float) -> dict[
     return {**raw, "cpu_percent": cpu}
 
 
-def summary(raw: dict[str, Any]) -> dict[str, float]:
-    """The columns, from what the page has seen."""
-    badges = [sample["latency_ms"] for sample in raw["figures"] if sample["latency_ms"] >= 0]
+def _summary(raw: dict[str, Any]) -> dict[str, float]:
     return {
-        **percentiles(raw["latencies_ms"]),
-        "badge_p50_ms": statistics.median(badges) if badges else float("nan"),
-        "stalls": raw["video_waits"] + raw["audio_waits"],
-        "standstills": len(raw["standstills_ms"]),
-        "dropped_frames": raw["dropped_frames"],
-        "fps": len(raw["latencies_ms"]) / raw["seconds"],
+        **seen(raw),
+        "badge_p50_ms": median(sample["latency_ms"] for sample in raw["figures"] if sample["latency_ms"] >= 0),
         "start_ms": raw["start_ms"],
         "kbps": raw["sent_bytes"] * 8 / 1000 / raw["seconds"],
         **raw["cpu_percent"],
     }
 
 
-def percentiles(latencies_ms: Sequence[float]) -> dict[str, float]:
-    """p5, p50 and p95."""
-    if len(latencies_ms) < 2:
-        return dict.fromkeys(("p5_ms", "p50_ms", "p95_ms"), float("nan"))
-    cuts = statistics.quantiles(latencies_ms, n=20, method="inclusive")
-    return {"p5_ms": cuts[0], "p50_ms": cuts[9], "p95_ms": cuts[18]}
-
-
 def _line(result: dict[str, Any]) -> str:
     return f"p50 {result['p50_ms']:.0f} ms, p95 {result['p95_ms']:.0f} ms, {result['stalls']} stalls"
 
 
-def _table(results: dict[str, dict[str, Any]]) -> str:
-    lines = [" " * 34 + "".join(f"{head:>10}" for head in COLUMNS.values())]
-    for result in results.values():
-        cells = "".join(f"{_cell(result[name]):>10}" for name in COLUMNS)
-        lines.append(f"{result['title']:34}{cells}")
-    return "\n".join(lines)
-
-
-def _cell(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.0f}"
-
-
-def _verdict(results: dict[str, dict[str, Any]]) -> None:
-    """What was promised, and whether this run keeps it; needs the rows it speaks of."""
+def _claims(results: dict[str, dict[str, Any]]) -> list[tuple[str, bool]]:
+    """As far as the rows they speak of were measured."""
     default, webrtc = results.get("default"), results.get("webrtc")
     slow, origin = results.get("1500"), results.get("origin")
     claims: list[tuple[str, bool]] = []
@@ -165,9 +136,7 @@ def _verdict(results: dict[str, dict[str, Any]]) -> None:
     if slow and origin:
         share = slow["p50_ms"] / origin["p50_ms"]
         claims.append((f"1500 ms slices: {share:.2f} x the plain design's p50 <= 0.67 x", share <= 2 / 3))
-    print()
-    for claim, holds in claims:
-        print(f"{'ok ' if holds else 'NOT'} {claim}")
+    return claims
 
 
 def _chart(results: dict[str, dict[str, Any]], seconds: float) -> str:

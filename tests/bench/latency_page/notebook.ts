@@ -1,0 +1,69 @@
+// Brought into JupyterLab's page before its own scripts: the stamped camera for the calls, and a meter for every
+// picture of a peer. Driven from Python through `probe`.
+import { installCamera } from "./camera.js";
+import { elementsOfPeers, watchElements } from "./elements.js";
+import { Meter, type Seen } from "./meter.js";
+
+const BADGE_EVERY_MS = 1000;
+
+interface Watched extends Seen {
+  seconds: number;
+  /** What the tile's badge said, once a second. */
+  badges_ms: number[];
+}
+
+interface Watch {
+  meter: Meter;
+  badges_ms: number[];
+}
+
+class Probe {
+  #watches = new Map<string, Watch>();
+  #begun_ms = 0;
+  #reading: ReturnType<typeof setInterval> | undefined;
+
+  /** The pictures that play now. */
+  get pictures(): HTMLVideoElement[] {
+    return elementsOfPeers()
+      .filter((one) => one instanceof HTMLVideoElement)
+      .filter((video) => video.videoWidth > 0);
+  }
+
+  begin(): void {
+    const elements = elementsOfPeers();
+    const pictures = this.pictures;
+    for (const video of pictures) {
+      const peer = video.dataset.peerId ?? "";
+      const meter = new Meter(video);
+      meter.begin(elements.filter((one) => one.dataset.peerId === peer && one !== video));
+      this.#watches.set(peer, { meter, badges_ms: [] });
+    }
+    this.#begun_ms = performance.now();
+    this.#reading = setInterval(() => this.#readBadges(), BADGE_EVERY_MS);
+  }
+
+  /** What was seen of each peer. */
+  end(): Record<string, Watched> {
+    clearInterval(this.#reading);
+    const seconds = (performance.now() - this.#begun_ms) / 1000;
+    const all: Record<string, Watched> = {};
+    for (const [peer, { meter, badges_ms }] of this.#watches) {
+      all[peer] = { ...meter.seen, seconds, badges_ms };
+      meter.close();
+    }
+    this.#watches.clear();
+    return all;
+  }
+
+  #readBadges(): void {
+    for (const [peer, { badges_ms }] of this.#watches) {
+      const badge = document.querySelector(`.rw-tile[data-peer="${peer}"] .rw-badge`);
+      const [, figure] = /(\d+) ms/.exec(badge?.textContent ?? "") ?? [];
+      if (figure !== undefined) badges_ms.push(Number(figure));
+    }
+  }
+}
+
+installCamera();
+watchElements();
+Object.assign(window, { probe: new Probe() });
