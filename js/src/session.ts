@@ -48,6 +48,8 @@ export class Session {
   readonly clock = new RelayClock();
   #transport: Transport | null = null;
   #ticket: Ticket | null = null;
+  /** Get back what one sends, as the others get it. */
+  loopback?: boolean;
   #resume: Ticket | null = null;
   #openedUrl = "";
   #join: JoinRequest | null = null;

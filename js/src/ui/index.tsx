@@ -1,6 +1,6 @@
 // The face of the UI: one view of a call inside an element of the page.
 import { effect } from "@preact/signals";
-import { render } from "preact";
+import { type ComponentChildren, render } from "preact";
 import { Call } from "./call-view.js";
 import type { CallActions, CallState } from "./state.js";
 import { createView, ViewContext } from "./view.js";
@@ -11,6 +11,9 @@ export { problemFor } from "./words.js";
 export interface MountOptions {
   /** Show only copies of the others' pictures: the playing elements stay with another view. */
   mirror?: boolean;
+  /** What is shown, if not the call's own screens; and what it is. */
+  content?: ComponentChildren;
+  label?: string;
 }
 
 /** Show the call inside `el`. Several views may show one state. Returns how to take this one away. */
@@ -24,7 +27,7 @@ export function mountCall(
   const root = document.createElement("div");
   root.className = "rw";
   root.setAttribute("role", "region");
-  root.setAttribute("aria-label", "Call");
+  root.setAttribute("aria-label", options.label ?? "Call");
   // JupyterLab's shortcuts leave keys alone that are typed in here.
   root.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const type of KEY_EVENTS) root.addEventListener(type, keepTyping);
@@ -38,12 +41,7 @@ export function mountCall(
     if (root.offsetWidth > 0) view.width_px.value = root.offsetWidth;
   });
   resized.observe(root);
-  render(
-    <ViewContext.Provider value={view}>
-      <Call />
-    </ViewContext.Provider>,
-    root,
-  );
+  render(<ViewContext.Provider value={view}>{options.content ?? <Call />}</ViewContext.Provider>, root);
   return () => {
     resized.disconnect();
     stopPhase();
