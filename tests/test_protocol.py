@@ -31,7 +31,7 @@ def test_codes_are_the_vectors() -> None:
 
 
 def test_limits_are_the_vectors() -> None:
-    limits = {name: value for name, value in vars(protocol).items() if name.isupper() and isinstance(value, int)}
+    limits = {name: value for name, value in vars(protocol).items() if name.isupper() and type(value) is int}
     assert limits.pop("PROTOCOL_VERSION") == VECTORS["protocol"]
     assert {name: value for name, value in limits.items() if not name.startswith("_")} == VECTORS["limits"]
 
@@ -183,6 +183,39 @@ def test_bad_report(bad: object) -> None:
 def test_report_round_trip() -> None:
     report = {"peers": {"p": {"queue_depth": 1, "latency_ms": 2.5}}, "sent": {"bytes": 7}}
     assert protocol.parse_report(report).as_json() == report
+
+
+@pytest.mark.parametrize("bad", [None, [], "lab", {}, {"room": ""}, {"room": 1}, {"delay_ms": 1}], ids=str)
+def test_impair_needs_a_room(bad: object) -> None:
+    assert refused(protocol.parse_impair, bad) in (Code.BAD_MESSAGE, Code.BAD_ROOM)
+
+
+@pytest.mark.parametrize("bad", ["", "two words", 1, [], {}], ids=repr)
+def test_impair_takes_a_peer_id(bad: object) -> None:
+    assert refused(protocol.parse_impair, {"room": "lab", "peer": bad}) == Code.BAD_MESSAGE
+
+
+def test_impair_of_nothing_is_none() -> None:
+    for nothing in ({}, {"rate_kbps": 0}, {"delay_ms": None, "jitter_ms": 0, "rate_kbps": None, "stall_every_ms": 900}):
+        request = protocol.parse_impair({"room": "lab", **nothing})
+        assert (request.room, request.peer, request.impairment) == ("lab", None, None)
+
+
+def test_impairment_round_trip() -> None:
+    figures = {"delay_ms": 1, "jitter_ms": 2.5, "rate_kbps": 300, "stall_ms": 4, "stall_every_ms": 500}
+    request = protocol.parse_impair({"room": "lab", "peer": "p1", **figures, "more": 1})
+    assert request.peer == "p1"
+    assert request.impairment is not None
+    assert request.impairment.as_json() == figures
+
+
+def test_the_default_stalls_can_recur_in_the_default_time() -> None:
+    assert protocol.check_impairment({"stall_ms": 3000}).stall_every_ms == protocol.DEFAULT_STALL_EVERY_MS
+
+
+@pytest.mark.parametrize(("audio", "video", "only"), [(True, False, True), (True, True, False), (False, False, False)])
+def test_audio_only(audio: bool, video: bool, only: bool) -> None:
+    assert protocol.parse_publish({**PUBLISH, "audio": audio, "video": video}).audio_only is only
 
 
 @pytest.mark.parametrize("bad", [0, 2, "1", 1.0, True, None, [1], {}], ids=repr)

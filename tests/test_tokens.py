@@ -26,6 +26,8 @@ def test_round_trip() -> None:
     token = mint(SECRET, role="peer", lifetime_s=60, call="c1", peer="p1")
     assert verify(SECRET, token) == Grant("peer", "c1", "p1")
     assert verify(SECRET, mint(SECRET, role="monitor", lifetime_s=60)) == Grant("monitor")
+    token = mint(SECRET, role="monitor", lifetime_s=60, administers=("*", "lab"))
+    assert verify(SECRET, token) == Grant("monitor", administers=("*", "lab"))
 
 
 def test_expired() -> None:
@@ -61,6 +63,9 @@ def test_unsigned() -> None:
         {"role": "peer", "exp": 9e9, "sub": ""},
         {"role": "peer", "exp": 9e9, "sub": "x" * 65},
         {"role": "peer", "exp": "soon"},
+        {"role": "peer", "exp": 9e9, "administer": "*"},
+        {"role": "peer", "exp": 9e9, "administer": [1]},
+        {"role": "peer", "exp": 9e9, "administer": None},
     ],
     ids=str,
 )

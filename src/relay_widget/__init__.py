@@ -13,18 +13,24 @@ if TYPE_CHECKING:
     from .errors import (
         FrontendMissingError,
         InvalidValueError,
+        NothingReceivedError,
         PeersTimeoutError,
+        RelayRequestError,
         RelayStartError,
         RelayWidgetError,
         WireError,
     )
+    from .lab import LatencyLab
     from .widget import Call, RemotePeer
 
 __all__ = [
     "Call",
     "FrontendMissingError",
     "InvalidValueError",
+    "LatencyLab",
+    "NothingReceivedError",
     "PeersTimeoutError",
+    "RelayRequestError",
     "RelayStartError",
     "RelayWidgetError",
     "RemotePeer",
@@ -34,7 +40,7 @@ __all__ = [
 
 __version__ = metadata.version("relay-widget")
 
-_WIDGET_NAMES = {"Call", "RemotePeer"}
+_MODULES = {"Call": ".widget", "RemotePeer": ".widget", "LatencyLab": ".lab"}
 
 
 def __getattr__(name: str) -> Any:
@@ -43,7 +49,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    module = import_module(".widget" if name in _WIDGET_NAMES else ".errors", __name__)
+    module = import_module(_MODULES.get(name, ".errors"), __name__)
     return getattr(module, name)
 
 

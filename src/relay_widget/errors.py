@@ -8,7 +8,9 @@ with what to do next::
     ├── InvalidValueError         a room, name or setting that cannot be used (also a ValueError)
     ├── RelayStartError           the relay process could not be started or reached
     ├── FrontendMissingError      the built JavaScript is not in the package
-    └── PeersTimeoutError         wait_for_peers() gave up (also a TimeoutError)
+    ├── PeersTimeoutError         wait_for_peers() gave up (also a TimeoutError)
+    ├── NothingReceivedError      a sweep found no stream to measure
+    └── RelayRequestError         the relay refused what Python asked of it, or did not answer
 """
 
 from __future__ import annotations
@@ -49,3 +51,14 @@ class FrontendMissingError(RelayWidgetError):
 
 class PeersTimeoutError(RelayWidgetError, TimeoutError):
     """Fewer peers than asked for were in the room when the time was over."""
+
+
+class NothingReceivedError(RelayWidgetError):
+    """Nothing is being received, so nothing can be measured: no page shows the lab, or it has not joined."""
+
+
+class RelayRequestError(RelayWidgetError):
+    """The relay refused what Python asked of it, or did not answer.
+
+    Codes: the relay's (``unknown-room``, ``unknown-peer``, ``forbidden``), ``no-answer``, ``wrong-thread``.
+    """

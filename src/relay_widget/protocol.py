@@ -423,14 +423,14 @@ def parse_impair(payload: object) -> Impair:
 
 def check_impairment(values: Mapping[str, Any]) -> Impairment:
     """The figures of an impairment; null, and a rate of 0, mean none."""
-    stall_every_ms = values.get("stall_every_ms")
+    given = {name: value for name, value in values.items() if value is not None}
     impairment = Impairment(
-        delay_ms=_within(values.get("delay_ms") or 0, "delay_ms", 0, MAX_DELAY_MS),
-        jitter_ms=_within(values.get("jitter_ms") or 0, "jitter_ms", 0, MAX_JITTER_MS),
-        rate_kbps=_rate(values.get("rate_kbps")),
-        stall_ms=_within(values.get("stall_ms") or 0, "stall_ms", 0, MAX_STALL_MS),
+        delay_ms=_within(given.get("delay_ms", 0), "delay_ms", 0, MAX_DELAY_MS),
+        jitter_ms=_within(given.get("jitter_ms", 0), "jitter_ms", 0, MAX_JITTER_MS),
+        rate_kbps=_rate(given.get("rate_kbps")),
+        stall_ms=_within(given.get("stall_ms", 0), "stall_ms", 0, MAX_STALL_MS),
         stall_every_ms=_within(
-            DEFAULT_STALL_EVERY_MS if stall_every_ms is None else stall_every_ms,
+            given.get("stall_every_ms", DEFAULT_STALL_EVERY_MS),
             "stall_every_ms",
             MIN_STALL_EVERY_MS,
             MAX_STALL_EVERY_MS,

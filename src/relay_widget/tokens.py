@@ -26,12 +26,14 @@ TokenRole = Literal["peer", "monitor"]
 class Grant:
     """What a valid token allows.
 
-    ``call`` is the id of the notebook's call it was made for, ``peer`` the peer id its holder had before.
+    ``call`` is the id of the notebook's call it was made for, ``peer`` the peer id its holder had before,
+    ``administers`` the names of the rooms its holder may impair, or ``*`` for all.
     """
 
     role: TokenRole
     call: str | None = None
     peer: str | None = None
+    administers: tuple[str, ...] = ()
 
 
 def mint(
@@ -41,6 +43,7 @@ def mint(
     lifetime_s: float,
     call: str | None = None,
     peer: str | None = None,
+    administers: tuple[str, ...] = (),
     now_s: float | None = None,
 ) -> str:
     """Make a token.
@@ -51,6 +54,7 @@ def mint(
         lifetime_s: How long it can be used to connect.
         call: The id of a notebook's call; monitors see it.
         peer: The peer id its holder gets.
+        administers: Names of the rooms its holder may impair, or ``*`` for all.
         now_s: The time it is made at, if not now.
     """
     import jwt  # noqa: PLC0415 - it brings the cryptography package along: 60 ms that few imports need
@@ -61,6 +65,8 @@ def mint(
         claims["call"] = call
     if peer is not None:
         claims["sub"] = peer
+    if administers:
+        claims["administer"] = list(administers)
     return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
 
@@ -80,14 +86,18 @@ def verify(secret: str, token: object) -> Grant:
         raise WireError(Code.EXPIRED_TOKEN, "The token has expired: ask for a new one.") from None
     except (jwt.InvalidTokenError, ValueError):
         raise _bad_token() from None
-    role, call, peer = claims["role"], claims.get("call"), claims.get("sub")
-    if role not in ("peer", "monitor") or not _is_id(call) or not _is_id(peer):
+    role, call, peer, rooms = claims["role"], claims.get("call"), claims.get("sub"), claims.get("administer", [])
+    if role not in ("peer", "monitor") or not _is_id(call) or not _is_id(peer) or not _are_rooms(rooms):
         raise _bad_token()
-    return Grant(cast("TokenRole", role), call, peer)
+    return Grant(cast("TokenRole", role), call, peer, tuple(rooms))
 
 
 def _is_id(value: object) -> bool:
     return value is None or (isinstance(value, str) and 0 < len(value) <= _MAX_ID_CHARS)
+
+
+def _are_rooms(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(room, str) for room in value)
 
 
 def _bad_token() -> WireError:

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import count
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay_widget.core import Close, Relay, Send, SendMedia
 from relay_widget.core.relay import ERROR_INTERVAL_MS
 from relay_widget.protocol import (
     MAX_BYTES_PER_S_PER_PEER,
@@ -21,64 +19,7 @@ from relay_widget.protocol import (
 )
 
 from .media import header
-
-if TYPE_CHECKING:
-    from relay_widget.core import Effect, Role
-
-PUBLISH = {"track": "camera", "mimeType": "video/webm"}
-
-
-class World:
-    """A relay, its clients' queues and its clock, all set by hand; and what every client has received."""
-
-    def __init__(self) -> None:
-        ids = count(1)
-        self.now_ms = 1000.0
-        self.queued: dict[str, int] = defaultdict(int)
-        self.received: dict[str, list[tuple[Event, Any]]] = defaultdict(list)
-        self.closed: list[str] = []
-        self.relay = Relay(new_peer_id=lambda: f"p{next(ids)}", queued_bytes=self.queued.__getitem__)
-
-    def connect(self, name: str, role: Role = "peer", **known: Any) -> None:
-        self.relay.connect(name, self.now_ms, role=role, **known)
-
-    def ask(self, name: str, event: object, *args: Any) -> dict[str, Any]:
-        outcome = self.relay.handle(name, event, list(args), self.now_ms, wants_ack=True)
-        self.perform(outcome.effects)
-        assert outcome.ack is not None
-        return outcome.ack
-
-    def tell(self, name: str, event: object, *args: Any) -> None:
-        outcome = self.relay.handle(name, event, list(args), self.now_ms, wants_ack=False)
-        assert outcome.ack is None
-        self.perform(outcome.effects)
-
-    def perform(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Send(to, event, payload):
-                    for name in to:
-                        self.received[name].append((event, payload))
-                case SendMedia(to, label, data):
-                    for name in to:
-                        self.received[name].append((Event.MEDIA_CHUNK, (label, data)))
-                case Close(name):
-                    self.closed.append(name)
-
-    def join(self, name: str, room: str = "lab", role: Role = "peer", **known: Any) -> dict[str, Any]:
-        self.connect(name, role, **known)
-        ack = self.ask(name, "join", {"room": room, "name": name})
-        assert ack["ok"], ack
-        return ack
-
-    def take(self, name: str) -> list[tuple[Event, Any]]:
-        return self.received.pop(name, [])
-
-    def code(self, name: str, event: object, *args: Any) -> str:
-        ack = self.ask(name, event, *args)
-        assert not ack["ok"]
-        assert ack["error"]["message"].endswith(".")
-        return str(ack["error"]["code"])
+from .world import PUBLISH, World, assert_decodable, received_media
 
 
 def test_join_tells_who_is_there() -> None:
@@ -304,10 +245,10 @@ def test_monitors_see_every_change_at_most_so_often() -> None:
     world = World()
     world.connect("m", "monitor")
     world.ask("m", "watch", {"room": "lab"})
-    assert world.relay.snapshots_due_in_ms(world.now_ms) is None
+    assert world.relay.due_ms == inf
     world.join("ada", call="c1")
-    assert world.relay.snapshots_due_in_ms(world.now_ms) == 0
-    world.perform(world.relay.snapshots(world.now_ms))
+    assert world.relay.due_ms <= world.now_ms
+    world.perform(world.relay.take_due(world.now_ms))
     [(event, snapshot)] = world.take("m")
     assert event == Event.ROOM
     assert snapshot["peers"][0]["call"] == "c1"
@@ -321,20 +262,20 @@ def test_monitors_see_every_change_at_most_so_often() -> None:
     ):
         world.now_ms += SNAPSHOT_INTERVAL_MS
         assert world.ask("ada", *change)["ok"]
-        assert world.relay.snapshots_due_in_ms(world.now_ms) == 0, change
-        world.perform(world.relay.snapshots(world.now_ms))
+        assert world.relay.due_ms <= world.now_ms, change
+        world.perform(world.relay.take_due(world.now_ms))
     *_, (_, snapshot) = world.take("m")
     assert snapshot["peers"][0]["report"] == figures
     assert snapshot["peers"][0]["name"] == "Ada L."
 
     world.perform(world.relay.disconnect("ada"))
-    due_in_ms = world.relay.snapshots_due_in_ms(world.now_ms)
-    assert due_in_ms == SNAPSHOT_INTERVAL_MS
-    world.perform(world.relay.snapshots(world.now_ms + due_in_ms))
-    assert world.take("m") == [(Event.ROOM, {"room": "lab", "peers": [], "now_ms": world.now_ms + due_in_ms})]
+    assert world.relay.due_ms == world.now_ms + SNAPSHOT_INTERVAL_MS
+    world.now_ms = world.relay.due_ms
+    world.perform(world.relay.take_due(world.now_ms))
+    assert world.take("m") == [(Event.ROOM, {"room": "lab", "peers": [], "now_ms": world.now_ms})]
     world.ask("m", "unwatch", {"room": "lab"})
     world.join("bob")
-    assert world.relay.snapshots_due_in_ms(world.now_ms) is None
+    assert world.relay.due_ms == inf
 
 
 def test_a_monitor_sees_what_was_dropped_for_whom() -> None:
@@ -345,14 +286,14 @@ def test_a_monitor_sees_what_was_dropped_for_whom() -> None:
     world.join("bob")
     world.ask("ada", "publish", PUBLISH)
     world.ask("ada", "media-chunk", header("init"), b"i")
-    world.perform(world.relay.snapshots(world.now_ms))
+    world.perform(world.relay.take_due(world.now_ms))
     world.take("m")
     world.now_ms += SNAPSHOT_INTERVAL_MS
-    assert world.relay.snapshots_due_in_ms(world.now_ms) is None
+    assert world.relay.due_ms == inf
     world.queued["bob"] = MAX_QUEUE_BYTES + 1
     world.ask("ada", "media-chunk", header("key"), b"k")
-    assert world.relay.snapshots_due_in_ms(world.now_ms) == 0
-    world.perform(world.relay.snapshots(world.now_ms))
+    assert world.relay.due_ms <= world.now_ms
+    world.perform(world.relay.take_due(world.now_ms))
     [(_, snapshot)] = world.take("m")
     assert [peer["dropped_groups"] for peer in snapshot["peers"]] == [0, 1]
 
@@ -365,27 +306,6 @@ STEP = st.one_of(
     st.tuples(st.just("join"), st.integers(1, 4)),
     st.tuples(st.just("leave"), st.integers(1, 4)),
 )
-
-
-def received_media(world: World, name: str) -> list[dict[str, Any]]:
-    return [payload[0] for event, payload in world.received[name] if event == Event.MEDIA_CHUNK]
-
-
-def assert_decodable(headers: list[dict[str, Any]]) -> None:
-    """Init first, then whole groups from their key, each object the successor of the one before."""
-    epoch, group, number = None, None, None
-    for label in headers:
-        if label["type"] == "init":
-            assert epoch is None or label["epoch"] > epoch
-            epoch, group, number = label["epoch"], None, None
-        elif label["type"] == "key":
-            assert label["epoch"] == epoch
-            assert group is None or label["group"] > group
-            group, number = label["group"], label["object"]
-        else:
-            assert number is not None
-            assert (label["epoch"], label["group"], label["object"]) == (epoch, group, number + 1)
-            number = label["object"]
 
 
 @given(st.lists(STEP, max_size=80))

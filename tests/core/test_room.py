@@ -8,7 +8,7 @@ from relay_widget.core.stats import Stats
 from relay_widget.errors import WireError
 from relay_widget.protocol import MAX_PEERS_PER_ROOM, MAX_QUEUE_BYTES, MAX_TRACKS_PER_PEER, Code, Event, Track
 
-from .media import TRACK, label
+from .media import TRACK, Queued, label
 
 
 class Lab:
@@ -17,7 +17,7 @@ class Lab:
     def __init__(self, *names: str) -> None:
         self.queued: dict[str, int] = {}
         self.stats = Stats()
-        self.room = Room("lab", self.stats, lambda connection: self.queued.get(connection, 0))
+        self.room = Room("lab", self.stats, Queued(self.queued), lambda: 0.5)
         self.peers = [self.enter(name) for name in names]
 
     def enter(self, name: str) -> Peer:

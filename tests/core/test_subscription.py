@@ -2,18 +2,16 @@ from __future__ import annotations
 
 from relay_widget.core.subscription import Subscription
 from relay_widget.core.track import LiveTrack
-from relay_widget.protocol import MAX_GROUP_BYTES, MAX_QUEUE_BYTES
 
 from .media import TRACK, item, label
 
-FULL = MAX_QUEUE_BYTES + 1
 INIT = item("init")
 
 
 def live() -> Subscription:
     subscription = Subscription()
-    assert subscription.offer(INIT, INIT, 0) == []
-    assert subscription.offer(item("key"), INIT, 0) == []
+    assert subscription.offer(INIT, INIT, "free") == []
+    assert subscription.offer(item("key"), INIT, "free") == []
     return subscription
 
 
@@ -27,20 +25,20 @@ def a_track(key: bytes = b"k") -> LiveTrack:
 
 def test_live_gets_everything() -> None:
     subscription = live()
-    assert subscription.offer(item("delta", number=1), INIT, MAX_QUEUE_BYTES) == []
-    assert subscription.offer(item("key", group=2), INIT, 0) == []
+    assert subscription.offer(item("delta", number=1), INIT, "busy") == []
+    assert subscription.offer(item("key", group=2), INIT, "free") == []
     assert (subscription.dropped_groups, subscription.dropped_objects) == (0, 0)
 
 
 def test_a_full_queue_drops_to_the_next_group_start_that_fits() -> None:
     subscription = live()
-    assert subscription.offer(item("delta", number=1), INIT, FULL) is None
-    assert subscription.offer(item("delta", number=2), INIT, 0) is None  # never a part after a hole
+    assert subscription.offer(item("delta", number=1), INIT, "full") is None
+    assert subscription.offer(item("delta", number=2), INIT, "free") is None  # never a part after a hole
     assert (subscription.dropped_groups, subscription.dropped_objects) == (1, 2)
-    assert subscription.offer(item("key", group=2), INIT, FULL) is None
-    assert subscription.offer(item("delta", group=2, number=1), INIT, 0) is None
+    assert subscription.offer(item("key", group=2), INIT, "full") is None
+    assert subscription.offer(item("delta", group=2, number=1), INIT, "free") is None
     assert (subscription.dropped_groups, subscription.dropped_objects) == (2, 4)
-    assert subscription.offer(item("key", group=3), INIT, 0) == []
+    assert subscription.offer(item("key", group=3), INIT, "free") == []
     assert subscription.take_news()
     assert not subscription.take_news()
 
@@ -48,37 +46,37 @@ def test_a_full_queue_drops_to_the_next_group_start_that_fits() -> None:
 def test_an_epoch_that_changed_meanwhile_sends_its_init_first() -> None:
     subscription = live()
     newer = item("init", epoch=2)
-    assert subscription.offer(newer, newer, FULL) is None
-    assert subscription.offer(item("key", epoch=2), newer, 0) == [newer]
-    assert subscription.offer(item("key", epoch=2, group=2), newer, 0) == []
+    assert subscription.offer(newer, newer, "full") is None
+    assert subscription.offer(item("key", epoch=2), newer, "free") == [newer]
+    assert subscription.offer(item("key", epoch=2, group=2), newer, "free") == []
 
 
 def test_a_late_joiner_gets_init_and_the_group() -> None:
     track = a_track()
     subscription = Subscription()
-    assert [it.data for it in subscription.catch_up(track, 0, queued_bytes=0)] == [b"i", b"k", b"d"]
-    assert subscription.offer(item("delta", number=2), track.init, 0) == []
+    assert [it.data for it in subscription.catch_up(track, 0, load="free", spare_bytes=100)] == [b"i", b"k", b"d"]
+    assert subscription.offer(item("delta", number=2), track.init, "free") == []
 
 
 def test_a_late_joiner_without_a_group_waits_and_misses_nothing() -> None:
     track = a_track()
     track.group.give_up()
     subscription = Subscription()
-    assert [it.data for it in subscription.catch_up(track, 0, queued_bytes=0)] == [b"i"]
-    assert subscription.offer(item("delta", number=2), track.init, 0) is None
+    assert [it.data for it in subscription.catch_up(track, 0, load="free", spare_bytes=100)] == [b"i"]
+    assert subscription.offer(item("delta", number=2), track.init, "free") is None
     assert subscription.dropped_objects == 0
-    assert subscription.offer(item("key", group=2), track.init, 0) == []
+    assert subscription.offer(item("key", group=2), track.init, "free") == []
 
 
 def test_a_late_joiners_burst_is_bounded() -> None:
     track = a_track()
     subscription = Subscription()
-    assert subscription.catch_up(track, 0, queued_bytes=FULL) == []
-    assert [it.data for it in subscription.catch_up(track, 0, queued_bytes=0, burst_bytes=MAX_GROUP_BYTES)] == [b"i"]
+    assert subscription.catch_up(track, 0, load="full", spare_bytes=100) == []
+    assert [it.data for it in subscription.catch_up(track, 0, load="free", spare_bytes=1)] == [b"i"]
 
 
 def test_who_caught_up_with_nothing_gets_the_init_before_its_first_key() -> None:
     track = a_track()
     subscription = Subscription()
-    subscription.catch_up(track, 0, queued_bytes=FULL)
-    assert subscription.offer(item("key", group=2), track.init, 0) == [track.init]
+    subscription.catch_up(track, 0, load="full", spare_bytes=100)
+    assert subscription.offer(item("key", group=2), track.init, "free") == [track.init]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 from relay_widget.errors import WireError
@@ -17,6 +18,7 @@ from relay_widget.protocol import (
     ok,
     parse_clock,
     parse_header,
+    parse_impair,
     parse_join,
     parse_publish,
     parse_rename,
@@ -34,6 +36,8 @@ from .watchers import Watchers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .room import Queues
+
 ERROR_INTERVAL_MS = 1000
 """A client is sent one `error` event per code in this time; the rest is counted."""
 _MAX_EVENT_CHARS = 64
@@ -49,6 +53,7 @@ class _Connection:
     role: Role
     peer_id: str
     call: str | None
+    administers: tuple[str, ...]
     budget: ByteBudget
     peer: Peer | None = None
     room: Room | None = None
@@ -62,14 +67,19 @@ class Relay:
 
     Args:
         new_peer_id: Makes an id for a peer that brings none.
-        queued_bytes: How much waits for a connection to be sent, at this moment.
+        queues: What waits for the connections to be sent.
+        random: Gives numbers from 0 to 1, for the jitter of impaired links.
     """
 
-    def __init__(self, *, new_peer_id: Callable[[], str], queued_bytes: Callable[[str], int]) -> None:
+    def __init__(self, *, new_peer_id: Callable[[], str], queues: Queues, random: Callable[[], float]) -> None:
         self.rooms: dict[str, Room] = {}
         self.stats = Stats()
         self._new_peer_id = new_peer_id
-        self._queued_bytes = queued_bytes
+        self._queues = queues
+        self._random = random
+        self.due_ms = inf
+        """When `take_due` is to be called next, at the latest; inf while nothing happens by itself."""
+        self._restless: set[Room] = set()  # rooms in which something happens by itself
         self._connections: dict[str, _Connection] = {}
         self._in_room: dict[str, _Connection] = {}  # by peer id
         self._watchers = Watchers()
@@ -84,6 +94,7 @@ class Relay:
             Event.REPORT: self._report,
             Event.WATCH: self._watch,
             Event.UNWATCH: self._unwatch,
+            Event.IMPAIR: self._impair,
         }
 
     def connect(
@@ -94,10 +105,11 @@ class Relay:
         role: Role,
         peer_id: str | None = None,
         call: str | None = None,
+        administers: tuple[str, ...] = (),
     ) -> None:
-        """A client has been let in."""
+        """A client has been let in, to these rooms (or ``*``) as one who administers them."""
         self._connections[connection] = _Connection(
-            connection, role, peer_id or self._new_peer_id(), call, ByteBudget(now_ms)
+            connection, role, peer_id or self._new_peer_id(), call, administers, ByteBudget(now_ms)
         )
 
     def disconnect(self, connection: str) -> list[Effect]:
@@ -139,16 +151,21 @@ class Relay:
         error = WireError(Code.INTERNAL, "The relay made a mistake: its log says more. Try again.")
         return self._refuse(client, error, event, [], now_ms, wants_ack=wants_ack)
 
-    def snapshots_due_in_ms(self, now_ms: float) -> float | None:
-        """When to call ``snapshots`` next; None while monitors have seen everything."""
-        return self._watchers.due_in_ms(now_ms)
-
-    def snapshots(self, now_ms: float) -> list[Effect]:
-        """Tell the monitors what has changed."""
-        return [
+    def take_due(self, now_ms: float) -> list[Effect]:
+        """What happens by itself by now: monitors hear what has changed, media arrives over impaired links."""
+        effects: list[Effect] = []
+        restless, self._restless, self.due_ms = self._restless, set(), inf
+        for room in restless:
+            effects += room.take_due(now_ms)
+            self._heed(room)
+        effects += [
             Send(to, Event.ROOM, self._snapshot(room, now_ms))
-            for room, to in self._watchers.take_due(now_ms, self._queued_bytes)
+            for room, to in self._watchers.take_due(now_ms, self._queues.queued_bytes)
         ]
+        snapshots_in_ms = self._watchers.due_in_ms(now_ms)
+        if snapshots_in_ms is not None:
+            self.due_ms = min(self.due_ms, now_ms + snapshots_in_ms)
+        return effects
 
     # -----------------------------------------------------------------------------------------------------
 
@@ -180,14 +197,15 @@ class Relay:
         elif len(self.rooms) >= MAX_ROOMS:
             raise WireError(Code.TOO_MANY_ROOMS, f"The relay has {MAX_ROOMS} rooms already: join one of them.")
         else:
-            room = Room(request.room, self.stats, self._queued_bytes)
+            room = Room(request.room, self.stats, self._queues, self._random)
         effects = [] if earlier is None else self._replace(earlier)
         peer = Peer(client.id, client.peer_id, request.name, request.plays, client.call, loopback=request.loopback)
         others, joined = room.join(peer, now_ms)
         self.rooms[room.name] = room
         self._in_room[peer.id] = client
         client.peer, client.room = peer, room
-        self._watchers.changed(room.name)
+        self._heed(room)
+        self._changed(room)
         ack = ok(peer=peer.id, peers=[other.as_json() for other in others], now_ms=now_ms)
         return Outcome(ack, effects + joined)
 
@@ -199,21 +217,21 @@ class Relay:
     def _rename(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         name = parse_rename(_only(args, Event.RENAME))
         peer, room = _joined(client)
-        self._watchers.changed(room.name)
+        self._changed(room)
         return Outcome(ok(), room.rename(peer, name))
 
     def _publish(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         track = parse_publish(_only(args, Event.PUBLISH))
         peer, room = _joined(client)
         effects = room.publish(peer, track)
-        self._watchers.changed(room.name)
+        self._changed(room)
         return Outcome(ok(), effects)
 
     def _unpublish(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         track = parse_unpublish(_only(args, Event.UNPUBLISH))
         peer, room = _joined(client)
         effects = room.unpublish(peer, track)
-        self._watchers.changed(room.name)
+        self._changed(room)
         return Outcome(ok(), effects)
 
     def _media_chunk(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
@@ -236,7 +254,8 @@ class Relay:
         else:
             effects, lost = room.media(peer, label, data, now_ms)
         if lost:
-            self._watchers.changed(room.name)
+            self._changed(room)
+        self._heed(room)
         return Outcome(ok(), effects)
 
     def _clock(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
@@ -246,7 +265,7 @@ class Relay:
         report = parse_report(_only(args, Event.REPORT))
         peer, room = _joined(client)
         peer.report = report
-        self._watchers.changed(room.name)
+        self._changed(room)
         return Outcome(ok())
 
     def _watch(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
@@ -261,7 +280,36 @@ class Relay:
         self._watchers.remove(room, client.id)
         return Outcome(ok())
 
+    def _impair(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
+        request = parse_impair(_only(args, Event.IMPAIR))
+        if request.room not in client.administers and "*" not in client.administers:
+            raise WireError(
+                Code.FORBIDDEN,
+                f"Room {request.room!r} is not yours to impair: connect with a token that administers it.",
+            )
+        room = self.rooms.get(request.room)
+        if room is None:
+            raise WireError(
+                Code.UNKNOWN_ROOM,
+                f"Nobody is in room {request.room!r}, and an impairment ends with its room: join it first.",
+            )
+        effects = room.impair(request.peer, request.impairment, now_ms)
+        self._changed(room)
+        self._heed(room)
+        return Outcome(ok(), effects)
+
     # -----------------------------------------------------------------------------------------------------
+
+    def _changed(self, room: Room) -> None:
+        """There is something new to see in this room."""
+        self.due_ms = min(self.due_ms, self._watchers.changed(room.name))
+
+    def _heed(self, room: Room) -> None:
+        """See to it that what happens in this room by itself does."""
+        due_ms = room.due_ms
+        if due_ms < inf:
+            self._restless.add(room)
+            self.due_ms = min(self.due_ms, due_ms)
 
     def _take_out(self, client: _Connection, reason: LeftReason) -> list[Effect]:
         peer, room = client.peer, client.room
@@ -272,7 +320,10 @@ class Relay:
         effects = room.leave(peer, reason)
         if not room.peers:
             del self.rooms[room.name]
-        self._watchers.changed(room.name)
+            self._restless.discard(room)
+        else:
+            self._heed(room)
+        self._changed(room)
         return effects
 
     def _replace(self, client: _Connection) -> list[Effect]:

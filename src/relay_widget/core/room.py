@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING, Any, Protocol
 
 from relay_widget.errors import WireError
 from relay_widget.protocol import (
+    MAX_BACKLOG_BYTES,
+    MAX_GROUP_BYTES,
     MAX_PEERS_PER_ROOM,
-    MAX_QUEUE_BYTES,
     MAX_TRACKS_PER_PEER,
     Code,
     Event,
@@ -17,15 +19,34 @@ from relay_widget.protocol import (
 )
 
 from .effects import Effect, Send, SendMedia
+from .link import LinkObject
+from .links import Links
+from .load import load_of, max_wait_ms
 from .subscription import Subscription
 from .track import LiveTrack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from relay_widget.protocol import MediaHeader, Report, Track
+    from relay_widget.protocol import Impairment, MediaHeader, Report, Track
 
+    from .group import MediaObject
+    from .link import Link
+    from .links import Arrived
+    from .load import Load
     from .stats import Stats
+
+
+class Queues(Protocol):
+    """What waits for clients to be sent, at this moment."""
+
+    def queued_bytes(self, connection: str) -> int:
+        """How much waits for this one."""
+        ...
+
+    def wait_ms(self, connection: str) -> float:
+        """How long what leaves its queue had to wait in it lately, at least; 0 while that is not known."""
+        ...
 
 
 class Peer:
@@ -76,12 +97,47 @@ class Peer:
 class Room:
     """Peers that see each other. Every peer is subscribed to every other peer's tracks, with loopback to its own."""
 
-    def __init__(self, name: str, stats: Stats, queued_bytes: Callable[[str], int]) -> None:
+    def __init__(self, name: str, stats: Stats, queues: Queues, random: Callable[[], float]) -> None:
         self.name = name
         self.peers: dict[str, Peer] = {}
         self._by_connection: dict[str, Peer] = {}
         self._stats = stats
-        self._queued_bytes = queued_bytes
+        self._queues = queues
+        self._queued_bytes = queues.queued_bytes
+        self._links = Links(random)
+        self._unsteady: set[LiveTrack] = set()  # tracks whose publisher has something to hear, now or later
+        self._lag_due_ms = inf
+
+    @property
+    def due_ms(self) -> float:
+        """When to call `take_due` next, at the latest; inf while nothing happens by itself."""
+        return min(self._links.due_ms, self._lag_due_ms)
+
+    def take_due(self, now_ms: float) -> list[Effect]:
+        """What happens by itself by now: media arrives over impaired links, publishers hear who lags."""
+        effects = _arrivals(self._links.take_due(now_ms))
+        if now_ms < self._lag_due_ms:
+            return effects
+        unsteady, self._unsteady, self._lag_due_ms = self._unsteady, set(), inf
+        for track in unsteady:
+            news = track.lag.take(len(track.subscriptions), now_ms)
+            if news is not None:
+                payload = {"track": track.id, "subscribers": news[0], "lagging": news[1]}
+                effects.append(Send((self.peers[track.owner].connection,), Event.TRACK_LAG, payload))
+            self._watch_lag(track)
+        return effects
+
+    def impair(self, peer_id: str | None, impairment: Impairment | None, now_ms: float) -> list[Effect]:
+        """Impair a peer, or (None) everybody here and to come; no impairment ends it."""
+        connections = {peer.id: peer.connection for peer in self.peers.values()}
+        if peer_id is None:
+            return _arrivals(self._links.impair_all(connections, impairment, now_ms))
+        if peer_id not in connections:
+            raise WireError(
+                Code.UNKNOWN_PEER,
+                f"There is no peer {peer_id!r} in room {self.name!r} now: name one of those who are in it.",
+            )
+        return _arrivals(self._links.impair(peer_id, connections, impairment, now_ms))
 
     def check_space(self, leaving: Peer | None = None) -> None:
         """Refuse one more peer if the room is full, not counting one that is about to leave."""
@@ -96,14 +152,20 @@ class Room:
         """Let a peer in: the others as it finds them, and what happens then."""
         others = [other.info() for other in self.peers.values()]
         effects: list[Effect] = self._tell_others(peer, Event.PEER_JOINED, {"peer": peer.info().as_json()})
-        burst_bytes = 0
+        self._links.joined(peer.id, peer.connection, now_ms)
+        link = self._links.by_connection.get(peer.connection)
+        spare_bytes: float = MAX_GROUP_BYTES
         for other in self.peers.values():
             for track in other.tracks.values():
                 subscription = track.subscriptions[peer.connection] = Subscription()
-                queued_bytes = self._queued_bytes(peer.connection)
-                for item in subscription.catch_up(track, now_ms, queued_bytes=queued_bytes, burst_bytes=burst_bytes):
-                    burst_bytes += len(item.data)
-                    effects.append(self._media((peer.connection,), item.header, item.data))
+                load = self._load(peer.connection, self._queued_bytes(peer.connection), link, track, now_ms)
+                fitting_bytes = spare_bytes
+                if link is not None:
+                    fitting_bytes = min(spare_bytes, self._passing_bytes(link, track, now_ms))
+                for item in subscription.catch_up(track, now_ms, load=load, spare_bytes=fitting_bytes):
+                    spare_bytes -= len(item.data)
+                    effects += self._send_one(peer.connection, link, track, item, now_ms)
+                self._watch_lag(track)
         self.peers[peer.id] = peer
         self._by_connection[peer.connection] = peer
         return others, effects
@@ -112,9 +174,14 @@ class Room:
         """Take a peer out and tell the others."""
         del self.peers[peer.id]
         del self._by_connection[peer.connection]
+        self._links.left(peer.connection)
+        self._links.forget(peer.id)
+        self._unsteady.difference_update(peer.tracks.values())
         for other in self.peers.values():
             for track in other.tracks.values():
                 track.subscriptions.pop(peer.connection, None)
+                track.lag.left(peer.connection)
+                self._watch_lag(track)
         return self._tell_others(peer, Event.PEER_LEFT, {"peer": peer.id, "reason": reason})
 
     def rename(self, peer: Peer, name: str) -> list[Effect]:
@@ -142,8 +209,9 @@ class Room:
 
     def unpublish(self, peer: Peer, track_id: str) -> list[Effect]:
         """Take a track back."""
-        self._track(peer, track_id)
+        self._unsteady.discard(self._track(peer, track_id))
         del peer.tracks[track_id]
+        self._links.forget(peer.id, track_id)
         return self._tell_others(peer, Event.TRACK_UNPUBLISHED, {"from": peer.id, "track": track_id})
 
     def media(self, peer: Peer, label: MediaHeader, data: bytes, now_ms: float) -> tuple[list[Effect], bool]:
@@ -154,18 +222,32 @@ class Room:
         effects: list[Effect] = []
         to: list[str] = []
         lost = False
+        links = self._links.by_connection
         for connection, subscription in track.subscriptions.items():
             groups, objects = subscription.dropped_groups, subscription.dropped_objects
-            before = subscription.offer(item, track.init, self._queued_bytes(connection))
+            link = links.get(connection)
+            queued_bytes = self._queued_bytes(connection)
+            load: Load = "free"
+            if queued_bytes or link is not None:
+                load = self._load(connection, queued_bytes, link, track, now_ms)
+            before = subscription.offer(item, track.init, load)
             if before is None:
                 if subscription.dropped_objects != objects:
                     lost = True
                     self._count_dropped(connection, subscription.dropped_groups - groups)
+                    if track.lag.fell_behind(connection):
+                        self._watch_lag(track)
                 continue
             if label.type == "key" and subscription.take_news():
                 effects.append(_groups_dropped(connection, track, subscription))
-            effects.extend(self._media((connection,), early.header, early.data) for early in before)
-            to.append(connection)
+                track.lag.resumed(connection, now_ms)
+                self._watch_lag(track)
+            for early in before:
+                effects += self._send_one(connection, link, track, early, now_ms)
+            if link is None:
+                to.append(connection)
+            else:
+                self._send_one(connection, link, track, item, now_ms)
         if to:
             effects.append(self._media(tuple(to), item.header, data))
         return effects, lost
@@ -175,13 +257,18 @@ class Room:
         self._count_in(peer, data)
         to: list[str] = []
         lost = False
+        header = {"from": peer.id, "relayed_ms": now_ms}
         for other in self._others(peer):
-            if self._queued_bytes(other.connection) <= MAX_QUEUE_BYTES:
-                to.append(other.connection)
-            else:
+            link = self._links.by_connection.get(other.connection)
+            load = self._load(other.connection, self._queued_bytes(other.connection), link, None, now_ms)
+            if load == "full":
                 lost = True
                 self._count_dropped(other.connection, 1)
-        header = {"from": peer.id, "relayed_ms": now_ms}
+            elif link is None:
+                to.append(other.connection)
+            else:
+                self._count_out(1, data)
+                self._links.push(link, LinkObject((peer.id, ""), header, data), now_ms, audio=False)
         return ([self._media(tuple(to), header, data)] if to else []), lost
 
     def skip_group(self, peer: Peer, track_id: str, code: Code) -> None:
@@ -194,9 +281,52 @@ class Room:
         """The room as monitors see it."""
         return {
             "room": self.name,
-            "peers": [peer.as_json() for peer in self.peers.values()],
+            "peers": [{**peer.as_json(), "impaired": self._impaired(peer)} for peer in self.peers.values()],
             "now_ms": now_ms,
         }
+
+    def _impaired(self, peer: Peer) -> dict[str, float | None] | None:
+        impairment = self._links.of_peer(peer.id)
+        return None if impairment is None else impairment.as_json()
+
+    def _load(
+        self, connection: str, queued_bytes: float, link: Link | None, track: LiveTrack | None, now_ms: float
+    ) -> Load:
+        """The load of what waits for a client, on its link too, for an object of this track (None: plain bytes)."""
+        audio = track is not None and track.info.audio_only
+        wait_ms = self._queues.wait_ms(connection) if queued_bytes else 0.0
+        if link is not None:
+            if queued_bytes + link.held_bytes > MAX_BACKLOG_BYTES:
+                return "full"
+            link_bytes, link_ms = link.waiting(now_ms, audio=audio)
+            queued_bytes += link_bytes
+            wait_ms += link_ms
+        return load_of(queued_bytes, wait_ms, audio=audio)
+
+    def _passing_bytes(self, link: Link, track: LiveTrack, now_ms: float) -> float:
+        """How much may be put on a link without waiting longer than this track's objects may."""
+        audio = track.info.audio_only
+        _, waiting_ms = link.waiting(now_ms, audio=audio)
+        return link.passes_bytes(max_wait_ms(audio=audio) - waiting_ms)
+
+    def _watch_lag(self, track: LiveTrack) -> None:
+        """Something about a track's lagging subscribers may have changed: see when its publisher is to hear of it."""
+        if track.lag:
+            due_ms = track.lag.due_ms(len(track.subscriptions))
+            if due_ms < inf:
+                self._unsteady.add(track)
+                self._lag_due_ms = min(self._lag_due_ms, due_ms)
+
+    def _send_one(
+        self, connection: str, link: Link | None, track: LiveTrack, item: MediaObject, now_ms: float
+    ) -> list[Effect]:
+        """Send an object to one subscriber, over its link if it has one."""
+        if link is None:
+            return [self._media((connection,), item.header, item.data)]
+        self._count_out(1, item.data)
+        way = LinkObject((track.owner, track.id), item.header, item.data)
+        self._links.push(link, way, now_ms, audio=track.info.audio_only)
+        return []
 
     def _track(self, peer: Peer, track_id: str) -> LiveTrack:
         track = peer.tracks.get(track_id)
@@ -212,9 +342,12 @@ class Room:
         return [Send(to, event, payload)] if to else []
 
     def _media(self, to: tuple[str, ...], header: dict[str, Any], data: bytes) -> SendMedia:
-        self._stats.chunks_out += len(to)
-        self._stats.bytes_out += len(to) * len(data)
+        self._count_out(len(to), data)
         return SendMedia(to, header, data)
+
+    def _count_out(self, deliveries: int, data: bytes) -> None:
+        self._stats.chunks_out += deliveries
+        self._stats.bytes_out += deliveries * len(data)
 
     def _count_in(self, peer: Peer, data: bytes) -> None:
         peer.chunks += 1
@@ -238,3 +371,7 @@ def _groups_dropped(connection: str, track: LiveTrack, subscription: Subscriptio
         "dropped_objects": subscription.dropped_objects,
     }
     return Send((connection,), Event.GROUPS_DROPPED, payload)
+
+
+def _arrivals(arrived: Arrived) -> list[Effect]:
+    return [SendMedia((connection,), item.header, item.data) for connection, item in arrived]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from relay_widget.protocol import MAX_GROUP_BYTES, MAX_QUEUE_BYTES
-
 if TYPE_CHECKING:
     from .group import MediaObject
+    from .load import Load
     from .track import LiveTrack
 
 
@@ -15,7 +14,7 @@ class Subscription:
     """The state of one (subscriber, track).
 
     ``waiting``: it has no group yet, and misses nothing it could have used. ``live``: it gets everything.
-    ``dropping``: too much waited for it; it gets nothing until a group starts with the queue below the limit.
+    ``dropping``: too much waited for it; it gets nothing until a group starts with the queue free again.
     """
 
     def __init__(self) -> None:
@@ -25,34 +24,32 @@ class Subscription:
         self._told_objects = 0
         self._epoch: int | None = None
 
-    def catch_up(
-        self, track: LiveTrack, now_ms: float, *, queued_bytes: int, burst_bytes: int = 0
-    ) -> list[MediaObject]:
+    def catch_up(self, track: LiveTrack, now_ms: float, *, load: Load, spare_bytes: float) -> list[MediaObject]:
         """Init and current group, for one that comes late.
 
         Args:
             track: The track.
             now_ms: Now, in the relay's clock.
-            queued_bytes: What waits for the subscriber.
-            burst_bytes: What it is being sent beside this, at the same moment.
+            load: Of the subscriber's queue.
+            spare_bytes: What it may be sent at once; a longer group is not worth beginning.
         """
-        if track.init is None or queued_bytes > MAX_QUEUE_BYTES:
+        if track.init is None or load == "full":
             return []
         self._epoch = track.epoch
         group = track.group.objects(now_ms)
-        if not group or burst_bytes + track.group.size_bytes > MAX_GROUP_BYTES:
+        if not group or track.group.size_bytes > spare_bytes:
             return [track.init]
         self.state = "live"
         return [track.init, *group]
 
-    def offer(self, item: MediaObject, init: MediaObject | None, queued_bytes: int) -> list[MediaObject] | None:
+    def offer(self, item: MediaObject, init: MediaObject | None, load: Load) -> list[MediaObject] | None:
         """What to send of this object, the next of the track.
 
         Returns:
             What goes out before it (the init segment, if the epoch changed unseen), or None to drop it.
         """
         kind = item.label.type
-        fits = queued_bytes <= MAX_QUEUE_BYTES
+        fits = load == "free" if self.state == "dropping" else load != "full"
         if kind == "delta":
             if fits and self.state == "live":
                 return []

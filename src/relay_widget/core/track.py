@@ -8,6 +8,7 @@ from relay_widget.errors import WireError
 from relay_widget.protocol import MAX_INIT_BYTES, Code
 
 from .group import GroupCache, MediaObject
+from .lag import Lag
 
 if TYPE_CHECKING:
     from relay_widget.protocol import MediaHeader, Track
@@ -24,6 +25,7 @@ class LiveTrack:
         self.init: MediaObject | None = None
         self.group = GroupCache()
         self.subscriptions: dict[str, Subscription] = {}
+        self.lag = Lag()
         self._group: int | None = None
         self._next_object = 0
         self._skipping: Code | None = None

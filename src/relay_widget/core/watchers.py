@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from relay_widget.errors import WireError
@@ -42,13 +43,15 @@ class Watchers:
         for room in [room for room, watching in self._rooms.items() if monitor in watching]:
             self.remove(room, monitor)
 
-    def changed(self, room: str) -> None:
-        """There is something to see in this room."""
+    def changed(self, room: str) -> float:
+        """There is something to see in this room; when it is due. inf if nobody watches."""
         watching = self._rooms.get(room)
-        if watching:
-            self._changed.add(room)
-            for monitor in watching:
-                watching[monitor] = True
+        if not watching:
+            return inf
+        self._changed.add(room)
+        for monitor in watching:
+            watching[monitor] = True
+        return self._flushed_ms.get(room, -inf) + SNAPSHOT_INTERVAL_MS
 
     def due_in_ms(self, now_ms: float) -> float | None:
         """How long until ``take_due`` has something to give; None while nothing has changed."""

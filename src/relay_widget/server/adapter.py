@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
 import time
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from socketio.exceptions import ConnectionRefusedError as Refused
@@ -60,9 +62,14 @@ class Adapter:
         self._on_connections = on_connections
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due_ms = inf
         # Wall-clock time that never jumps: a correction of the system's clock must not look like latency.
         self._clock_offset_s = time.time() - time.monotonic()
-        self.relay = Relay(new_peer_id=lambda: secrets.token_urlsafe(_PEER_ID_BYTES), queued_bytes=fanout.queued_bytes)
+        self.relay = Relay(
+            new_peer_id=lambda: secrets.token_urlsafe(_PEER_ID_BYTES),
+            queues=fanout,
+            random=random.random,
+        )
         sio.on("connect", self._connect)
         sio.on("disconnect", self._disconnect)
         sio.on(CLIENT_EVENT, self._client_event)
@@ -88,8 +95,10 @@ class Adapter:
         outlet = Outlet(session.queue, upgraded=session.upgraded, on_overflow=lambda: self._abort(session_id))
         self._fanout.add(sid, session_id, outlet)
         role: Role = grant.role if grant is not None and self._needs_token else "any"
-        call, peer_id = (None, None) if grant is None else (grant.call, grant.peer)
-        self.relay.connect(sid, self.now_ms(), role=role, peer_id=peer_id, call=call)
+        grant = grant or Grant("peer")
+        self.relay.connect(
+            sid, self.now_ms(), role=role, peer_id=grant.peer, call=grant.call, administers=grant.administers
+        )
         self._on_connections(len(self._fanout))
 
     def _disconnect(self, sid: str, reason: str) -> None:
@@ -138,18 +147,20 @@ class Adapter:
                     self._fanout.send(to, frames.event(event, payload))
                 case Close(connection):
                     self._start(self._sio.disconnect(connection))
-        self._schedule_snapshots()
+        if self.relay.due_ms < self._timer_due_ms:
+            self._set_timer(self.relay.due_ms)
 
-    def _schedule_snapshots(self) -> None:
+    def _set_timer(self, due_ms: float) -> None:
+        """The one timer, for whatever happens by itself next."""
         if self._timer is not None:
-            return
-        due_in_ms = self.relay.snapshots_due_in_ms(self.now_ms())
-        if due_in_ms is not None:
-            self._timer = asyncio.get_running_loop().call_later(due_in_ms / 1000, self._send_snapshots)
+            self._timer.cancel()
+        self._timer_due_ms = due_ms
+        delay_s = max(0.0, due_ms - self.now_ms()) / 1000
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._take_due)
 
-    def _send_snapshots(self) -> None:
-        self._timer = None
-        self._perform(self.relay.snapshots(self.now_ms()))
+    def _take_due(self) -> None:
+        self._timer, self._timer_due_ms = None, inf
+        self._perform(self.relay.take_due(self.now_ms()))
 
     def _abort(self, session_id: str) -> None:
         """End a connection that does not read, without waiting for it to."""

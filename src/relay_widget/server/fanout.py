@@ -7,12 +7,15 @@ polling they go through Engine.IO's queue, and on its way from there to a WebSoc
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from engineio import packet as eio_packet
 
 from relay_widget.protocol import MAX_BACKLOG_BYTES
+
+from .wait import QueueWait
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,17 +44,21 @@ class Outlet:
         self._polled: deque[tuple[int, int]] = deque()  # (packets, bytes) of each message put on the queue
         self._polled_packets = 0
         self._polled_bytes = 0
+        self._wait = QueueWait()
         self._closed = False
 
     def send(self, message: Message) -> None:
         """Send it, or let it wait; never blocks, never raises for a client that is gone."""
         if self._closed:
             return
-        if self.queued_bytes() > MAX_BACKLOG_BYTES:
+        queued_bytes = self.queued_bytes()
+        if queued_bytes > MAX_BACKLOG_BYTES:
             self.close()
             self._on_overflow()
         elif self._transport is not None:
             if not self._transport.is_closing():
+                if queued_bytes or self._wait:
+                    self._wait.wrote(len(message.frames), queued_bytes, _now_ms())
                 self._transport.write(message.frames)
         elif self._held is not None:
             self._held.append(message)
@@ -65,6 +72,10 @@ class Outlet:
             return self._transport.get_write_buffer_size()
         self._forget_polled()
         return self._held_bytes + self._polled_bytes
+
+    def wait_ms(self) -> float:
+        """How long what leaves the queue of a WebSocket had to wait in it lately; 0 on long polling."""
+        return 0.0 if self._transport is None else self._wait.wait_ms(self.queued_bytes(), _now_ms())
 
     def hold(self) -> None:
         """The client has moved to a WebSocket: keep everything until what it was sent before is out."""
@@ -143,3 +154,12 @@ class Fanout:
         """How much waits for this client; 0 for one that is gone."""
         outlet = self._outlets.get(connection)
         return 0 if outlet is None else outlet.queued_bytes()
+
+    def wait_ms(self, connection: str) -> float:
+        """How long what leaves this client's queue had to wait in it lately; 0 for one that is gone."""
+        outlet = self._outlets.get(connection)
+        return 0.0 if outlet is None else outlet.wait_ms()
+
+
+def _now_ms() -> float:
+    return time.monotonic() * 1000

@@ -7,6 +7,8 @@ through the request, and it tells the client's outlet from when on it may write.
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.web import WebSocketResponse
@@ -14,12 +16,16 @@ from engineio import packet as eio_packet
 from engineio.async_drivers import aiohttp as eio_aiohttp
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
 
     from .fanout import Fanout
 
 _CLOSE_TIMEOUT_S = 1.0
 """How long an ended client may take to say goodbye; its peer is in the room until then."""
+_UNSENT_BYTES = 16_384
+"""What the system may take from us before it can send it. Its own buffers grow to megabytes: seconds of media that
+nobody could drop any more, and that nobody would know of."""
 _UPGRADE = str(eio_packet.UPGRADE)
 _CONNECTED = f"{eio_packet.MESSAGE}0{{"  # Socket.IO's answer to CONNECT in the default namespace
 _MARK = "drained"
@@ -55,6 +61,7 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         self._transport = request.transport
         if self._transport is None:
             return self._sock  # gone while it was being greeted
+        _keep_little_in_the_kernel(self._transport)
         self._fanout.transports[self._session.sid] = self._transport
         try:
             await self.handler(self)
@@ -99,3 +106,11 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         outlet = self._fanout.of_session(self._session.sid)
         if outlet is not None:
             outlet.open(self._transport)
+
+
+def _keep_little_in_the_kernel(transport: asyncio.Transport) -> None:
+    sock = transport.get_extra_info("socket")
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux and macOS have it
+    if sock is not None and option is not None:
+        with contextlib.suppress(OSError):  # no TCP
+            sock.setsockopt(socket.IPPROTO_TCP, option, _UNSENT_BYTES)
