@@ -48,8 +48,6 @@ export class Session {
   readonly clock = new RelayClock();
   #transport: Transport | null = null;
   #ticket: Ticket | null = null;
-  /** Get back what one sends, as the others get it. */
-  loopback?: boolean;
   #resume: Ticket | null = null;
   #openedUrl = "";
   #join: JoinRequest | null = null;
