@@ -42,6 +42,8 @@ export interface JoinRequest {
   room: string;
   name: string;
   plays: string[];
+  /** Get back what one sends, as the others get it. */
+  loopback?: boolean;
 }
 
 export class Session {
