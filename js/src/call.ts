@@ -125,6 +125,8 @@ export class CallController {
         // Timers of a hidden page fire once a minute; arriving media keep the figures fresh there.
         if (performance.now() - this.#reported_ms > 2 * REPORT_INTERVAL_MS) this.#report();
       },
+      onTrackLag: () => undefined,
+      onGroupsDropped: () => undefined,
     });
     this.#receiver = new Receiver(this.#session.clock, () =>
       this.#showTiles(this.#receiver.figures({ reset: false })),

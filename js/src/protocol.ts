@@ -83,6 +83,14 @@ export interface TrackLag {
   lagging: number;
 }
 
+/** To a subscriber: what was left out of a track for it, in all since it was subscribed. */
+export interface GroupsDropped {
+  from: string;
+  track: string;
+  dropped_groups: number;
+  dropped_objects: number;
+}
+
 /** The way of an object: captured, sent, relayed, received, appended, shown; and all of it. */
 export type Hop = "record" | "uplink" | "downlink" | "queue" | "play" | "total";
 

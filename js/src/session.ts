@@ -3,6 +3,7 @@
 import {
   type ClockAck,
   EVENT,
+  type GroupsDropped,
   type JoinAck,
   type LeftReason,
   type MediaHeader,
@@ -10,17 +11,18 @@ import {
   type RelayedHeader,
   type Report,
   type TrackInfo,
+  type TrackLag,
   type WireError,
 } from "./protocol.js";
 import { local_ms, RelayClock } from "./time.js";
 import type { Ticket, Transport, TransportEvents } from "./transport/index.js";
+import { Uplink, type UplinkState } from "./uplink.js";
 
 const CLOCK_BURST = 4;
 const CLOCK_BURST_GAP_MS = 60;
 const CLOCK_INTERVAL_MS = 10_000;
-/** What may wait in this page for the network before whole groups are left out (as the relay does for its
- * subscribers): about two seconds of a camera. */
-export const MAX_UPLINK_BYTES = 500_000;
+/** A question that the relay has not answered at all has waited as long as one waits for an answer. */
+const UNANSWERED_MS = 5000;
 const UNREACHABLE_AFTER_ATTEMPTS = 4;
 
 export interface SessionEvents {
@@ -36,6 +38,10 @@ export interface SessionEvents {
   onPeers(peers: readonly PeerInfo[]): void;
   onPeerGone(peer: string, reason: LeftReason): void;
   onMedia(header: RelayedHeader, bytes: Uint8Array): void;
+  /** How many of those who get one of our tracks lose groups of it. */
+  onTrackLag(lag: TrackLag): void;
+  /** The relay has left out what did not fit through the way to this page: totals of one track. */
+  onGroupsDropped(dropped: GroupsDropped): void;
 }
 
 export interface JoinRequest {
@@ -58,7 +64,7 @@ export class Session {
   #peers = new Map<string, PeerInfo>();
   #tracks = new Map<string, TrackInfo>();
   #clockTimer: ReturnType<typeof setInterval> | undefined;
-  #skipping = new Set<string>();
+  readonly #uplink = new Uplink();
   #entering = false;
   #moving = false;
   /** What arrived between the relay's yes to `join` and our reading of it (one polling answer holds both). */
@@ -85,6 +91,11 @@ export class Session {
   /** Totals of what has been handed to the network. */
   get sent(): Readonly<{ bytes: number; chunks: number }> {
     return this.#sent;
+  }
+
+  /** How our media get away. */
+  get uplink(): Readonly<UplinkState> {
+    return this.#uplink.state(this.#transport?.waiting_bytes ?? 0, local_ms());
   }
 
   /** A ticket from the kernel: used for the next connection that has no resume token of its own. */
@@ -145,20 +156,21 @@ export class Session {
   }
 
   unpublish(track: string): void {
+    this.#uplink.forget(track);
     if (this.#tracks.delete(track) && this.#joined) void this.#ask(EVENT.unpublish, { track });
   }
 
-  /** One object. Whole groups are left out while the uplink is too slow for them. */
+  /** One object. Whole groups are left out while the uplink is too slow for them, sound last. */
   sendMedia(header: MediaHeader, bytes: Uint8Array): void {
     const transport = this.#transport;
-    if (!this.#joined || transport === null || !this.#tracks.has(header.track)) return;
-    if (header.type !== "init") {
-      const skipping = this.#skipping.has(header.track);
-      if (transport.waiting_bytes > MAX_UPLINK_BYTES) this.#skipping.add(header.track);
-      else if (skipping && header.type === "key") this.#skipping.delete(header.track);
-      if (this.#skipping.has(header.track)) return;
-    }
-    transport.send(EVENT.mediaChunk, header, bytes);
+    const track = this.#tracks.get(header.track);
+    if (!this.#joined || transport === null || track === undefined) return;
+    const now_ms = local_ms();
+    if (this.#uplink.ask(now_ms)) void this.#askUplink(now_ms);
+    const { type } = header;
+    const object = { track: track.track, key: type === "key", audio: track.audio && !track.video };
+    if (type !== "init" && !this.#uplink.passes(object, transport.waiting_bytes, now_ms)) return;
+    transport.send(EVENT.mediaChunk, { ...header, sent_ms: this.clock.toRelay_ms(now_ms) }, bytes);
     this.#sent.bytes += bytes.byteLength;
     this.#sent.chunks += 1;
   }
@@ -239,7 +251,7 @@ export class Session {
     this.#peer = ack.peer;
     this.#resume = { url: this.#currentTicket().url, token: ack.resume };
     this.#joined = true;
-    this.#skipping.clear();
+    this.#uplink.reset();
     for (const peer of this.#peers.keys()) {
       if (!ack.peers.some((now) => now.id === peer)) this.#drop(peer, "lost");
     }
@@ -307,6 +319,17 @@ export class Session {
     if (ack?.ok) this.clock.add(t0, ack.now_ms, local_ms());
   }
 
+  /** Between our media and on their way, so that it waits as they do. */
+  async #askUplink(asked_ms: number): Promise<void> {
+    const transport = this.#transport;
+    const ack = (await this.#ask(EVENT.clock, asked_ms)) as ClockAck | null;
+    if (this.#transport !== transport || !this.#joined) return;
+    const now_ms = local_ms();
+    if (ack?.ok) {
+      this.#uplink.answered(ack.now_ms - this.clock.toRelay_ms(asked_ms) - this.clock.error_ms, now_ms);
+    } else this.#uplink.answered(UNANSWERED_MS, now_ms);
+  }
+
   #onEvent(event: string, args: unknown[]): void {
     if (this.#entering) {
       this.#early.push({ event, args });
@@ -349,6 +372,12 @@ export class Session {
         this.#changeTracks(from, (tracks) => tracks.filter((t) => t.track !== track));
         break;
       }
+      case EVENT.trackLag:
+        this.events.onTrackLag(payload as TrackLag);
+        break;
+      case EVENT.groupsDropped:
+        this.events.onGroupsDropped(payload as GroupsDropped);
+        break;
       case EVENT.error: {
         const error = payload as WireError;
         // The same participant has come in from another page: that one goes on, this one ends.

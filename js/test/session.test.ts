@@ -1,12 +1,24 @@
 // The session over the real transport against the real relay process.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync } from "node:fs";
+import { type AddressInfo, createServer, connect as open, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { LeftReason, PeerInfo, RelayedHeader, TrackInfo, WireError } from "../src/protocol.js";
+import type {
+  GroupsDropped,
+  LeftReason,
+  ObjectType,
+  PeerInfo,
+  RelayedHeader,
+  TrackInfo,
+  TrackLag,
+  WireError,
+} from "../src/protocol.js";
 import { Session } from "../src/session.js";
+import type { Transport } from "../src/transport/index.js";
 import { createSocketIoTransport } from "../src/transport/socketio.js";
+import { MAX_VIDEO_WAIT_MS } from "../src/uplink.js";
 
 const python = new URL("../../.venv/bin/python", import.meta.url).pathname;
 const runtimeFile = join(mkdtempSync(join(tmpdir(), "relay-")), "relay.json");
@@ -47,11 +59,11 @@ afterAll(() => {
 });
 
 /** A token as the kernel mints it. */
-async function mint(lifetime_s = 60): Promise<string> {
+async function mint(role: "peer" | "monitor" = "peer"): Promise<string> {
   const code =
-    "import sys; from relay_widget.tokens import mint; print(mint(sys.argv[1], role='peer', lifetime_s=int(sys.argv[2])))";
+    "import sys; from relay_widget.tokens import mint; print(mint(sys.argv[1], role=sys.argv[2], lifetime_s=60, administers=('*',)))";
   return await new Promise((resolve, reject) => {
-    const child = spawn(python, ["-c", code, secret, String(lifetime_s)]);
+    const child = spawn(python, ["-c", code, secret, role]);
     let out = "";
     child.stdout.on("data", (data) => {
       out += data;
@@ -62,6 +74,61 @@ async function mint(lifetime_s = 60): Promise<string> {
   });
 }
 
+/** What the kernel does with `call.impair`. */
+async function impair(room: string, peer: string, rate_kbps: number): Promise<void> {
+  const token = await mint("monitor");
+  await new Promise<void>((resolve, reject) => {
+    const transport: Transport = createSocketIoTransport(() => ({ url, token }), {
+      onUp: async () => {
+        const ack = (await transport.request("impair", { room, peer, rate_kbps })) as { ok: boolean };
+        transport.close();
+        if (ack.ok) resolve();
+        else reject(new Error(JSON.stringify(ack)));
+      },
+      onDown: () => undefined,
+      onRefused: reject,
+      onUnreachable: reject,
+      onEvent: () => undefined,
+    });
+    transport.connect();
+  });
+}
+
+/** A way to the relay on which so much passes upwards. */
+class SlowWay {
+  kbps = Number.POSITIVE_INFINITY;
+  #sockets = new Set<Socket>();
+  readonly #server = createServer({ pauseOnConnect: true }, (page) => {
+    const relayPort = Number(new URL(url).port);
+    const relaySide = open(relayPort, "127.0.0.1");
+    for (const socket of [page, relaySide]) {
+      this.#sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        page.destroy();
+        relaySide.destroy();
+      });
+    }
+    relaySide.pipe(page);
+    page.on("data", (piece) => {
+      relaySide.write(piece);
+      page.pause();
+      setTimeout(() => page.resume(), (piece.byteLength * 8) / this.kbps);
+    });
+    page.resume();
+  });
+
+  async open(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
 class Participant {
   joined = 0;
   reconnecting = 0;
@@ -70,6 +137,8 @@ class Participant {
   peers: readonly PeerInfo[] = [];
   gone: { peer: string; reason: LeftReason }[] = [];
   media: { header: RelayedHeader; bytes: Uint8Array }[] = [];
+  lags: TrackLag[] = [];
+  dropped: GroupsDropped[] = [];
   readonly session = new Session(createSocketIoTransport, {
     onJoined: () => {
       this.joined += 1;
@@ -85,22 +154,40 @@ class Participant {
     },
     onPeerGone: (peer, reason) => this.gone.push({ peer, reason }),
     onMedia: (header, bytes) => this.media.push({ header, bytes }),
+    onTrackLag: (lag) => this.lags.push(lag),
+    onGroupsDropped: (dropped) => this.dropped.push(dropped),
   });
 
   constructor(readonly name: string) {}
 
-  async join(room: string): Promise<this> {
+  async join(room: string, way = url): Promise<this> {
     this.session.join({ room, name: this.name, plays: [] });
-    this.session.offerTicket({ url, token: await mint() });
+    this.session.offerTicket({ url: way, token: await mint() });
     await vi.waitFor(() => expect(this.joined).toBeGreaterThan(0), { timeout: 10_000 });
     return this;
   }
 
-  send(epoch: number, group: number, object: number, type: "init" | "key" | "delta", text: string): void {
+  send(epoch: number, group: number, object: number, type: ObjectType, media: string | Uint8Array): void {
     const header = { track: "main", epoch, group, object, type, captured_ms: this.session.clock.now_ms() };
-    this.session.sendMedia(header, new TextEncoder().encode(text));
+    const bytes = typeof media === "string" ? new TextEncoder().encode(media) : media;
+    this.session.sendMedia(header, bytes);
+  }
+
+  /** Send something like a camera's second after second, until told to stop. */
+  film(kbps: number): () => void {
+    const bytes = new Uint8Array((kbps * 1000) / 8 / PICTURES_PER_S);
+    this.send(1, 0, 0, "init", "header");
+    let picture = 0;
+    const timer = setInterval(() => {
+      const [group, object] = [Math.floor(picture / PICTURES_PER_S), picture % PICTURES_PER_S];
+      this.send(1, group + 1, object, object === 0 ? "key" : "delta", bytes);
+      picture += 1;
+    }, 1000 / PICTURES_PER_S);
+    return () => clearInterval(timer);
   }
 }
+
+const PICTURES_PER_S = 25;
 
 const texts = (participant: Participant) =>
   participant.media.map(({ header, bytes }) => `${header.type} ${new TextDecoder().decode(bytes)}`);
@@ -190,6 +277,53 @@ describe("two participants", () => {
     await vi.waitFor(() => expect(ada.session.clock.error_ms).toBeLessThan(1000));
     expect(Math.abs(ada.session.clock.now_ms() - Date.now())).toBeLessThan(1000);
   });
+
+  test("what is sent says when", async () => {
+    ada.session.publish(TRACK);
+    const before_ms = ada.session.clock.now_ms();
+    ada.send(1, 0, 0, "init", "header");
+    await vi.waitFor(() => expect(grace.media).toHaveLength(1));
+    const { sent_ms = 0, relayed_ms = 0 } = grace.media[0]?.header ?? {};
+    expect(sent_ms).toBeGreaterThanOrEqual(before_ms);
+    expect(relayed_ms - sent_ms).toBeLessThan(1000);
+  });
+
+  test("who does not get all is told, and so is who sends it", async () => {
+    ada.session.publish(TRACK);
+    await impair(`room-${room}`, grace.session.peer, 200);
+    const stop = ada.film(1500);
+    await vi.waitFor(
+      () => expect(ada.lags.at(-1)).toEqual({ track: "main", subscribers: 1, lagging: 1 }),
+      15_000,
+    );
+    await vi.waitFor(() => expect(grace.dropped.at(-1)?.dropped_groups).toBeGreaterThan(0), 15_000);
+    expect(grace.dropped.at(-1)).toMatchObject({ from: ada.session.peer, track: "main" });
+    await impair(`room-${room}`, grace.session.peer, 0);
+    await vi.waitFor(() => expect(ada.lags.at(-1)?.lagging).toBe(0), 15_000);
+    expect(ada.session.uplink.skipping).toBe(false); // its own way is good
+    stop();
+  }, 60_000);
+
+  test("a slow way to the relay is seen, although the page's own buffers are empty, and video gives way", async () => {
+    const way = new SlowWay();
+    const slow = await new Participant("Katherine").join(`room-${room}`, await way.open());
+    slow.session.publish(TRACK);
+    const stop = slow.film(2000);
+    await vi.waitFor(() => expect(grace.media.length).toBeGreaterThan(20));
+    expect(slow.session.uplink.skipping).toBe(false);
+    way.kbps = 300;
+    await vi.waitFor(() => expect(slow.session.uplink.wait_ms).toBeGreaterThan(MAX_VIDEO_WAIT_MS), 15_000);
+    await vi.waitFor(() => expect(slow.session.uplink.skipping).toBe(true), 15_000);
+    way.kbps = Number.POSITIVE_INFINITY;
+    await vi.waitFor(() => expect(slow.session.uplink.skipping).toBe(false), 15_000);
+    expect(slow.session.uplink.dropped_groups).toBeGreaterThan(0);
+    const { group } = grace.media.at(-1)?.header ?? { group: 0 };
+    await vi.waitFor(() => expect(grace.media.at(-1)?.header.group).toBeGreaterThan(group + 1), 15_000);
+    expect(slow.errors).toEqual([]); // whole groups only: the relay found none with a hole
+    stop();
+    await slow.session.leave();
+    way.close();
+  }, 60_000);
 
   test("a refusal is told and the call goes on", async () => {
     ada.session.publish({ ...TRACK, track: "not a track id" });

@@ -7,6 +7,15 @@ const REQUEST_TIMEOUT_MS = 5000;
 const RECONNECT_FIRST_MS = 150;
 const RECONNECT_MAX_MS = 1200;
 
+/** What engine.io-client keeps of its queue; not in its types. */
+interface Engine {
+  /** Packets from when they are written until they are known to have gone. */
+  writeBuffer: readonly { data?: string | ArrayBuffer | ArrayBufferView }[];
+  /** How many of them are with the transport. */
+  _prevBufferLen: number;
+  transport?: { ws?: { bufferedAmount: number } };
+}
+
 /** `ticket` is asked at every attempt, so that a fresh one is used as soon as there is one. */
 export function createSocketIoTransport(ticket: () => Ticket, events: TransportEvents): Transport {
   const socket: Socket = io(ticket().url, {
@@ -47,9 +56,7 @@ export function createSocketIoTransport(ticket: () => Ticket, events: TransportE
       return socket.connected;
     },
     get waiting_bytes() {
-      // engine.io-client hands everything to the WebSocket at once, so this is the whole queue.
-      const transport = socket.io.engine?.transport as { ws?: { bufferedAmount?: number } } | undefined;
-      return transport?.ws?.bufferedAmount ?? 0;
+      return waitingBytes(socket.io.engine);
     },
     connect() {
       socket.connect();
@@ -66,4 +73,18 @@ export function createSocketIoTransport(ticket: () => Ticket, events: TransportE
       socket.close();
     },
   };
+}
+
+/** Over a WebSocket the browser has all but what was written in this task; over polling nothing is the browser's
+ * before the request that carries it has been answered. */
+function waitingBytes(engine: unknown): number {
+  if (engine === undefined) return 0;
+  const { writeBuffer, _prevBufferLen: given, transport } = engine as Engine;
+  const ws = transport?.ws;
+  let bytes = ws?.bufferedAmount ?? 0;
+  for (let index = ws === undefined ? 0 : given; index < writeBuffer.length; index++) {
+    const data = writeBuffer[index]?.data;
+    bytes += typeof data === "string" ? data.length : (data?.byteLength ?? 0);
+  }
+  return bytes;
 }
