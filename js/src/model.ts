@@ -7,6 +7,8 @@ export interface Traits {
   room: string;
   name: string;
   timeslice: number;
+  /** ms behind the live edge; null: as little as goes well. */
+  target_latency: number | null;
   source: Source;
   microphone: boolean;
   camera: boolean;
