@@ -15,10 +15,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets as t
 
-from .errors import FrontendMissingError, PeersTimeoutError, RelayStartError, WireError
+from .errors import FrontendMissingError, PeersTimeoutError, RelayRequestError, RelayStartError, WireError
+from .impair import checked, whom
 from .latency import LatencyHistory, by_hop
 from .monitor import shared_monitor
-from .protocol import MAX_NAME_CHARS, TICKET_LIFETIME_S, check_name, check_room
+from .protocol import (
+    DEFAULT_STALL_EVERY_MS,
+    MAX_NAME_CHARS,
+    TICKET_LIFETIME_S,
+    Event,
+    check_name,
+    check_room,
+)
 from .settings import (
     DEFAULT_TIMESLICE_MS,
     MAX_TARGET_LATENCY_MS,
@@ -91,7 +99,7 @@ class Call(anywidget.AnyWidget):
     """Read and write, default: your user name. Assigning renames you while the call runs."""
 
     timeslice = Milliseconds(DEFAULT_TIMESLICE_MS, min=MIN_TIMESLICE_MS, max=MAX_TIMESLICE_MS).tag(sync=True)
-    """Read and write, ms, 10 to 10000, default 40: how long one recorded chunk is. 1500 reproduces the plain
+    """Read and write, ms, 10 to 10000, default 20: how long one recorded chunk is. 1500 reproduces the plain
     design."""
 
     target_latency = Milliseconds(None, min=MIN_TARGET_LATENCY_MS, max=MAX_TARGET_LATENCY_MS, allow_none=True)
@@ -188,6 +196,47 @@ class Call(anywidget.AnyWidget):
         """
         return self._follower.wait_for_peers(n, timeout)
 
+    def impair(
+        self,
+        peer: RemotePeer | str | None = None,
+        *,
+        delay_ms: float = 0,
+        jitter_ms: float = 0,
+        rate_kbps: float | None = None,
+        stall_ms: float = 0,
+        stall_every_ms: float = DEFAULT_STALL_EVERY_MS,
+    ) -> None:
+        """Make network trouble on purpose: impair what the relay sends to a peer, or to everybody in the room.
+
+        As on TCP things come late, but whole and in order; sound goes before video. Each call replaces what held
+        before, and with no figures everything is back to normal. It holds until then, or until the room is empty.
+        Returns when the relay has taken it, also while a cell is running.
+
+        Args:
+            peer: Whom: one of ``call.peers``, its id, a name that only one has, or ``"me"`` for this call's own
+                participant. None: everybody who is in the room now or comes later.
+            delay_ms: How much later everything comes. 0 to 10,000.
+            jitter_ms: And up to how much more, at random for each chunk. 0 to 10,000.
+            rate_kbps: How many kbit/s pass. 8 to 1,000,000; None or 0 for no limit.
+            stall_ms: For how long nothing passes, at once and then again and again. 0 to 30,000, and less than
+                ``stall_every_ms``.
+            stall_every_ms: How long from the start of one stall to the start of the next. 100 to 600,000.
+
+        Raises:
+            InvalidValueError: Figures out of range (``bad-impairment``), or nobody that is meant
+                (``unknown-peer``, ``ambiguous-peer``, ``not-joined``). Nothing has changed.
+            RelayRequestError: The relay refused (``unknown-room``: nobody is in the room), or did not answer.
+            RelayStartError: There is no relay and none could be started.
+        """
+        figures = {
+            "delay_ms": delay_ms,
+            "jitter_ms": jitter_ms,
+            "rate_kbps": rate_kbps,
+            "stall_ms": stall_ms,
+            "stall_every_ms": stall_every_ms,
+        }
+        self._follower.impair(peer, checked(figures).as_json())
+
     def latency_frame(self) -> Any:
         """The latency since this call was made, as far as its browser has been in a room: never cleared.
 
@@ -253,6 +302,7 @@ class _Follower:
         self._in_room = False
         self._lost_since_s: float | None = None
         self._people: list[str] | None = None
+        self._own_peers: list[str] = []
         self.history = LatencyHistory()
         self._ticket_due_s = 0.0
         self._ticket_retry_s = _TICKET_FIRST_RETRY_S
@@ -290,6 +340,7 @@ class _Follower:
                 return  # a late word about the room this call has just left
             everyone = snapshot.get("peers", [])
             own = [peer for peer in everyone if peer.get("call") == self._call_id]
+            self._own_peers = [peer["id"] for peer in own]
             others = [peer for peer in everyone if peer.get("call") != self._call_id]
             self._note_presence(bool(own))
             heard = [*own, *others] if self._call._hears_itself else others  # noqa: SLF001
@@ -350,6 +401,7 @@ class _Follower:
     def end(self) -> None:
         with self._changed:
             self._in_room, self._lost_since_s, self._failure = False, None, None
+            self._own_peers = []
             self._page_state, self._page_error = "left", None
             self._update_state()
             self._set_figures([], {})
@@ -358,6 +410,7 @@ class _Follower:
     def forget_room(self) -> None:
         with self._lock:
             self._in_room = False
+            self._own_peers = []
             self._people = None
             self._set_figures([], {})
 
@@ -378,6 +431,18 @@ class _Follower:
                 # In slices, so that interrupting the kernel is heard.
                 self._changed.wait(0.5 if left_s is None else min(0.5, left_s))
             return tuple(self._call.peers)
+
+    def impair(self, peer: RemotePeer | str | None, figures: dict[str, Any]) -> None:
+        with self._lock:
+            room = self.room
+            meant = whom(peer, room, self._call.peers, self._own_peers)
+        try:
+            for peer_id in meant:
+                shared_monitor().request(Event.IMPAIR, {"room": room, "peer": peer_id, **figures})
+        except RelayRequestError:
+            if self._failure is not None:
+                raise self._failure from None
+            raise
 
     # -- from knowledge to traits and messages --
 

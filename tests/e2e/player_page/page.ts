@@ -1,5 +1,6 @@
 // A page that records for real and plays with the player alone: the relay in between is a function call that
 // a test can bend (leave groups out, break bytes, join late). Driven from test_player.py through `bench`.
+import { CaptureClock } from "../../../js/src/capture/capture-clock.js";
 import { createPlayer, type Player } from "../../../js/src/playback/index.js";
 import type { MediaHeader, ObjectType, TrackInfo } from "../../../js/src/protocol.js";
 import { createSegmenter, packagingOf } from "../../../js/src/segment/index.js";
@@ -73,17 +74,14 @@ class Bench {
     this.#recorder = recorder;
     const segmenter = createSegmenter(packagingOf(this.#take.mimeType));
     const epoch = this.#epoch;
-    let start_ms = performance.now();
-    recorder.addEventListener("start", () => {
-      start_ms = performance.now();
-    });
+    const clock = new CaptureClock(performance.now(), this.#take.audio);
     let reading: Promise<void> = Promise.resolve();
     recorder.addEventListener("dataavailable", ({ data }) => {
       reading = reading.then(async () => {
         const bytes = new Uint8Array(await data.arrayBuffer());
         if (recorder !== this.#recorder) return;
         for (const object of segmenter.push(bytes)) {
-          const captured_ms = start_ms + (object.mediaTime_ms ?? performance.now() - start_ms);
+          const captured_ms = clock.captured_ms(performance.now(), object.mediaTime_ms);
           this.#send({ epoch, captured_ms, ...object }, object.bytes);
         }
       });
