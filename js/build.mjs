@@ -1,15 +1,13 @@
-// Bundles src/index.ts into the two files that the Python package ships:
-// one minified ES module (anywidget loads a single file) and its stylesheet.
+// Bundles what the Python package ships: for each widget one minified ES module (anywidget loads a single file) and
+// its stylesheet.
 
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const out = new URL("../src/relay_widget/static/", import.meta.url).pathname;
-
-await build({
-  entryPoints: [new URL("src/index.ts", import.meta.url).pathname],
-  outdir: out,
+const here = (path) => new URL(path, import.meta.url).pathname;
+const common = {
   bundle: true,
   minify: true,
   format: "esm",
@@ -17,9 +15,24 @@ await build({
   jsx: "automatic",
   jsxImportSource: "preact",
   legalComments: "none",
-  define: { "process.env.NODE_ENV": '"production"' },
   logLevel: "warning",
+};
+
+// What the lab writes into notebooks is a program of its own, carried inside the lab's as text.
+const still = await build({ ...common, entryPoints: [here("src/lab/still-view.ts")], write: false });
+
+await build({
+  ...common,
+  entryPoints: { index: here("src/index.ts"), lab: here("src/lab/index.ts") },
+  outdir: out,
+  define: {
+    "process.env.NODE_ENV": '"production"',
+    STILL_ESM: JSON.stringify(still.outputFiles[0].text),
+  },
 });
 
-const gzipped_bytes = gzipSync(readFileSync(`${out}index.js`)).length;
-console.log(`static/index.js: ${(gzipped_bytes / 1000).toFixed(1)} kB gzipped`);
+console.log(`written into notebooks: ${(still.outputFiles[0].contents.length / 1000).toFixed(1)} kB`);
+for (const name of ["index.js", "lab.js"]) {
+  const gzipped_bytes = gzipSync(readFileSync(out + name)).length;
+  console.log(`static/${name}: ${(gzipped_bytes / 1000).toFixed(1)} kB gzipped`);
+}

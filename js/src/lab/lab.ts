@@ -1,0 +1,191 @@
+// A latency lab: a call that also hears itself, what it has measured over the last minute, the WebRTC reference
+// beside it, and the chart that it leaves in the notebook.
+import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { CallController } from "../call.js";
+import { kernelLink } from "../model.js";
+import { Keeper } from "./keeper.js";
+import { Reference } from "./reference.js";
+import { Recording, type Series } from "./series.js";
+import { stillSvg } from "./still.js";
+import { type LabModel, type LabTraits, type Settings, setTrait, TraitSignals } from "./traits.js";
+
+/** The program in notebooks (still-view.ts), put here by the build. */
+declare const STILL_ESM: string;
+
+export const OWN_TILE = "You, via relay";
+/** How often Python gets the chart, at most: it is for the notebook's end, not for watching. */
+const CHART_INTERVAL_MS = 10_000;
+const FIRST_CHART_MS = 5000;
+
+export type SettingName = keyof Settings;
+
+export class Lab {
+  readonly call: CallController;
+  readonly recording = new Recording();
+  /** Counts up when the recording has changed. */
+  readonly age = signal(0);
+  readonly reference = new Reference();
+  readonly settings: { [K in SettingName]: ReadonlySignal<Settings[K]> };
+  readonly sweep: ReadonlySignal<LabTraits["_sweep"]>;
+  /** Whose hops the chart shows; "" for whoever is first. */
+  readonly wanted: Signal<string> = signal("");
+  readonly running: ReadonlySignal<boolean>;
+  /** The kernel has gone while this page was open. */
+  readonly kernelGone = signal(false);
+  readonly #undo: (() => void)[] = [];
+  readonly #keeper: Keeper;
+  #chartTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly model: LabModel) {
+    const traits = new TraitSignals(model);
+    this.settings = {
+      timeslice: traits.of("timeslice"),
+      target_latency: traits.of("target_latency"),
+      delay_ms: traits.of("delay_ms"),
+      jitter_ms: traits.of("jitter_ms"),
+      rate_kbps: traits.of("rate_kbps"),
+      stall_ms: traits.of("stall_ms"),
+    };
+    this.sweep = traits.of("_sweep");
+    this.call = new CallController(kernelLink(model), {
+      ownTile: OWN_TILE,
+      ownFigures: () => {
+        const webrtc_ms = this.reference.median_ms.peek();
+        return webrtc_ms === null ? {} : { webrtc_ms };
+      },
+    });
+    const { phase, tiles } = this.call.state;
+    this.running = computed(() => phase.value === "joined" || phase.value === "reconnecting");
+    this.#keeper = keepLastChart(model, () => this.#draw(false));
+    this.#undo.push(
+      () => traits.close(),
+      effect(() => {
+        // After the call the charts stay as they were; it begins to end with everybody gone, oneself too.
+        if (!this.running.value || tiles.value.length === 0) return;
+        this.recording.add(performance.now(), tiles.value);
+        this.age.value = this.age.peek() + 1;
+      }),
+      effect(() => {
+        if (!this.running.value) return;
+        this.reference.start();
+        this.#chartTimer = setTimeout(() => this.#draw(true), FIRST_CHART_MS);
+        return () => {
+          this.reference.stop();
+          clearTimeout(this.#chartTimer);
+          this.#draw(true);
+        };
+      }),
+    );
+    void this.#watchKernel();
+  }
+
+  get chosen(): Series | undefined {
+    return this.recording.of(this.wanted.value) ?? this.recording.peers[0];
+  }
+
+  set<K extends SettingName>(name: K, value: Settings[K]): void {
+    setTrait<SettingName>(this.model, name, value);
+  }
+
+  close(): void {
+    for (const undo of this.#undo) undo();
+    this.call.close();
+    this.#keeper.close();
+  }
+
+  /** Make the picture that outlives this page. `keep`: also mark the notebook as changed. */
+  #draw(keep: boolean): void {
+    clearTimeout(this.#chartTimer);
+    if (this.running.peek()) this.#chartTimer = setTimeout(() => this.#draw(false), CHART_INTERVAL_MS);
+    const series = this.recording.of(this.wanted.peek()) ?? this.recording.peers[0];
+    if (series === undefined) return;
+    const svg = stillSvg({ series, reference_ms: this.reference.median_ms.peek(), note: this.#note(series) });
+    if (svg === null) return;
+    setTrait(this.model, "last_chart", svg);
+    if (keep) this.#keeper.write();
+  }
+
+  #note(series: Series): string {
+    const { timeslice, target_latency, delay_ms, jitter_ms, rate_kbps, stall_ms } = this.settings;
+    const target = target_latency.peek();
+    const trouble = [
+      delay_ms.peek() > 0 ? `delay ${delay_ms.peek()} ms` : "",
+      jitter_ms.peek() > 0 ? `jitter ±${jitter_ms.peek()} ms` : "",
+      rate_kbps.peek() > 0 ? `rate ${rate_kbps.peek()} kbit/s` : "",
+      stall_ms.peek() > 0 ? `link stalls ${stall_ms.peek()} ms` : "",
+    ].filter((words) => words !== "");
+    return [
+      `timeslice ${timeslice.peek()} ms`,
+      `target ${target === null ? "automatic" : `${target} ms`}`,
+      ...trouble,
+      `${series.stalls} stall${series.stalls === 1 ? "" : "s"}`,
+    ].join(" · ");
+  }
+
+  /** A kernel that is shut down or restarted no longer administers the room: the lab ends with it. */
+  async #watchKernel(): Promise<void> {
+    const own = await realModel(this.model);
+    const { statusChanged } =
+      (this.model.widget_manager as unknown as Manager)?.context?.sessionContext ?? {};
+    const gone = () => {
+      this.kernelGone.value = true;
+      this.call.actions.leave();
+    };
+    const disconnected = () => {
+      if (own?.comm_live === false) gone();
+    };
+    const status = (_: unknown, now: string) => {
+      if (KERNEL_ENDS.has(now)) gone();
+    };
+    own?.on?.("comm_live_update", disconnected);
+    statusChanged?.connect(status);
+    this.#undo.push(() => {
+      own?.off?.("comm_live_update", disconnected);
+      statusChanged?.disconnect(status);
+    });
+  }
+}
+
+/** Have the notebook hold the last chart. `before`: called before each time that it is written. */
+export function keepLastChart(model: LabModel, before: () => void = () => undefined): Keeper {
+  return new Keeper(model.widget_manager, model.get("_own_id"), () => {
+    before();
+    return {
+      svg: model.get("last_chart"),
+      esm: STILL_ESM,
+      module_version: model.get("_model_module_version"),
+    };
+  });
+}
+
+const KERNEL_ENDS = new Set(["dead", "terminating", "restarting", "autorestarting"]);
+
+interface RealModel {
+  comm_live?: boolean;
+  on?(event: string, changed: () => void): void;
+  off?(event: string, changed: () => void): void;
+}
+
+interface StatusSignal {
+  connect(slot: (sender: unknown, status: string) => void): void;
+  disconnect(slot: (sender: unknown, status: string) => void): void;
+}
+
+/** What JupyterLab's widget manager has; others may lack any of it. */
+interface Manager {
+  get_model?(id: string): Promise<RealModel>;
+  context?: { sessionContext?: { statusChanged?: StatusSignal } };
+}
+
+/** The widget manager's own model; null where it cannot be had. */
+async function realModel(model: LabModel): Promise<RealModel | null> {
+  const id = model.get("_own_id");
+  const manager = model.widget_manager as unknown as Manager;
+  if (id === "" || typeof manager?.get_model !== "function") return null;
+  return await manager.get_model(id).catch(() => null);
+}
+
+/** A model that came out of the notebook's file: no kernel has it. */
+export async function isDead(model: LabModel): Promise<boolean> {
+  return (await realModel(model))?.comm_live === false;
+}

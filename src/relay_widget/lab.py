@@ -1,0 +1,338 @@
+"""``LatencyLab``: a call for teaching and measuring, with charts of where the milliseconds go."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+import time
+import uuid
+from html import escape
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import traitlets as t
+
+from .errors import InvalidValueError, NothingReceivedError, WireError
+from .protocol import check_impairment
+from .settings import InvalidTraitError
+from .sweep import Row, draw, summary, table, words
+from .trouble import STALL_EVERY_MS, Trouble
+from .widget import _STATIC, Call
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MIN_SECONDS = 1.0
+MAX_SECONDS = 600.0
+_TROUBLES = ("delay_ms", "jitter_ms", "rate_kbps", "stall_ms")
+_UNITS = {"rate_kbps": "kbit/s"}
+_POLL_S = 0.1
+_FIRST_FIGURES_S = 10.0
+_STEADY_S = 3.0
+_STEADY_WITHIN_S = 30.0
+_STEADY_MS = 10.0
+_STEADY_SHARE = 0.02
+_TAKEN_UP_S = 10.0
+"""A page that has not taken up a setting for this long is not there any more."""
+
+
+class LatencyLab(Call):
+    """A call that also hears itself, beside live charts of its latency: what a relay costs, and where.
+
+    One cell is enough: the page sends a test picture through the relay to itself, in real pieces over the real
+    relay, and shows both pictures side by side. (Your sound makes the way, too, but is not played back to you.)
+    Others who join the room are measured just the same. In a lab, ``peers``, ``queue_depths`` and ``latency``
+    include yourself, as the relay brings you back.
+
+    The page has sliders for the timeslice, the target latency and trouble on the way, and shows, dashed, what a
+    WebRTC connection from the page to itself takes at the same time. The last chart stays in the notebook.
+
+    Args:
+        room: Where to meet. 1 to 64 characters.
+        name: What the others see. 1 to 64 characters; default: your user name.
+        **settings: Any other trait that can be written: those of `Call`, and ``delay_ms``, ``jitter_ms``,
+            ``rate_kbps``, ``stall_ms``.
+
+    Raises:
+        TypeError: An unknown argument.
+        InvalidValueError: A setting that cannot be used.
+        FrontendMissingError: The JavaScript of the package has not been built.
+    """
+
+    source = t.Enum(["camera", "screen", "pattern"], "pattern").tag(sync=True)
+    """Read and write, default ``"pattern"``: what is sent. A lab needs no camera."""
+
+    delay_ms = t.Float(0.0).tag(sync=True)
+    """Read and write, ms, default 0: how long the relay holds back everything that it sends to this lab."""
+
+    jitter_ms = t.Float(0.0).tag(sync=True)
+    """Read and write, ms, default 0: the delay is longer by up to this, anew for each chunk."""
+
+    rate_kbps = t.Float(0.0).tag(sync=True)
+    """Read and write, kbit/s, default 0 (no cap): the most that the relay sends to this lab."""
+
+    stall_ms = t.Float(0.0).tag(sync=True)
+    """Read and write, ms, default 0 (none): every 10 seconds the relay sends nothing for this long."""
+
+    webrtc_ms = t.Float(None, allow_none=True, read_only=True)
+    """Read only, ms, default None: what WebRTC takes in the same page, as it has last measured it."""
+
+    last_chart = t.Unicode("", read_only=True).tag(sync=True)
+    """Read only: the latency chart as an SVG, a few seconds old at most while the lab runs. Empty before."""
+
+    _sweep = t.Dict().tag(sync=True)
+    _own_id = t.Unicode().tag(sync=True)
+    """The model's id, by which a notebook's metadata know it: a model's program is not told otherwise."""
+
+    _settable: ClassVar[tuple[str, ...]] = (*Call._settable, *_TROUBLES)  # noqa: SLF001 - ours
+    _hears_itself: ClassVar[bool] = True
+
+    if (_STATIC / "lab.js").is_file():
+        _esm = _STATIC / "lab.js"
+        _css = _STATIC / "lab.css"
+
+    def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
+        super().__init__(room, name, **settings)
+        self._trouble = Trouble(self)
+        self.observe(self._trouble.changed, [*_TROUBLES, "peers", "state"])
+        self.observe(self._note_reference, "peers")
+
+    def open(self) -> None:
+        """Make the model in the page, as ipywidgets does by itself."""
+        self._model_id = self._own_id
+        super().open()
+
+    def close(self) -> None:
+        """Stop measuring for good: the cell goes blank and nothing of this lab runs any more."""
+        self._trouble.close()
+        super().close()
+
+    def wait_for_page(self, timeout: float = 10.0) -> bool:
+        """Wait until a page shows this lab, has joined and measures.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            Whether it does. False under nbval and wherever else there is no browser: then there is nothing to sweep.
+        """
+        deadline_s = time.monotonic() + timeout
+        while self._measured() is None:
+            if time.monotonic() > deadline_s:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    async def sweep(
+        self,
+        *,
+        timeslice: Sequence[int] | None = None,
+        target_latency: Sequence[float | None] | None = None,
+        delay_ms: Sequence[float] | None = None,
+        jitter_ms: Sequence[float] | None = None,
+        rate_kbps: Sequence[float] | None = None,
+        stall_ms: Sequence[float] | None = None,
+        seconds: float = 8.0,
+        settle: float = 3.0,
+    ) -> Any:
+        """Measure the latency at each of these values of one setting; the others stay as they are.
+
+        Shows how far it is, draws the curve (in the lab and below the cell), and puts the setting back at the end,
+        also when it is interrupted.
+
+        Args:
+            timeslice: Values to try, ms. Give this or one of the next five.
+            target_latency: Values to try, ms; None is automatic.
+            delay_ms: Values to try.
+            jitter_ms: Values to try.
+            rate_kbps: Values to try; 0 is no cap.
+            stall_ms: Values to try.
+            seconds: How long to measure each, 1 to 600.
+            settle: Seconds to wait before that, at least. It then waits until the latency is steady, for up to
+                half a minute more: playback finds its new pace gently.
+
+        Returns:
+            A row for each value, a pandas DataFrame where pandas is installed: the value, ``p50_ms`` and ``p95_ms``
+            from capture to screen, the median of each hop, ``stalls``, the deepest ``queue_depth``, ``buffered_s``,
+            and how many ``samples`` there were.
+
+        Raises:
+            TypeError: Not exactly one setting was given.
+            InvalidValueError: A value that cannot be used, in words that say which can.
+            NothingReceivedError: No page shows this lab and has joined.
+        """
+        given = {
+            "timeslice": timeslice,
+            "target_latency": target_latency,
+            "delay_ms": delay_ms,
+            "jitter_ms": jitter_ms,
+            "rate_kbps": rate_kbps,
+            "stall_ms": stall_ms,
+        }
+        name, values = self._one_of(given)
+        _check_seconds("seconds", seconds, MIN_SECONDS)
+        _check_seconds("settle", settle, 0.0)
+        unit = _UNITS.get(name, "ms")
+        before = getattr(self, name)
+        rows: list[Row] = []
+        progress = _Progress(len(values))
+        try:
+            peer_id = await self._first_figures()
+            for value in values:
+                now = f"{name.replace('_', ' ')} {words(value)} {unit}"
+                self._tell(name, unit, rows, now, len(values))
+                progress.show(len(rows), now)
+                setattr(self, name, value)
+                await self._taken_up(peer_id, name, value)
+                await self._steady(peer_id, settle)
+                rows.append(summary(name, value, await self._collect(peer_id, seconds)))
+        finally:
+            setattr(self, name, before)
+            self._tell(name, unit, rows, "", len(values))
+            progress.end(self._sweep["svg"], f"{len(rows)} of {len(values)} values measured.")
+        return table(rows)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None or self.last_chart == "":
+            return bundle
+        # For whoever shows notebooks without widgets.
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**data, "text/html": self.last_chart}, metadata
+
+    @t.default("_own_id")
+    def _new_id(self) -> str:
+        return uuid.uuid4().hex
+
+    @t.validate(*_TROUBLES)
+    def _check_trouble(self, proposal: Any) -> float:
+        name, value = proposal["trait"].name, proposal["value"]
+        try:
+            check_impairment({name: value, "stall_every_ms": STALL_EVERY_MS})
+        except WireError as error:
+            raise InvalidTraitError(error.code, error.message) from None
+        return float(value)
+
+    # -- sweeping --
+
+    def _one_of(self, given: Mapping[str, Sequence[Any] | None]) -> tuple[str, list[Any]]:
+        chosen = {name: list(values) for name, values in given.items() if values is not None}
+        if len(chosen) != 1:
+            raise TypeError(f"sweep() takes the values of one setting, one of {', '.join(given)}; not {len(chosen)}.")
+        [(name, values)] = chosen.items()
+        if not values:
+            raise InvalidValueError("bad-sweep", f"There is nothing to sweep: give {name} at least one value.")
+        trait = type(self).class_traits()[name]
+        for value in values:
+            try:
+                trait._validate(self, value)  # noqa: SLF001 - as an assignment would, without making it
+            except t.TraitError as error:
+                if isinstance(error, InvalidValueError):
+                    raise
+                raise InvalidTraitError("bad-setting", str(error)) from None
+        return name, values
+
+    def _note_reference(self, _change: object) -> None:
+        known = [peer.figures["webrtc_ms"] for peer in self.peers if "webrtc_ms" in peer.figures]
+        if known and known[0] != self.webrtc_ms:
+            self.set_trait("webrtc_ms", known[0])
+
+    def _measured(self) -> str | None:
+        """Whose stream is measured: one's own, or of whoever is first; None while nothing is shown."""
+        return next((peer.id for peer in self.peers if peer.figures.get("latency_ms", -1) >= 0), None)
+
+    def _figures(self, peer_id: str) -> Mapping[str, float]:
+        return next((peer.figures for peer in self.peers if peer.id == peer_id), {})
+
+    async def _first_figures(self) -> str:
+        deadline_s = time.monotonic() + _FIRST_FIGURES_S
+        while (peer := self._measured()) is None:
+            if time.monotonic() > deadline_s:
+                raise NothingReceivedError(
+                    "nothing-received",
+                    f"Nothing is being received in room {self.room!r}, so there is nothing to measure: "
+                    "show the lab in a cell, press Join, and sweep again.",
+                )
+            await asyncio.sleep(_POLL_S)
+        return peer
+
+    async def _taken_up(self, peer_id: str, name: str, value: Any) -> None:
+        """Wait until what is sent has the new timeslice; other settings need no word from the page."""
+        deadline_s = time.monotonic() + _TAKEN_UP_S
+        while name == "timeslice" and not any(
+            track.get("timeslice_ms") == value for peer in self.peers if peer.id == peer_id for track in peer.tracks
+        ):
+            if time.monotonic() > deadline_s:
+                raise NothingReceivedError(
+                    "nothing-received",
+                    f"The page has not taken up a timeslice of {value} ms: is the lab still open and joined?",
+                )
+            await asyncio.sleep(_POLL_S)
+
+    async def _steady(self, peer_id: str, settle: float) -> None:
+        """Wait until playback has found its pace: its latency of the last seconds is that of the seconds before."""
+        await asyncio.sleep(settle)
+        deadline_s = time.monotonic() + _STEADY_WITHIN_S
+        before_ms = math.inf
+        while time.monotonic() < deadline_s:
+            now_ms = summary("", None, await self._collect(peer_id, _STEADY_S))["p50_ms"]
+            if now_ms is not None and abs(now_ms - before_ms) <= max(_STEADY_MS, _STEADY_SHARE * now_ms):
+                return
+            before_ms = math.inf if now_ms is None else now_ms
+
+    async def _collect(self, peer_id: str, seconds: float) -> list[Mapping[str, float]]:
+        """Each report of the next seconds. It comes to the kernel past the cell that waits here."""
+        samples: list[Mapping[str, float]] = []
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            figures = self._figures(peer_id)
+            if figures and (not samples or figures != samples[-1]):
+                samples.append(figures)
+            await asyncio.sleep(_POLL_S)
+        return samples
+
+    def _tell(self, name: str, unit: str, rows: list[Row], now: str, count: int) -> None:
+        svg = draw(name, unit, rows, self.webrtc_ms) if rows else ""
+        self._sweep = {"done": len(rows), "of": count, "now": now, "svg": svg}
+
+
+class _Progress:
+    """How far a sweep is: a bar below the cell that becomes the curve; lines of text where there is no notebook.
+
+    Not a widget, so that nothing is left in the notebook which needs a kernel to be seen.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._handle: Any = None
+        from IPython import get_ipython  # noqa: PLC0415 - ipywidgets has it; a plain script pays for it here only
+
+        shell = get_ipython()
+        self._in_notebook = shell is not None and hasattr(shell, "kernel")
+
+    def show(self, done: int, now: str) -> None:
+        text = f"Sweep: {now} ({done + 1} of {self._count})"
+        if not self._in_notebook:
+            print(text, file=sys.stderr)  # noqa: T201
+            return
+        bar = f'<progress max="{self._count}" value="{done}"></progress> {escape(text)}'
+        self._put({"text/html": bar, "text/plain": text})
+
+    def end(self, svg: str, text: str) -> None:
+        if self._handle is not None:
+            # As HTML it takes the page's colour of text, light or dark; the plain SVG is for whoever strips HTML.
+            drawn = {"text/html": svg, "image/svg+xml": svg} if svg else {}
+            self._put({**drawn, "text/plain": text})
+
+    def _put(self, bundle: dict[str, str]) -> None:
+        from IPython.display import display  # noqa: PLC0415 - as above
+
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(bundle, raw=True)
+
+
+def _check_seconds(name: str, value: float, least: float) -> None:
+    if not (isinstance(value, int | float) and math.isfinite(value) and least <= value <= MAX_SECONDS):
+        raise InvalidValueError("bad-seconds", f"{name} must be a number from {least:g} to {MAX_SECONDS:g}.")
