@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import socketio
 
-from relay_widget import Call, InvalidValueError, PeersTimeoutError, RelayStartError, launcher
+from relay_widget import (
+    Call,
+    InvalidValueError,
+    PeersTimeoutError,
+    RelayRequestError,
+    RelayStartError,
+    RelayWidgetError,
+    launcher,
+)
 from relay_widget.tokens import mint
 
 from .test_launcher import no_monitor_runs, runtime, wait_until
@@ -266,6 +274,127 @@ def test_observers_that_raise_do_not_stop_the_news(call: Call, caplog: pytest.Lo
     wait_until(lambda: "a user's mistake" in caplog.text)
     page.close()
     wait_until(lambda: call.peers == ())
+
+
+HELD = {"stall_ms": 29_000, "stall_every_ms": 600_000}
+"""Nothing passes for as long as a test takes."""
+
+
+def in_order(page: Page) -> list[str]:
+    """The names of the events that a page has been sent so far, and its plain media as text."""
+    page.client.call("clock", 1)
+    names = []
+    while page.client.input_buffer:
+        name, *args = page.client.input_buffer.pop(0)
+        names.append(args[1].decode() if name == "media-chunk" else name)
+    return names
+
+
+def test_impair_holds_for_whom_it_is_said_while_the_cell_runs(call: Call) -> None:
+    grace, alan = Page(call, own=False), Page(call, own=False)
+    grace.join("lab", "Grace")
+    alan.join("lab", "Alan")
+    call.wait_for_peers(2, timeout=20)
+    call.impair("Grace", **HELD)
+    sender = Page(call, own=False)
+    sender.join("lab", "Sender")
+    for number in (1, 2):
+        sender.client.call("media-chunk", str(number).encode())
+    assert in_order(alan) == ["peer-joined", "1", "2"]
+    assert in_order(grace) == ["peer-joined", "peer-joined"]
+    call.impair("Grace")
+    assert in_order(grace) == ["1", "2"]
+    call.impair(call.peers[1], **HELD)
+    call.impair(delay_ms=1)  # everybody: replaces what one had
+    sender.client.call("media-chunk", b"3")
+    wait_until(lambda: in_order(alan) == ["3"])
+    for page in (grace, alan, sender):
+        page.close()
+
+
+def test_impair_me_is_this_call_s_own_participant(call: Call) -> None:
+    grace = Page(call, own=False)
+    grace.join("lab", "Grace")
+    call.wait_for_peers(1, timeout=20)
+    with pytest.raises(InvalidValueError, match="join it first") as refused:
+        call.impair("me", delay_ms=100)
+    assert refused.value.code == "not-joined"
+    own = Page(call, own=True)
+    own.join("lab", "Ada")
+    wait_until(lambda: call.state == "joined")
+    call.impair("me", **HELD)
+    grace.client.call("media-chunk", b"1")
+    assert in_order(own) == []
+    assert in_order(grace) == ["peer-joined"]
+    call.impair("me")
+    assert in_order(own) == ["1"]
+    own.close()
+    grace.close()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"delay_ms": -1},
+        {"delay_ms": 10_001},
+        {"jitter_ms": float("nan")},
+        {"jitter_ms": "100"},
+        {"rate_kbps": 7},
+        {"rate_kbps": float("inf")},
+        {"stall_ms": 5000},
+        {"stall_ms": 31_000, "stall_every_ms": 60_000},
+        {"stall_every_ms": 0},
+        {"delay_ms": True},
+    ],
+    ids=str,
+)
+def test_impossible_impairments_are_refused_with_the_range(call: Call, bad: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValueError, match=r" to |shorter") as refused:
+        call.impair(**bad)
+    assert refused.value.code == "bad-impairment"
+
+
+def test_an_empty_room_cannot_be_impaired(call: Call) -> None:
+    with pytest.raises(RelayRequestError, match="Nobody is in room 'lab'") as refused:
+        call.impair(delay_ms=100)
+    assert refused.value.code == "unknown-room"
+
+
+def test_a_peer_that_has_just_gone_is_said(call: Call) -> None:
+    grace, alan = Page(call, own=False), Page(call, own=False)
+    grace.join("lab", "Grace")
+    alan.join("lab", "Alan")
+    gone = call.wait_for_peers(2, timeout=20)[0]
+    grace.close()
+    with pytest.raises(RelayWidgetError) as refused:
+        call.impair(gone, delay_ms=100)  # by the relay, or by what is known of the room, whichever is first
+    assert refused.value.code == "unknown-peer"
+    alan.close()
+
+
+def test_impair_in_an_observer_is_an_error_not_a_deadlock(call: Call) -> None:
+    raised: list[str] = []
+
+    def slow_down(_change: object) -> None:
+        try:
+            call.impair(delay_ms=100)
+        except RelayRequestError as error:
+            raised.append(error.code)
+
+    call.observe(slow_down, "peers")
+    page = Page(call, own=False)
+    page.join("lab", "Grace")
+    wait_until(lambda: raised == ["wrong-thread"])
+    page.close()
+
+
+def test_impair_after_close_says_so(runtime: Path) -> None:
+    closed = Call(room="lab", name="Ada")
+    closed.close()
+    wait_until(no_monitor_runs)
+    with pytest.raises(RelayRequestError) as refused:
+        closed.impair(delay_ms=100)
+    assert refused.value.code == "no-answer"
 
 
 def test_asyncio_of_the_kernel_is_left_alone(call: Call) -> None:

@@ -12,10 +12,11 @@ import atexit
 import logging
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import launcher
-from .errors import RelayStartError
+from .errors import RelayRequestError, RelayStartError
 from .protocol import PROTOCOL_VERSION, TICKET_LIFETIME_S, Event
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ TICK_S = 0.25
 _RETRY_S = 0.3
 _FAILED_RETRY_S = 5.0
 _REQUEST_TIMEOUT_S = 5
+_CONNECT_TIMEOUT_S = 10
 _STOP_TIMEOUT_S = 3
 
 _log = logging.getLogger(__name__)
@@ -66,6 +68,8 @@ class Monitor:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
+        self._client: socketio.AsyncClient | None = None
+        self._connected = threading.Condition(self._lock)  # the relay is being followed
 
     def add(self, listener: Listener) -> None:
         """Follow this listener's room from now on."""
@@ -88,6 +92,35 @@ class Monitor:
         with self._lock:
             if self._loop is not None and self._wake is not None:
                 self._loop.call_soon_threadsafe(self._wake.set)
+
+    def request(self, event: Event, payload: dict[str, Any]) -> dict[str, Any]:
+        """Ask the relay something and wait for its answer; not on the monitor's own thread.
+
+        Raises:
+            RelayRequestError: It refused, or did not answer.
+        """
+        if threading.current_thread() is self._thread:
+            raise RelayRequestError(
+                "wrong-thread",
+                f"{event} waits for the relay, and an observer runs on the thread that hears it: "
+                "call it from a cell or from a thread of its own.",
+            )
+        deadline_s = time.monotonic() + _CONNECT_TIMEOUT_S
+        with self._connected:
+            # In slices, so that interrupting the kernel is heard.
+            while self._client is None and self._thread is not None and time.monotonic() < deadline_s:
+                self._connected.wait(0.5)
+            client, loop = self._client, self._loop
+        if client is None or loop is None:
+            raise RelayRequestError("no-answer", f"There is no relay to ask for {event}: open a Call, then try again.")
+        try:
+            asked = asyncio.run_coroutine_threadsafe(client.call(event, payload, timeout=_REQUEST_TIMEOUT_S), loop)
+            answer: dict[str, Any] = asked.result(2 * _REQUEST_TIMEOUT_S)
+        except Exception as error:  # whatever a connection that is going raises
+            raise RelayRequestError("no-answer", f"The relay did not answer {event}: try again.") from error
+        if not answer["ok"]:
+            raise RelayRequestError(answer["error"]["code"], answer["error"]["message"])
+        return answer
 
     def stop(self) -> None:
         """Let go of the relay, at the interpreter's end."""
@@ -141,7 +174,7 @@ class Monitor:
 
         client.on("disconnect", on_disconnect)
         client.on(Event.ROOM, on_room)
-        token = mint(address.secret, role="monitor", lifetime_s=TICKET_LIFETIME_S)
+        token = mint(address.secret, role="monitor", lifetime_s=TICKET_LIFETIME_S, administers=("*",))
         try:
             await client.connect(
                 address.url,
@@ -153,12 +186,19 @@ class Monitor:
             _log.info("the relay at %s did not take the monitor: %s", address.url, error)
             return False
         self._tell("on_relay", address)
+        self._follow_with(client)
         try:
             await self._watch_rooms(client, gone)
         finally:
+            self._follow_with(None)
             await client.disconnect()
         self._tell("on_lost")
         return True
+
+    def _follow_with(self, client: socketio.AsyncClient | None) -> None:
+        with self._connected:
+            self._client = client
+            self._connected.notify_all()
 
     async def _watch_rooms(self, client: socketio.AsyncClient, gone: asyncio.Event) -> None:
         import socketio  # noqa: PLC0415 - as above

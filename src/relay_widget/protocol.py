@@ -267,7 +267,7 @@ class Impairment:
         """Whether nothing is wrong."""
         return not (self.delay_ms or self.jitter_ms or self.rate_kbps or self.stall_ms)
 
-    def as_json(self) -> dict[str, float | None]:
+    def as_json(self) -> dict[str, Any]:
         """The wire form."""
         return asdict(self)
 

@@ -3,10 +3,19 @@ from __future__ import annotations
 import pytest
 
 from relay_widget.core.effects import Send, SendMedia
+from relay_widget.core.load import RESUME_SHARE
 from relay_widget.core.room import Peer, Room
 from relay_widget.core.stats import Stats
 from relay_widget.errors import WireError
-from relay_widget.protocol import MAX_PEERS_PER_ROOM, MAX_QUEUE_BYTES, MAX_TRACKS_PER_PEER, Code, Event, Track
+from relay_widget.protocol import (
+    MAX_PEERS_PER_ROOM,
+    MAX_QUEUE_BYTES,
+    MAX_TRACKS_PER_PEER,
+    MAX_VIDEO_WAIT_MS,
+    Code,
+    Event,
+    Track,
+)
 
 from .media import TRACK, Queued, label
 
@@ -17,7 +26,8 @@ class Lab:
     def __init__(self, *names: str) -> None:
         self.queued: dict[str, int] = {}
         self.stats = Stats()
-        self.room = Room("lab", self.stats, Queued(self.queued), lambda: 0.5)
+        self.queues = Queued(self.queued)
+        self.room = Room("lab", self.stats, self.queues, lambda: 0.5)
         self.peers = [self.enter(name) for name in names]
 
     def enter(self, name: str) -> Peer:
@@ -143,6 +153,27 @@ def test_who_lags_loses_a_group_and_is_told_and_nobody_else_feels_it() -> None:
     assert (bob.dropped_groups, bob.dropped_objects) == (1, 2)
     assert (cy.dropped_groups, cy.dropped_objects) == (0, 0)
     assert (lab.stats.dropped_groups, lab.stats.dropped_objects) == (1, 2)
+
+
+def test_who_would_get_it_too_late_loses_video_and_keeps_the_sound() -> None:
+    lab = Lab("ada", "bob")
+    ada, bob = lab.peers
+    lab.queued[bob.connection] = 10_000  # little, but it takes long
+    lab.queues.waits_ms[bob.connection] = MAX_VIDEO_WAIT_MS + 1
+    for info in (TRACK, Track("sound", "audio/webm", video=False)):
+        lab.room.publish(ada, info)
+        for kind in ("init", "key"):
+            lab.room.media(ada, label(kind, track=info.track), b"x", 0.0)  # type: ignore[arg-type]
+    assert bob.dropped_objects == 1
+    video, sound = (track.subscriptions[bob.connection] for track in ada.tracks.values())
+    assert (video.state, sound.state) == ("dropping", "live")
+    # What was dropped resumes when the wait is well below the bound, not before.
+    lab.queues.waits_ms[bob.connection] = MAX_VIDEO_WAIT_MS - 1
+    assert lab.room.media(ada, label("key", group=2), b"x", 0.0) == ([], True)
+    lab.queues.waits_ms[bob.connection] = RESUME_SHARE * MAX_VIDEO_WAIT_MS
+    effects, lost = lab.room.media(ada, label("key", group=3), b"x", 0.0)
+    assert not lost
+    assert [type(effect) for effect in effects] == [Send, SendMedia, SendMedia]  # the news, the init, the key
 
 
 def test_plain_bytes_go_to_whoever_can_take_them() -> None:

@@ -156,7 +156,8 @@ class RawClient:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, (host, int(port)))
-        self._reader, self._writer = await asyncio.open_connection(sock=sock, limit=2**16)
+        limit = receive_buffer_bytes or 2**16  # what asyncio reads ahead is a receive buffer too
+        self._reader, self._writer = await asyncio.open_connection(sock=sock, limit=limit)
         lines = [
             "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
             f"Host: {host}:{port}",

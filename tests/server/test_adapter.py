@@ -242,6 +242,11 @@ async def test_who_never_reads_its_answers_is_disconnected(relay: RelayProcess, 
         ("leave", (1,), "bad-message"),
         ("watch", ({"room": "x"},), "forbidden"),
         ("unwatch", ({"room": "x"},), "forbidden"),
+        ("impair", (), "bad-message"),
+        ("impair", ("x",), "bad-message"),
+        ("impair", ({"room": "x"},), "forbidden"),
+        ("impair", ({"room": "x", "delay_ms": -1},), "bad-impairment"),
+        ("impair", ({"room": "x", "rate_kbps": "fast"},), "bad-impairment"),
         ("media-chunk", (), "bad-message"),
         ("media-chunk", ("text",), "bad-message"),
         ("media-chunk", (header("init"), "text"), "bad-message"),
@@ -418,6 +423,114 @@ async def test_a_monitor_sees_a_room_live(relay: RelayProcess, room: str) -> Non
             [state] = await monitor.next("room")
         assert (await monitor.ask("join", room))["error"]["code"] == "forbidden"
         assert (await monitor.ask("unwatch", {"room": room}))["ok"]
+
+
+VIDEO = {"track": "video", "mimeType": "video/webm", "audio": False}
+AUDIO = {"track": "audio", "mimeType": "audio/webm", "video": False}
+
+
+async def test_an_impaired_peer_gets_everything_late_and_in_order(relay: RelayProcess, room: str) -> None:
+    async with (
+        await peer(relay, room, "Ada") as ada,
+        await peer(relay, room, "Cy") as cy,
+        Client() as bob,
+        Client() as teacher,
+    ):
+        await bob.connect(relay.url, relay.auth())
+        bob_id = (await bob.join(room, "Bob"))["peer"]
+        await teacher.connect(relay.url, relay.auth("monitor", administers=(room,)))
+        trouble = {"delay_ms": 60, "jitter_ms": 60, "rate_kbps": 2000, "stall_ms": 100, "stall_every_ms": 400}
+        assert await teacher.ask("impair", {"room": room, "peer": bob_id, **trouble}) == {"ok": True}
+        state = await teacher.ask("watch", {"room": room})
+        assert {one["name"]: one["impaired"] for one in state["peers"]} == {"Ada": None, "Bob": trouble, "Cy": None}
+        await ada.ask("publish", VIDEO)
+        sent = [header("init", track="video"), header("key", track="video")]
+        sent += [header("delta", number=number, track="video") for number in range(1, 60)]
+        for label in sent:
+            await ada.tell("media-chunk", label, bytes(1000))
+        for client in (cy, bob):
+            for label in sent:
+                got, _ = await client.next("media-chunk")
+                assert got.items() >= label.items()
+
+
+async def test_what_is_held_waits_for_the_link_but_answers_and_news_do_not(relay: RelayProcess, room: str) -> None:
+    async with await peer(relay, room, "Ada") as ada, await peer(relay, room, "Bob") as bob, Client() as teacher:
+        await teacher.connect(relay.url, relay.auth("monitor", administers=("*",)))
+        held = {"stall_ms": 29_000, "stall_every_ms": 600_000}
+        assert (await teacher.ask("impair", {"room": room, **held}))["ok"]  # the room, and who comes later
+        async with await peer(relay, room, "Cy") as cy:
+            await ada.tell("media-chunk", b"held")
+            await ada.ask("publish", PUBLISH)
+            for client in (bob, cy):
+                await client.next("track-published")
+                assert (await client.ask("clock", 1))["ok"]
+                assert client.arrived.empty()
+            assert (await teacher.ask("impair", {"room": room}))["ok"]
+            for client in (bob, cy):
+                assert (await client.next())[2] == b"held"
+
+
+async def test_who_may_not_impair_a_room(relay: RelayProcess, open_relay: RelayProcess, room: str) -> None:
+    async with await peer(relay, room, "Ada") as ada, Client() as watcher, Client() as other, Client() as anybody:
+        await watcher.connect(relay.url, relay.auth("monitor"))
+        await other.connect(relay.url, relay.auth("monitor", administers=("another room",)))
+        for client in (ada, watcher, other):
+            assert (await client.ask("impair", {"room": room, "delay_ms": 1}))["error"]["code"] == "forbidden"
+        await anybody.connect(open_relay.url)
+        await anybody.join(room)
+        assert (await anybody.ask("impair", {"room": room, "delay_ms": 1}))["error"]["code"] == "forbidden"
+        administrator = await Client().connect(open_relay.url, open_relay.auth("monitor", administers=(room,)))
+        assert (await administrator.ask("impair", {"room": room, "delay_ms": 1}))["ok"]
+        assert (await administrator.ask("impair", {"room": room, "peer": "x"}))["error"]["code"] == "unknown-peer"
+        await administrator.close()
+
+
+async def test_who_reads_slowly_keeps_the_sound_and_loses_video_from_some_object_of_a_group_on(
+    relay: RelayProcess, room: str
+) -> None:
+    raw = await RawClient().connect(relay.url, receive_buffer_bytes=4096)
+    await raw.join(relay.auth(), room, "Slow")
+    got: dict[str, list[dict[str, Any]]] = {"video": [], "audio": []}
+    dropped: list[dict[str, Any]] = []
+
+    async def read(bytes_per_s: float, last: int) -> None:
+        while not got["audio"] or got["audio"][-1]["object"] < last:
+            _, payload = await raw.frame()
+            if payload.startswith(b"451-"):
+                label = json.loads(payload[4:])[1]
+                got[label["track"]].append(label)
+            elif payload.startswith(b'42["groups-dropped"'):
+                dropped.append(json.loads(payload[2:])[1])
+            await asyncio.sleep(len(payload) / bytes_per_s)
+
+    # 1 Mbit/s of video and 48 kbit/s of sound, for a client that takes 400 kbit/s.
+    seconds = 6
+    async with await peer(relay, room, "Ada") as ada:
+        for track in (VIDEO, AUDIO):
+            await ada.ask("publish", track)
+            await ada.tell("media-chunk", header("init", track=str(track["track"])), b"i")
+        reading = asyncio.create_task(read(50_000, last=seconds * 16 - 1))
+        for number in range(seconds * 400):
+            if number % 16 == 0:
+                group, index = divmod(number // 16, 25)
+                label = header("delta" if index else "key", group=group, number=index, track="video")
+                await ada.tell("media-chunk", label, bytes(5000))
+            if number % 25 == 0:
+                label = header("delta" if number else "key", number=number // 25, track="audio")
+                await ada.tell("media-chunk", label, bytes(360))
+            await asyncio.sleep(1 / 400)
+        await asyncio.wait_for(reading, 60)
+        lag = [await ada.next("track-lag")]
+        assert lag[0][0] == {"track": "video", "subscribers": 1, "lagging": 1}
+    await raw.close()
+    assert [label["object"] for label in got["audio"] if label["type"] != "init"] == list(range(seconds * 16))
+    video = [label for label in got["video"] if label["type"] != "init"]
+    assert len(video) < seconds * 25
+    assert dropped
+    for earlier, label in pairwise(video):
+        if label["type"] == "delta":
+            assert (label["group"], label["object"]) == (earlier["group"], earlier["object"] + 1)
 
 
 async def test_the_clock_is_the_walls(relay: RelayProcess) -> None:

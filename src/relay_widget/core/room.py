@@ -45,7 +45,7 @@ class Queues(Protocol):
         ...
 
     def wait_ms(self, connection: str) -> float:
-        """How long what leaves its queue had to wait in it lately, at least; 0 while that is not known."""
+        """How long that will take to go out; 0 while it is not known."""
         ...
 
 
@@ -285,7 +285,7 @@ class Room:
             "now_ms": now_ms,
         }
 
-    def _impaired(self, peer: Peer) -> dict[str, float | None] | None:
+    def _impaired(self, peer: Peer) -> dict[str, Any] | None:
         impairment = self._links.of_peer(peer.id)
         return None if impairment is None else impairment.as_json()
 

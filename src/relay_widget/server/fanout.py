@@ -15,7 +15,7 @@ from engineio import packet as eio_packet
 
 from relay_widget.protocol import MAX_BACKLOG_BYTES
 
-from .wait import QueueWait
+from .drain import Drain
 
 if TYPE_CHECKING:
     import asyncio
@@ -44,7 +44,7 @@ class Outlet:
         self._polled: deque[tuple[int, int]] = deque()  # (packets, bytes) of each message put on the queue
         self._polled_packets = 0
         self._polled_bytes = 0
-        self._wait = QueueWait()
+        self._drain = Drain()
         self._closed = False
 
     def send(self, message: Message) -> None:
@@ -57,8 +57,8 @@ class Outlet:
             self._on_overflow()
         elif self._transport is not None:
             if not self._transport.is_closing():
-                if queued_bytes or self._wait:
-                    self._wait.wrote(len(message.frames), queued_bytes, _now_ms())
+                if queued_bytes or self._drain.busy:
+                    self._drain.wrote(len(message.frames), queued_bytes, _now_ms())
                 self._transport.write(message.frames)
         elif self._held is not None:
             self._held.append(message)
@@ -74,8 +74,8 @@ class Outlet:
         return self._held_bytes + self._polled_bytes
 
     def wait_ms(self) -> float:
-        """How long what leaves the queue of a WebSocket had to wait in it lately; 0 on long polling."""
-        return 0.0 if self._transport is None else self._wait.wait_ms(self.queued_bytes(), _now_ms())
+        """How long what waits for a WebSocket will take; 0 while that is not known, and on long polling."""
+        return 0.0 if self._transport is None else self._drain.wait_ms(self.queued_bytes(), _now_ms())
 
     def hold(self) -> None:
         """The client has moved to a WebSocket: keep everything until what it was sent before is out."""
@@ -156,7 +156,7 @@ class Fanout:
         return 0 if outlet is None else outlet.queued_bytes()
 
     def wait_ms(self, connection: str) -> float:
-        """How long what leaves this client's queue had to wait in it lately; 0 for one that is gone."""
+        """How long what waits for this client will take; 0 while that is not known."""
         outlet = self._outlets.get(connection)
         return 0.0 if outlet is None else outlet.wait_ms()
 
