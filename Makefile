@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency screenshots constraints clean
+.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -26,6 +26,10 @@ help:
 	  'make bench-start   cold start, import time, bundle size' \
 	  'make bench-heal   how long a call is dark after its relay was killed' \
 	  'make bench-latency glass to glass: WebRTC, the plain design, ours; a table and a chart' \
+	  'make bench-two-way the same between two cells of one notebook' \
+	  'make bench-long    ten minutes: does latency creep, does memory grow' \
+	  'make bench-trouble a link that stalls, and one that is too narrow' \
+	  'make bench-hidden  a minute in a hidden tab' \
 	  'make screenshots   the pictures of the README, from a real call' \
 	  'make constraints   pin the newest Python packages'
 
@@ -72,6 +76,9 @@ wheel: build
 
 bench-join bench-start bench-heal bench-latency: bench-%: build .make/browser
 	@$(BIN)/python -m tests.bench.$*
+
+bench-two-way bench-long bench-trouble bench-hidden: bench-%: build .make/browser
+	@$(BIN)/python -m tests.bench.latency_$(subst -,_,$*)
 
 screenshots: build .make/browser
 	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from relay_widget import Call
-from tests.bench.latency_browser import Load, latency_page
+from tests.bench.latency_browser import Load, open_page, ticket
 from tests.bench.latency_chart import Bar, draw, save_chart
 from tests.bench.latency_figures import median, seen, table, verdict
 from tests.bench.results import save
@@ -27,7 +27,6 @@ SECONDS = 60
 SETTLE_S = 5
 """From the first picture until what is shown counts: a player finds its place."""
 DEFAULT_MS = int(Call.timeslice.default_value)
-TOKEN_LIFETIME_S = 3600
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def main() -> None:
     rows, seconds = _arguments(sys.argv[1:])
     results: dict[str, dict[str, Any]] = {}
     with RelayProcess() as relay, chromium("--autoplay-policy=no-user-gesture-required") as browser:
-        with latency_page(browser) as page:
+        with open_page(browser) as page:
             for row in rows:
                 raw = _measure(page, relay, row, seconds)
                 results[row.name] = {"title": row.title, **_summary(raw), "raw": raw}
@@ -88,7 +87,7 @@ def _measure(page: Page, relay: RelayProcess, row: Row, seconds: float) -> dict[
     setting = {
         "kind": row.kind,
         "room": f"bench-{row.name}",
-        "ticket": {"url": relay.url, "token": relay.auth(lifetime_s=TOKEN_LIFETIME_S)["token"]},
+        "ticket": ticket(relay),
         "timeslice_ms": row.timeslice_ms,
     }
     page.evaluate("setting => probe.start(setting)", setting)

@@ -17,10 +17,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
+
+    from tests.relay_process import RelayProcess
 
 ROOT = Path(__file__).parents[2]
 PAGE = Path(__file__).parent / "latency_page"
+TOKEN_LIFETIME_S = 2 * 3600
+VIEWPORT: ViewportSize = {"width": 900, "height": 700}
 
 
 def bundle(source: Path, **constants: str) -> str:
@@ -42,23 +46,37 @@ class _QuietHandler(http.server.SimpleHTTPRequestHandler):
         """Keep the terminal to the benchmark."""
 
 
+def ticket(relay: RelayProcess) -> dict[str, str]:
+    """What a page needs to come in."""
+    return {"url": relay.url, "token": relay.auth(lifetime_s=TOKEN_LIFETIME_S)["token"]}
+
+
 @contextlib.contextmanager
-def latency_page(browser: Browser) -> Iterator[Page]:
-    """The page, open and ready; what it complains about is printed."""
+def served(source: str) -> Iterator[str]:
+    """The address of a page that runs this script."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         shutil.copy(PAGE / "index.html", folder)
-        (Path(folder) / "page.js").write_text(bundle_page("page.ts"))
+        (Path(folder) / "page.js").write_text(bundle_page(source))
         handler = functools.partial(_QuietHandler, directory=folder)
         server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         stack.callback(server.shutdown)
-        page = stack.enter_context(contextlib.closing(browser.new_page(viewport={"width": 900, "height": 700})))
-        page.on(
-            "console",
-            lambda message: print(f"page: {message.text} {message.location}") if message.type == "error" else None,
-        )
-        page.on("pageerror", lambda error: print(f"page: {error}"))
-        page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        yield f"http://127.0.0.1:{server.server_port}/index.html"
+
+
+@contextlib.contextmanager
+def open_page(browser: Browser, source: str = "page.ts", complaints: list[str] | None = None) -> Iterator[Page]:
+    """A page of this script, ready. Errors, exceptions and unhandled rejections are printed, and put into the list."""
+    found = complaints if complaints is not None else []
+
+    def complain(text: str) -> None:
+        print(f"page: {text}")
+        found.append(text)
+
+    with served(source) as address, contextlib.closing(browser.new_page(viewport=VIEWPORT)) as page:
+        page.on("console", lambda message: complain(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complain(str(error)))
+        page.goto(address)
         page.wait_for_function("() => window.probe !== undefined")
         yield page
 

@@ -26,6 +26,8 @@ interface Row extends Seen {
   sent_bytes: number;
   /** What the way said about itself, sample by sample. */
   figures: Record<string, number>[];
+  /** The most that any element kept behind its position. */
+  behind_s: number;
 }
 
 class Probe {
@@ -33,6 +35,7 @@ class Probe {
   #meter: Meter | null = null;
   #begun = { at_ms: 0, sent_bytes: 0 };
   #figures: Record<string, number>[] = [];
+  #behind_s = 0;
   #sampling: ReturnType<typeof setInterval> | undefined;
 
   /** Resolves when the first picture is there. */
@@ -47,29 +50,43 @@ class Probe {
     await present("a picture", () => meter.first_ms);
   }
 
-  /** What was seen before does not count: the way has settled. */
+  /** What was seen before does not count: the way has settled, or another lap begins. */
   async begin(): Promise<void> {
     const { way, meter } = this.#running;
     this.#begun = { at_ms: performance.now(), sent_bytes: await way.sent_bytes() };
     meter.begin(way.sounds);
     this.#figures = [];
-    this.#sampling = setInterval(() => {
-      const figures = way.figures();
-      if (figures !== null) this.#figures.push(figures);
-    }, FIGURES_EVERY_MS);
+    this.#behind_s = 0;
+    clearInterval(this.#sampling);
+    this.#sampling = setInterval(() => this.#sample(), FIGURES_EVERY_MS);
+  }
+
+  /** What was seen since `begin`. */
+  async row(): Promise<Row> {
+    const { way, meter } = this.#running;
+    const seconds = (performance.now() - this.#begun.at_ms) / 1000;
+    const sent_bytes = (await way.sent_bytes()) - this.#begun.sent_bytes;
+    const start_ms = (meter.first_ms ?? Number.NaN) - way.captured_ms;
+    return { ...meter.seen, start_ms, seconds, sent_bytes, figures: this.#figures, behind_s: this.#behind_s };
   }
 
   async end(): Promise<Row> {
     const { way, meter } = this.#running;
     clearInterval(this.#sampling);
-    const seconds = (performance.now() - this.#begun.at_ms) / 1000;
-    const sent_bytes = (await way.sent_bytes()) - this.#begun.sent_bytes;
-    const start_ms = (meter.first_ms ?? Number.NaN) - way.captured_ms;
-    const row = { ...meter.seen, start_ms, seconds, sent_bytes, figures: this.#figures };
+    const row = await this.row();
     meter.close();
     await way.stop();
     this.#way = this.#meter = null;
     return row;
+  }
+
+  #sample(): void {
+    const { way } = this.#running;
+    const figures = way.figures();
+    if (figures !== null) this.#figures.push(figures);
+    for (const { buffered, currentTime } of [way.video, ...way.sounds].filter((one) => one !== null)) {
+      if (buffered.length > 0) this.#behind_s = Math.max(this.#behind_s, currentTime - buffered.start(0));
+    }
   }
 
   get #running(): { way: Way; meter: Meter } {

@@ -83,6 +83,7 @@ class Kernel implements KernelLink {
       microphone: sends,
       camera: sends,
       auto_join: true,
+      target_latency: null,
     };
   }
 
