@@ -93,6 +93,15 @@ def test_a_stall_begins_at_once_and_comes_again() -> None:
     assert times(bad) == [300, 300, 300, 999, 1300, 1500, 2300]
 
 
+def test_a_change_of_something_else_does_not_begin_another_stall() -> None:
+    bad = link(stall_ms=300, stall_every_ms=1000)
+    bad.change(Impairment(stall_ms=300, stall_every_ms=1000, delay_ms=10), START_MS + 500)
+    bad.push(an_object(300), START_MS + 600, audio=False)
+    bad.change(Impairment(stall_ms=400, stall_every_ms=1000), START_MS + 650)
+    bad.push(an_object(300), START_MS + 700, audio=False)
+    assert times(bad) == [610, 1050]
+
+
 def test_what_a_stall_interrupts_goes_on_afterwards() -> None:
     bad = link(rate_kbps=80, stall_ms=300, stall_every_ms=1000)
     bad.push(an_object(9000), START_MS + 900, audio=False)  # 900 ms of work: 100, then 700, then 100

@@ -163,7 +163,7 @@ def test_who_would_get_it_too_late_loses_video_and_keeps_the_sound() -> None:
     for info in (TRACK, Track("sound", "audio/webm", video=False)):
         lab.room.publish(ada, info)
         for kind in ("init", "key"):
-            lab.room.media(ada, label(kind, track=info.track), b"x", 0.0)  # type: ignore[arg-type]
+            lab.room.media(ada, label(kind, track=info.track), b"x", 0.0)
     assert bob.dropped_objects == 1
     video, sound = (track.subscriptions[bob.connection] for track in ada.tracks.values())
     assert (video.state, sound.state) == ("dropping", "live")

@@ -92,14 +92,18 @@ class Link:
         self._sent: deque[LinkObject] = deque()
         self._sent_bytes = 0
         self._at_ms = now_ms  # what could be sent until then has been
-        self._impair(impairment, now_ms)
+        self._stalls_from_ms = now_ms
+        self._impair(impairment)
         self.due_ms = inf
         """When `take_due` is to be called next; inf while nothing is on its way."""
 
     def change(self, impairment: Impairment, now_ms: float) -> None:
         """Something else is wrong with it from now on. What has been sent arrives no later than what follows."""
         self._send_until(now_ms)
-        self._impair(impairment, now_ms)
+        before = self._impairment
+        if (before.stall_ms, before.stall_every_ms) != (impairment.stall_ms, impairment.stall_every_ms):
+            self._stalls_from_ms = now_ms
+        self._impair(impairment)
         latest_ms = now_ms + impairment.delay_ms + impairment.jitter_ms
         for item in self._sent:
             item.due_ms = min(item.due_ms, latest_ms)
@@ -152,10 +156,9 @@ class Link:
 
     # -----------------------------------------------------------------------------------------------------
 
-    def _impair(self, impairment: Impairment, now_ms: float) -> None:
+    def _impair(self, impairment: Impairment) -> None:
         self._impairment = impairment
         self._ms_per_byte = 8 / impairment.rate_kbps if impairment.rate_kbps else 0.0
-        self._stalls_from_ms = now_ms
 
     def _send_until(self, until_ms: float) -> None:
         """Catch up with the time: nothing else happened since the last call."""
@@ -165,8 +168,8 @@ class Link:
             end_ms = self._sent_at_ms(item)
             if end_ms > until_ms:
                 if self._ms_per_byte:
-                    through = self._open_ms(until_ms) - self._open_ms(self._at_ms)
-                    item.left_bytes = max(0.0, item.left_bytes - through / self._ms_per_byte)
+                    sending_ms = self._open_ms(until_ms) - self._open_ms(self._at_ms)
+                    item.left_bytes = max(0.0, item.left_bytes - sending_ms / self._ms_per_byte)
                 break
             lane.pop()
             self._at_ms = end_ms
@@ -197,7 +200,7 @@ class Link:
         return self._stalls_from_ms + (period + periods) * every_ms + stall_ms + rest_ms
 
     def _open_ms(self, at_ms: float) -> float:
-        """How much of the time since the stalls began to count was not a stall."""
+        """How much of the time from when the stalls count was no stall."""
         since_ms = at_ms - self._stalls_from_ms
         stall_ms, every_ms = self._impairment.stall_ms, self._impairment.stall_every_ms
         if not stall_ms:

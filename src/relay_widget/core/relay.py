@@ -107,7 +107,7 @@ class Relay:
         call: str | None = None,
         administers: tuple[str, ...] = (),
     ) -> None:
-        """A client has been let in, to these rooms (or ``*``) as one who administers them."""
+        """A client has been let in; it administers the rooms of these names (``*``: all)."""
         self._connections[connection] = _Connection(
             connection, role, peer_id or self._new_peer_id(), call, administers, ByteBudget(now_ms)
         )

@@ -1,8 +1,9 @@
 """The WebSocket of a client, in place of Engine.IO's own driver.
 
-It differs in three things: nothing is compressed (media is compressed already, and deflate would cost many
+It differs in four things: nothing is compressed (media is compressed already, and deflate would cost many
 times the relay's own work), what is no Engine.IO packet ends the connection in order instead of raising
-through the request, and it tells the client's outlet from when on it may write.
+through the request, it tells the client's outlet from when on it may write, and what waits stays in that outlet's
+sight instead of in the system's buffers.
 """
 
 from __future__ import annotations
