@@ -286,6 +286,7 @@ async ([selector, seconds]) => {
   // Samples one video: does its time move, does its picture change, does it make sound?
   const video = document.querySelector(selector);
   if (!video) return { found: false };
+  const sounding = document.querySelector(`audio[data-peer-id="${video.dataset.peerId}"]`) ?? video;
   const canvas = new OffscreenCanvas(32, 24);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const picture = () => {
@@ -293,13 +294,13 @@ async ([selector, seconds]) => {
     return context.getImageData(0, 0, 32, 24).data.join();
   };
   const pictures = new Set();
-  const from = video.currentTime, bytes = video.webkitAudioDecodedByteCount;
+  const from = video.currentTime, bytes = sounding.webkitAudioDecodedByteCount;
   const frames = video.getVideoPlaybackQuality().totalVideoFrames;
   let loud = 0;
   const audio = new AudioContext();
   let analyser = null;
   try {
-    const stream = video.captureStream();
+    const stream = sounding.captureStream();
     if (stream.getAudioTracks().length) {
       analyser = audio.createAnalyser();
       audio.createMediaStreamSource(stream).connect(analyser);
@@ -318,9 +319,9 @@ async ([selector, seconds]) => {
   }
   await audio.close();
   return {
-    found: true, paused: video.paused, muted: video.muted, advanced_s: video.currentTime - from,
+    found: true, paused: video.paused, muted: sounding.muted, advanced_s: video.currentTime - from,
     pictures: pictures.size, loud,
-    audio_bytes: video.webkitAudioDecodedByteCount - bytes, longest_still_ms: longestStill_ms,
+    audio_bytes: sounding.webkitAudioDecodedByteCount - bytes, longest_still_ms: longestStill_ms,
     frames: video.getVideoPlaybackQuality().totalVideoFrames - frames, width: video.videoWidth,
   };
 }
@@ -328,7 +329,7 @@ async ([selector, seconds]) => {
 
 
 def watch(page: Page, selector: str = "video[data-peer-id]", seconds: float = 2) -> dict[str, Any]:
-    """Look at and listen to one video for a while."""
+    """Look at one video, and listen to the sound of the same peer, for a while."""
     seen: dict[str, Any] = page.evaluate(WATCH, [selector, seconds])
     return seen
 

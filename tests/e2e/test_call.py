@@ -142,19 +142,20 @@ def test_traits_and_buttons_act_both_ways(notebook: OpenNotebook, room: str) -> 
 
     ada.page.get_by_role("button", name="Microphone").click()
     ada.wait_python("call.microphone is False")
-    grace.wait_python("call.peers[0].tracks[0]['muted']")
+    tracks = "{track['track']: track for track in call.peers[0].tracks}"
+    grace.wait_python(f"{tracks}['audio']['muted']")
     ada.python("call.microphone = True")
-    grace.wait_python("not call.peers[0].tracks[0]['muted']")
+    grace.wait_python(f"not {tracks}['audio']['muted']")
 
     ada.python("call.camera = False")
-    grace.wait_python("not call.peers[0].tracks[0]['video']")
+    grace.wait_python(f"'video' not in {tracks}")
     grace.page.wait_for_selector(".rw-tile[data-peer] .rw-face")
     ada.page.get_by_role("button", name="Camera").click()
     ada.wait_python("call.camera is True")
     plays(grace)
 
     ada.python("call.timeslice = 500")
-    grace.wait_python("call.peers[0].tracks[0]['timeslice_ms'] == 500")
+    grace.wait_python(f"{tracks}['video']['timeslice_ms'] == {tracks}['audio']['timeslice_ms'] == 500")
     plays(grace)
 
     ada.python("call.name = '<b>Ada</b> L.'")
