@@ -1,32 +1,50 @@
 import { describe, expect, it } from "vitest";
-import { CALIBRATION_WINDOW_MS, CaptureClock, MAX_PIPELINE_MS } from "../src/capture/capture-clock.js";
+import { CALIBRATION_WINDOW_MS, CaptureClock, MAX_SOUND_DELAY_MS } from "../src/capture/capture-clock.js";
 import { type Attempt, CaptureError, explain } from "../src/capture/errors.js";
 import { pitchOf } from "../src/capture/pattern.js";
 
 describe("CaptureClock", () => {
   const started_ms = 5000;
-  /** Feeds frames 33 ms apart that arrive with these delays; the errors of the estimates. */
-  const errors = (zero_ms: number, delays: readonly number[]): number[] => {
-    const clock = new CaptureClock(started_ms);
+  /** Feeds blocks that arrive with these delays; the errors of the estimates. */
+  const errors = (sound: boolean, zero_ms: number, step_ms: number, delays: readonly number[]): number[] => {
+    const clock = new CaptureClock(started_ms, sound, 20);
     return delays.map((delay_ms, index) => {
-      const true_ms = zero_ms + index * 33;
-      return clock.captured_ms(true_ms + delay_ms, index * 33) - true_ms;
+      const true_ms = zero_ms + index * step_ms;
+      return clock.captured_ms(true_ms + delay_ms, index * step_ms) - true_ms;
     });
   };
 
-  it("is within a frame of the truth, however late and unevenly the blobs come", () => {
-    for (const error of errors(started_ms + 20, [90, 60, 70, 110, 80, 61, 100])) {
-      expect(Math.abs(error)).toBeLessThan(33);
-    }
+  it.each([2, 71, 4000])(
+    "tells when pictures were taken, also if the first comes %i ms after the start",
+    (late_ms) => {
+      const found = errors(false, started_ms + late_ms, 33, [40, 25, 3, 60, 31, 4, 100]);
+      for (const error of found.slice(2)) expect(Math.abs(error)).toBeLessThanOrEqual(1);
+    },
+  );
+
+  it.each([3, 19, 35])(
+    "is within half a picture of it when bytes are fetched %i ms after each",
+    (delay_ms) => {
+      const clock = new CaptureClock(started_ms, false, 500);
+      for (let media_ms = 0; media_ms < 10_000; media_ms += 500) {
+        const true_ms = started_ms + 30 + media_ms;
+        expect(Math.abs(clock.captured_ms(true_ms + delay_ms, media_ms) - true_ms)).toBeLessThan(17);
+      }
+    },
+  );
+
+  it("does not take the time that a block of sound needs to fill up for lateness of the first", () => {
+    const found = errors(true, started_ms + 3, 60, [90, 62, 70, 64, 80, 61, 100]);
+    for (const error of found) expect(Math.abs(error)).toBeLessThan(10);
   });
 
-  it("is not misled by a first frame that comes seconds after the start", () => {
-    const found = errors(started_ms + 4000, [90, 60, 300, 80, 61, 100]);
-    for (const error of found) expect(Math.abs(error)).toBeLessThan(MAX_PIPELINE_MS);
+  it("is not misled by sound that comes seconds after the start", () => {
+    const found = errors(true, started_ms + 4000, 60, [90, 62, 300, 80, 61, 100]);
+    for (const error of found) expect(Math.abs(error)).toBeLessThan(MAX_SOUND_DELAY_MS);
   });
 
-  it("is never after the arrival, and never runs backwards", () => {
-    const clock = new CaptureClock(0);
+  it.each([true, false])("is never after the arrival, and never runs backwards (sound: %s)", (sound) => {
+    const clock = new CaptureClock(0, sound, 20);
     const first = clock.captured_ms(1000, 0);
     expect(first).toBeLessThanOrEqual(1000);
     const second = clock.captured_ms(1033, 500); // a much smaller delay than before
@@ -36,18 +54,18 @@ describe("CaptureClock", () => {
   });
 
   it("goes by the arrival, and then by the last estimate, without a media time", () => {
-    const clock = new CaptureClock(690);
+    const clock = new CaptureClock(690, false, 20);
     expect(clock.captured_ms(700, null)).toBe(700);
     const captured = clock.captured_ms(800, 50);
     expect(clock.captured_ms(900, null)).toBe(captured);
   });
 
   it.each([0.999, 1.001])("follows a media clock that runs at %s of ours", (speed) => {
-    const clock = new CaptureClock(0);
+    const clock = new CaptureClock(0, true, 20);
     const drift_ms = 2 * CALIBRATION_WINDOW_MS * Math.abs(1 - speed) + 1;
     for (let now_ms = 0; now_ms < 20 * CALIBRATION_WINDOW_MS; now_ms += 100) {
       const error = clock.captured_ms(now_ms + 50, now_ms * speed) - now_ms;
-      expect(Math.abs(error)).toBeLessThanOrEqual(MAX_PIPELINE_MS + drift_ms);
+      expect(Math.abs(error)).toBeLessThanOrEqual(MAX_SOUND_DELAY_MS + drift_ms);
     }
   });
 });

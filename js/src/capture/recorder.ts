@@ -83,7 +83,9 @@ export class TrackRecorder {
   #begin(options: RecorderOptions, number: number): void {
     const recorderOptions: KeyframeOptions = {
       mimeType: recordingType(options.mimeType),
-      bitsPerSecond: options.bitsPerSecond,
+      // Of the sum alone, Chromium keeps a part for the kind of track that is not there.
+      videoBitsPerSecond: options.bitsPerSecond,
+      audioBitsPerSecond: options.bitsPerSecond,
       videoKeyFrameIntervalDuration: KEYFRAME_INTERVAL_MS,
     };
     this.#epoch = number;
@@ -111,7 +113,7 @@ export class TrackRecorder {
       number,
       recorder,
       segmenter: createSegmenter(packagingOf(options.mimeType)),
-      clock: new CaptureClock(started_ms),
+      clock: new CaptureClock(started_ms, options.stream.getAudioTracks().length > 0, options.timeslice_ms),
       chain: Promise.resolve(),
       waiting: 0,
       groupStarted_ms: started_ms,

@@ -3,7 +3,10 @@
 
 /** Corrections of a clock that are smaller than this are none of the jumps meant here. */
 export const JUMP_MS = 500;
-/** A line that has held for this much media is no accident. */
+/** A line that has held for this much media is believed against others. Before, it may be the first guess of a
+ * publisher that is still learning how late its recorder is. */
+export const YOUNG_S = 2;
+/** Another line must hold for this much media to take its place. */
 export const SETTLED_S = 10;
 
 interface Line {
@@ -29,9 +32,7 @@ export class CaptureLine {
       return true;
     }
     this.#other = extend(near(this.#other, zero_ms) ? this.#other : null, zero_ms, media_s);
-    // Of two lines that have held the later one is right: a clock that was put back makes up latency.
-    const better = zero_ms > this.#line.zero_ms || !settled(this.#line);
-    if (!settled(this.#other) || !better) return false;
+    if (!better(this.#other, this.#line)) return false;
     this.#line = this.#other;
     this.#other = null;
     return true;
@@ -52,6 +53,12 @@ function extend(line: Line | null, zero_ms: number, media_s: number): Line {
   return { zero_ms, start_s: line?.start_s ?? media_s, end_s: media_s };
 }
 
-function settled(line: Line): boolean {
-  return line.end_s - line.start_s >= SETTLED_S;
+function better(other: Line, line: Line): boolean {
+  if (held_s(line) < YOUNG_S) return held_s(other) > held_s(line);
+  // Of two lines that have held the later one is right: a clock that was put back makes up latency.
+  return held_s(other) >= SETTLED_S && other.zero_ms > line.zero_ms;
+}
+
+function held_s(line: Line): number {
+  return line.end_s - line.start_s;
 }

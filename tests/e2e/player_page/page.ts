@@ -74,7 +74,7 @@ class Bench {
     this.#recorder = recorder;
     const segmenter = createSegmenter(packagingOf(this.#take.mimeType));
     const epoch = this.#epoch;
-    const clock = new CaptureClock(performance.now(), this.#take.audio);
+    const clock = new CaptureClock(performance.now(), this.#take.audio, this.#take.timeslice_ms);
     let reading: Promise<void> = Promise.resolve();
     recorder.addEventListener("dataavailable", ({ data }) => {
       reading = reading.then(async () => {
