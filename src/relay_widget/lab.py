@@ -92,8 +92,8 @@ class LatencyLab(Call):
         _css = _STATIC / "lab.css"
 
     def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
-        super().__init__(room, name, **settings)
         self._trouble = Trouble(self)
+        super().__init__(room, name, **settings)
         self.observe(self._trouble.changed, [*_TROUBLES, "peers", "state"])
         self.observe(self._note_reference, "peers")
 
