@@ -33,6 +33,8 @@ const RELAY_PROBLEMS = new Set(["ticket-missing", "relay-start", "runtime-dir", 
 export interface CallOptions {
   /** Play what one sends as it comes back from the relay, in a tile of this name; without the sound being heard. */
   ownTile?: string;
+  /** What to report beside the figures of that. */
+  ownFigures?: () => Record<string, number>;
 }
 
 export class CallController {
