@@ -438,6 +438,7 @@ export class CallController {
     this.#reported_ms = performance.now();
     const figures = this.#receiver.figures({ reset: true });
     this.#showTiles(figures);
+    Object.assign(figures[this.#ownId] ?? {}, this.options.ownFigures?.());
     const { bytes, chunks } = this.#session.sent;
     this.#session.report({
       peers: figures,
