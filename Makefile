@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden screenshots constraints clean
+.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -30,6 +30,7 @@ help:
 	  'make bench-long    ten minutes: does latency creep, does memory grow' \
 	  'make bench-trouble a link that stalls, and one that is too narrow' \
 	  'make bench-hidden  a minute in a hidden tab' \
+	  'make bench-sync    lip-sync, from beeps and pictures' \
 	  'make screenshots   the pictures of the README, from a real call' \
 	  'make constraints   pin the newest Python packages'
 
@@ -77,7 +78,7 @@ wheel: build
 bench-join bench-start bench-heal bench-latency: bench-%: build .make/browser
 	@$(BIN)/python -m tests.bench.$*
 
-bench-two-way bench-long bench-trouble bench-hidden: bench-%: build .make/browser
+bench-two-way bench-long bench-trouble bench-hidden bench-sync: bench-%: build .make/browser
 	@$(BIN)/python -m tests.bench.latency_$(subst -,_,$*)
 
 screenshots: build .make/browser

@@ -37,8 +37,9 @@ def bundle(source: Path, **constants: str) -> str:
 
 
 def bundle_page(source: str) -> str:
-    """A script of the latency page, which finds the text of its camera's worker in it."""
-    return bundle(PAGE / source, CAMERA_WORKER=bundle(PAGE / "camera_worker.ts"))
+    """A script of the latency page, with the texts of its camera's and its microphone's worker in it."""
+    camera, microphone = (bundle(PAGE / f"{device}_worker.ts") for device in ("camera", "microphone"))
+    return bundle(PAGE / source, CAMERA_WORKER=camera, MICROPHONE_WORKER=microphone)
 
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -65,7 +66,9 @@ def served(source: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def open_page(browser: Browser, source: str = "page.ts", complaints: list[str] | None = None) -> Iterator[Page]:
+def open_page(
+    browser: Browser, source: str = "page.ts", complaints: list[str] | None = None, query: str = ""
+) -> Iterator[Page]:
     """A page of this script, ready. Errors, exceptions and unhandled rejections are printed, and put into the list."""
     found = complaints if complaints is not None else []
 
@@ -76,7 +79,7 @@ def open_page(browser: Browser, source: str = "page.ts", complaints: list[str] |
     with served(source) as address, contextlib.closing(browser.new_page(viewport=VIEWPORT)) as page:
         page.on("console", lambda message: complain(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complain(str(error)))
-        page.goto(address)
+        page.goto(address + query)
         page.wait_for_function("() => window.probe !== undefined")
         yield page
 

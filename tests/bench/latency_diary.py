@@ -49,6 +49,13 @@ class Diary:
         heard = [(at_ms, position_s) for at_ms, position_s in self.sound if at_ms > after_ms]
         return next((at_ms for (_, before), (at_ms, now) in itertools.pairwise(heard) if now > before), math.inf)
 
+    def heard_ms(self, position_s: float) -> float:
+        """When the sound was at this position."""
+        for (before_ms, before_s), (at_ms, now_s) in itertools.pairwise(self.sound):
+            if before_s <= position_s < now_s:
+                return before_ms + (at_ms - before_ms) * (position_s - before_s) / (now_s - before_s)
+        return math.nan
+
     def settled_ms(self, after_ms: float, latency_ms: float) -> float:
         """From when on the pictures of a whole second were, by half, no older than this."""
         for at_ms, _ in self.pictures:

@@ -1,37 +1,42 @@
 // Puts the stamped camera in the place of the browser's: whoever asks for a camera gets it, with the browser's own
-// (fake) microphone. So the product records it without knowing.
+// (fake) microphone, or one that beeps in time. So the product records it without knowing.
 import { STAMP_SPAN_MS } from "../../e2e/player_page/stamp.js";
 
-/** The text of camera_worker.ts, bundled; a page under test has no place to load it from. */
+/** The texts of the two workers, bundled; a page under test has no place to load them from. */
 declare const CAMERA_WORKER: string;
+declare const MICROPHONE_WORKER: string;
 
 interface Generator extends MediaStreamTrack {
-  readonly writable: WritableStream<VideoFrame>;
+  readonly writable: WritableStream;
 }
-declare const MediaStreamTrackGenerator: new (options: { kind: "video" }) => Generator;
+declare const MediaStreamTrackGenerator: new (options: { kind: "video" | "audio" }) => Generator;
 
-let camera: MediaStreamTrack | null = null;
+const devices = new Map<string, MediaStreamTrack>();
 
-/** One device for the page, as a real camera is: everybody who opens it gets the same pictures. */
-function openCamera(): MediaStreamTrack {
-  if (camera === null) {
-    const generator = new MediaStreamTrackGenerator({ kind: "video" });
-    const worker = new Worker(URL.createObjectURL(new Blob([CAMERA_WORKER], { type: "text/javascript" })));
+/** One device for the page, as a real one is: everybody who opens it gets the same. */
+function openDevice(kind: "video" | "audio", workerText: string): MediaStreamTrack {
+  let device = devices.get(kind);
+  if (device === undefined) {
+    const generator = new MediaStreamTrackGenerator({ kind });
+    const worker = new Worker(URL.createObjectURL(new Blob([workerText], { type: "text/javascript" })));
     worker.postMessage(generator.writable, [generator.writable]);
-    camera = generator;
+    devices.set(kind, generator);
+    device = generator;
   }
-  return camera.clone();
+  return device.clone();
 }
 
-export function installCamera(): void {
+export function installCamera(options: { beeps: boolean } = { beeps: false }): void {
   // Absent in frames that may not capture.
-  const devices: MediaDevices | undefined = navigator.mediaDevices;
-  if (devices === undefined) return;
-  const ask = devices.getUserMedia.bind(devices);
-  devices.getUserMedia = async (constraints = {}) => {
+  const browsers: MediaDevices | undefined = navigator.mediaDevices;
+  if (browsers === undefined) return;
+  const ask = browsers.getUserMedia.bind(browsers);
+  browsers.getUserMedia = async (constraints = {}) => {
     const { audio, video } = constraints;
-    const sound = audio ? (await ask({ audio })).getAudioTracks() : [];
-    return new MediaStream([...(video ? [openCamera()] : []), ...sound]);
+    const tracks = video ? [openDevice("video", CAMERA_WORKER)] : [];
+    if (audio && options.beeps) tracks.push(openDevice("audio", MICROPHONE_WORKER));
+    else if (audio) tracks.push(...(await ask({ audio })).getAudioTracks());
+    return new MediaStream(tracks);
   };
 }
 

@@ -1,6 +1,7 @@
 // The page for trouble on purpose: participants come into a room as they are asked to, and what each sees and hears
 // is written down with its time. Driven from Python through `probe`, which draws the conclusions. All times are ms
 // since 1970, so that several pages and Python speak of the same moments.
+import { beeps_s, keepSound } from "./appended.js";
 import { installCamera } from "./camera.js";
 import { watchElements } from "./elements.js";
 import { Meter } from "./meter.js";
@@ -61,6 +62,11 @@ class Probe {
     return this.#diaries.get(name);
   }
 
+  /** When the beeps of the sound begin, in its element's time; of a page opened with `?beeps` where one watches. */
+  beeps_s(): Promise<number[]> {
+    return beeps_s();
+  }
+
   /** The id of a participant, as another one knows it. */
   idOf(name: string, known: string): string | null {
     return this.#participants.get(known)?.idOf(name) ?? null;
@@ -71,6 +77,8 @@ function now_ms(): number {
   return performance.timeOrigin + performance.now();
 }
 
-installCamera();
+const beeps = location.search === "?beeps";
+installCamera({ beeps });
+if (beeps) keepSound();
 watchElements();
 Object.assign(window, { probe: new Probe() });
