@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 SECONDS = 60
 SETTLE_S = 5
-"""From the first picture until what is shown counts: a player finds its place."""
+SETTLE_SLICES = 20
+"""From the first picture until what is shown counts: a player finds its place. The plain design plays one slice behind
+until it first runs dry, mostly within these slices, and two from then on."""
 DEFAULT_MS = int(Call.timeslice.default_value)
 
 
@@ -91,7 +93,7 @@ def _measure(page: Page, relay: RelayProcess, row: Row, seconds: float) -> dict[
         "timeslice_ms": row.timeslice_ms,
     }
     page.evaluate("setting => probe.start(setting)", setting)
-    page.wait_for_timeout(SETTLE_S * 1000)
+    page.wait_for_timeout(max(SETTLE_S * 1000, SETTLE_SLICES * row.timeslice_ms))
     page.evaluate("probe.begin()")
     load = Load(page, {"relay": relay.process.pid})
     end_s = time.monotonic() + seconds
@@ -142,7 +144,7 @@ def _chart(results: dict[str, dict[str, Any]], seconds: float) -> str:
     kinds = {row.name: row.kind for row in ROWS}
     bars = []
     for name, one in results.items():
-        note = f", {one['stalls']} stalls" if one["stalls"] else ""
+        note = f", stalls: {one['stalls']}" if one["stalls"] else ""
         bars.append(Bar(one["title"], kinds[name], one["p50_ms"], one["p95_ms"], note))
     subtitle = f"camera to screen on one machine, read from the pictures, {seconds:.0f} s each; whisker: p95"
     return draw(bars, "Latency, glass to glass", subtitle)
