@@ -1,6 +1,8 @@
 // The UI with a made-up state: `npm run demo`, then pick a scene. The address says everything, for example
 // ?scene=call&people=5&width=480&dark&figures
 import { signal } from "@preact/signals";
+import type { HopFigures } from "../src/protocol.js";
+import type { Quality } from "../src/quality.js";
 import { mountCall, problemFor } from "../src/ui/index.js";
 import type { CallActions, CallState, Phase, Tile } from "../src/ui/state.js";
 import "../src/ui/style.css";
@@ -14,6 +16,7 @@ const SCENES = [
   "call&people=1",
   "call&people=2",
   "call&people=3&figures",
+  "call&people=3&figures&own=fair&q0=poor&q1=fair",
   "call&people=6",
   "call&people=9",
   "call&people=3&views=2",
@@ -58,6 +61,7 @@ const state: CallState = {
   peopleHere: signal(query.has("nobody") ? [] : ["Grace", "Katherine"]),
   tiles: signal([]),
   transport: signal("direct"),
+  quality: signal(phase === "joined" ? own(query.get("own") ?? "good") : null),
   canCapture: signal(!query.has("insecure")),
   canShareScreen: signal(true),
 };
@@ -150,8 +154,32 @@ function tile(index: number): Tile {
     isScreen: false,
     speaking: index === 0,
     figures: null,
+    quality: peer(query.get(`q${index}`) ?? "good", name),
     silenced: query.has("silenced") && index === 0,
     note: index === 5 || (query.has("note") && index < 2) ? "reconnecting…" : null,
+  };
+}
+
+function own(grade: string): Quality {
+  if (grade === "fair") return { grade, words: "Your connection is slow: your picture is sent smaller." };
+  if (grade === "poor")
+    return { grade, words: "Your connection is slow: pictures of you are left out, your sound goes on." };
+  return { grade: "good", words: "Your connection is good." };
+}
+
+function peer(grade: string, name: string): Quality {
+  if (grade === "fair" || grade === "poor")
+    return { grade, words: `${name}'s connection is slow: pictures are left out, the sound goes on.` };
+  return { grade: "good", words: `The connection to ${name} is good.` };
+}
+
+function hops(total_ms: number): HopFigures {
+  return {
+    record_p50_ms: 0.22 * total_ms,
+    uplink_p50_ms: 2,
+    downlink_p50_ms: 4,
+    queue_p50_ms: 0.4 * total_ms,
+    play_p50_ms: 0.35 * total_ms,
   };
 }
 
@@ -166,6 +194,7 @@ function measure(tiles: Tile[]): Tile[] {
         queue_depth: burst ? 4 : Math.floor(Math.random() * 3),
         buffered_s: 0.1 + Math.random() * 0.05,
         latency_ms,
+        ...(query.has("no-hops") ? {} : hops(latency_ms)),
         stalls: index,
         dropped_frames: 0,
         dropped_groups: 0,

@@ -37,6 +37,8 @@ export const FAR_BEHIND_MS = 1500;
 /** Pictures that all come so long after they were taken have waited for the encoder. */
 export const SLOW_ENCODER_MS = 250;
 const ENCODER_WINDOW_MS = 2000;
+/** A still picture takes less than its level allows: a step down is to take this share of what it takes, or less. */
+const LESS = 0.8;
 
 export type Cause = "uplink" | "subscribers" | "encoder";
 
@@ -49,6 +51,8 @@ export interface Signals {
   uplinkWait_ms: number;
   /** Groups are being left out because of that. */
   uplinkSkipping: boolean;
+  /** What the encoder gives now; 0: not known. */
+  video_kbps: number;
 }
 
 export class Adaptation {
@@ -103,9 +107,7 @@ export class Adaptation {
     this.#calm_ms = null;
     this.#trouble_ms ??= now_ms;
     if (now_ms - this.#trouble_ms < HOLD_MS || (!this.#trying && age_ms < SETTLE_MS)) return false;
-    // What held before a try holds again.
-    const farBehind = cause === "uplink" && signals.uplinkWait_ms > FAR_BEHIND_MS && !this.#trying;
-    return this.#down(cause, farBehind ? 2 : 1, now_ms);
+    return this.#down(cause, signals);
   }
 
   #causeOf(signals: Signals): Cause | null {
@@ -115,13 +117,24 @@ export class Adaptation {
     return null;
   }
 
-  #down(cause: Cause, steps: number, now_ms: number): boolean {
-    if (this.#trying) this.#patience_ms = Math.min(2 * this.#patience_ms, MAX_PATIENCE_MS);
+  #down(cause: Cause, signals: Signals): boolean {
+    const failed = this.#trying;
+    if (failed) this.#patience_ms = Math.min(2 * this.#patience_ms, MAX_PATIENCE_MS);
     this.#trying = false;
     if (this.#level === LEAST) return false;
     this.#cause = cause;
-    this.#change(Math.min(this.#level + steps, LEAST), now_ms);
+    // What held before a try holds again.
+    this.#change(failed ? this.#level + 1 : this.#lower(cause, signals), signals.now_ms);
     return true;
+  }
+
+  /** The level to step down to. */
+  #lower(cause: Cause, { uplinkWait_ms, video_kbps }: Signals): number {
+    const farBehind = cause === "uplink" && uplinkWait_ms > FAR_BEHIND_MS;
+    let level = Math.min(this.#level + (farBehind ? 2 : 1), LEAST);
+    const most = video_kbps > 0 ? LESS * 1000 * video_kbps : Number.POSITIVE_INFINITY;
+    while (level < LEAST && (LEVELS[level]?.videoBitsPerSecond ?? 0) > most) level += 1;
+    return level;
   }
 
   #up(now_ms: number): boolean {

@@ -2,6 +2,7 @@
 // traits, and keeps the state that the UI renders.
 import { effect, signal } from "@preact/signals";
 import { listDevices, onDevicesChanged, playableTypes } from "./capture/index.js";
+import { Governor } from "./governor.js";
 import type { KernelLink, KernelMessage } from "./model.js";
 import { canPlay } from "./playback/index.js";
 import {
@@ -11,7 +12,8 @@ import {
   type TrackInfo,
   type WireError,
 } from "./protocol.js";
-import { Publisher, type Wishes } from "./publisher.js";
+import { Publisher, VIDEO_TRACK, type Wishes } from "./publisher.js";
+import type { Quality } from "./quality.js";
 import { Receiver } from "./receiver.js";
 import { Session } from "./session.js";
 import { SendRate } from "./stats.js";
@@ -45,6 +47,7 @@ export class CallController {
   readonly #receiver: Receiver;
   readonly #undo: (() => void)[] = [];
   readonly #rate = new SendRate();
+  readonly #governor = new Governor(VIDEO_TRACK);
   #peers: readonly PeerInfo[] = [];
   readonly #ownTracks = new Map<string, TrackInfo>();
   #ownId = "";
@@ -83,6 +86,7 @@ export class CallController {
       peopleHere: signal<string[] | null>(null),
       tiles: signal<Tile[]>([]),
       transport: signal(""),
+      quality: signal<Quality | null>(null),
       canCapture: signal(window.isSecureContext && navigator.mediaDevices !== undefined),
       canShareScreen: signal(typeof navigator.mediaDevices?.getDisplayMedia === "function"),
     };
@@ -111,6 +115,7 @@ export class CallController {
       onReconnecting: () => {
         this.#publisher.stop();
         this.state.phase.value = "reconnecting";
+        this.#showQuality();
       },
       onFailed: (error) => this.#refused(error),
       onUnreachable: () => this.#say("relay-unreachable"),
@@ -127,8 +132,8 @@ export class CallController {
         // Timers of a hidden page fire once a minute; arriving media keep the figures fresh there.
         if (performance.now() - this.#reported_ms > 2 * REPORT_INTERVAL_MS) this.#report();
       },
-      onTrackLag: () => undefined,
-      onGroupsDropped: () => undefined,
+      onTrackLag: (lag) => this.#governor.onTrackLag(lag),
+      onGroupsDropped: (dropped) => this.#receiver.leftOut(dropped),
     });
     this.#receiver = new Receiver(this.#session.clock, () =>
       this.#showTiles(this.#receiver.figures({ reset: false })),
@@ -144,7 +149,11 @@ export class CallController {
         this.#session.unpublish(track);
         this.#showPeers();
       },
-      sendMedia: (header, bytes) => this.#session.sendMedia(header, bytes),
+      sendMedia: (header, bytes) => {
+        const delay_ms = this.#session.clock.now_ms() - header.captured_ms;
+        this.#governor.onObject(header.track, bytes.byteLength, delay_ms, performance.now());
+        this.#session.sendMedia(header, bytes);
+      },
       toRelay_ms: (local_ms) => this.#session.clock.toRelay_ms(local_ms),
       onStream: (stream) => {
         this.state.preview.value = stream;
@@ -227,6 +236,8 @@ export class CallController {
       state.camera.value = link.get("camera");
       void this.#applyWishes();
     });
+    this.#applyTarget();
+    link.onChange("target_latency", () => this.#applyTarget());
     link.onChange("timeslice", () => void this.#applyWishes());
     link.onChange("auto_join", () => {
       if (link.get("auto_join") && this.#views > 0 && state.phase.value === "idle") void this.#join("all");
@@ -307,6 +318,7 @@ export class CallController {
     state.phase.value = "joined";
     state.problem.value = null;
     state.transport.value = this.#session.transportName;
+    this.#governor.begin();
     clearInterval(this.#reportTimer);
     this.#reportTimer = setInterval(() => this.#report(), REPORT_INTERVAL_MS);
     await this.#publisher.start(this.#listeners());
@@ -369,6 +381,11 @@ export class CallController {
   async #applyWishes(): Promise<void> {
     if (!this.#active && !this.state.previewing.value) return;
     await this.#publisher.want(this.#wishes());
+  }
+
+  #applyTarget(): void {
+    const target_ms = this.link.get("target_latency");
+    this.#receiver.setTarget(target_ms === null ? null : target_ms / 1000);
   }
 
   #choose(device: CallState["cameraId"], id: string): void {
@@ -434,15 +451,34 @@ export class CallController {
     this.#receiver.setPeers([own, ...this.#peers]);
   }
 
+  #govern(): void {
+    const sendsPicture = this.#ownTracks.has(VIDEO_TRACK);
+    if (this.#governor.look(this.#session.uplink, sendsPicture, this.#reported_ms)) {
+      void this.#publisher.setQuality(this.#governor.picture);
+    }
+    this.#showQuality();
+  }
+
+  #showQuality(): void {
+    const quality = this.#governor.quality(this.state.phase.value === "reconnecting");
+    if (quality.words !== this.state.quality.value?.words) this.state.quality.value = quality;
+  }
+
   #report(): void {
     this.#reported_ms = performance.now();
+    this.#govern();
     const figures = this.#receiver.figures({ reset: true });
     this.#showTiles(figures);
     Object.assign(figures[this.#ownId] ?? {}, this.options.ownFigures?.());
     const { bytes, chunks } = this.#session.sent;
     this.#session.report({
       peers: figures,
-      sent: { bytes, chunks, bitrate_kbps: this.#rate.kbps(bytes, this.#reported_ms) },
+      sent: {
+        bytes,
+        chunks,
+        bitrate_kbps: this.#rate.kbps(bytes, this.#reported_ms),
+        ...this.#governor.figures,
+      },
     });
   }
 

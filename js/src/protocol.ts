@@ -115,9 +115,23 @@ export interface Figures extends HopFigures {
   clock_error_ms?: number;
 }
 
+/** What the page aims at with the picture it sends, and how that gets away. */
+export interface SendingFigures {
+  /** 0 is the best; higher ones are smaller pictures */
+  level: number;
+  /** of a camera's picture at that level */
+  width: number;
+  frame_rate: number;
+  aim_kbps: number;
+  /** how long what is sent now waits on its way to the relay */
+  uplink_wait_ms: number;
+  /** groups of video that were left out because of that, since the page joined */
+  dropped_groups: number;
+}
+
 export interface Report {
   peers: Record<string, Figures>;
-  sent: { bitrate_kbps: number; chunks: number; bytes: number };
+  sent: { bitrate_kbps: number; chunks: number; bytes: number } & Partial<SendingFigures>;
 }
 
 export type Ack<T extends object = object> = ({ ok: true } & T) | { ok: false; error: WireError };

@@ -1,5 +1,6 @@
 // The sending side of a participant: keeps what is published in step with what the user wants sent.
 // Wishes may change at any time, even while a device is still opening; one reconciling loop follows them.
+import { FULL_QUALITY, type VideoQuality } from "./adaptation.js";
 import { type CaptureSource, chooseMimeType, openSource } from "./capture/index.js";
 import type { MediaHeader, TrackInfo } from "./protocol.js";
 import { packagingOf } from "./segment/index.js";
@@ -10,7 +11,6 @@ import type { Source } from "./ui/state.js";
  * played together, the picture would stop when the sound runs dry; and who is slow could not keep the sound. */
 export const VIDEO_TRACK = "video";
 export const AUDIO_TRACK = "audio";
-export const VIDEO_BITS_PER_SECOND = 1_000_000;
 export const AUDIO_BITS_PER_SECOND = 48_000;
 
 export interface Wishes {
@@ -40,6 +40,7 @@ export class Publisher {
   #wanted: Wishes | null = null;
   #recording = false;
   #plays: readonly string[][] = [];
+  #quality = FULL_QUALITY;
   #source: CaptureSource | null = null;
   #sourceKey = "";
   #sourceKind: Source | null = null;
@@ -88,6 +89,12 @@ export class Publisher {
     if (this.#recording) void this.#reconcile();
   }
 
+  /** How good a picture to send. Another one is a new epoch of the video; the sound goes on. */
+  setQuality(quality: VideoQuality): Promise<boolean> {
+    this.#quality = quality;
+    return this.#reconcile();
+  }
+
   /** Stop sending; the capture stays for the lobby until `want(null)`. */
   stop(): void {
     this.#recording = false;
@@ -116,6 +123,11 @@ export class Publisher {
   async #step(): Promise<boolean> {
     const wanted = this.#wanted;
     const met = await this.#follow(wanted);
+    const { width, frameRate } = this.#quality;
+    await this.#source?.setPicture(
+      width / FULL_QUALITY.width,
+      frameRate < FULL_QUALITY.frameRate ? frameRate : null,
+    );
     if (this.#again) return met;
     const source = this.#source;
     if (source === null || wanted === null || !this.#recording) {
@@ -159,7 +171,11 @@ export class Publisher {
       muted: !video && !wanted.microphone,
       timeslice_ms: wanted.timeslice_ms,
     };
-    sender.send(new MediaStream(tracks), info, video ? VIDEO_BITS_PER_SECOND : AUDIO_BITS_PER_SECOND);
+    sender.send(
+      new MediaStream(tracks),
+      info,
+      video ? this.#quality.videoBitsPerSecond : AUDIO_BITS_PER_SECOND,
+    );
     return true;
   }
 

@@ -7,7 +7,8 @@ import {
   type Player,
   type PlayerOptions,
 } from "./playback/index.js";
-import type { Figures, LeftReason, PeerInfo, RelayedHeader, TrackInfo } from "./protocol.js";
+import type { Figures, GroupsDropped, LeftReason, PeerInfo, RelayedHeader, TrackInfo } from "./protocol.js";
+import { PeerQuality, type Quality } from "./quality.js";
 import { SPEAKING_LEVEL } from "./stats.js";
 import type { Tile } from "./ui/state.js";
 
@@ -29,12 +30,22 @@ interface Stream {
 interface Remote {
   info: PeerInfo;
   streams: Map<string, Stream>;
+  quality: PeerQuality;
+  /** What the relay has left out of each track for this page, in groups. */
+  leftOut: Map<string, number>;
   awayTimer: ReturnType<typeof setTimeout> | undefined;
   backTimer: ReturnType<typeof setTimeout> | undefined;
 }
 
 function newRemote(info: PeerInfo): Remote {
-  return { info, streams: new Map(), awayTimer: undefined, backTimer: undefined };
+  return {
+    info,
+    streams: new Map(),
+    quality: new PeerQuality(),
+    leftOut: new Map(),
+    awayTimer: undefined,
+    backTimer: undefined,
+  };
 }
 
 export class Receiver {
@@ -82,6 +93,11 @@ export class Receiver {
     stream.player.push(header, bytes);
   }
 
+  /** The relay leaves out what this page does not take in time. */
+  leftOut({ from, track, dropped_groups }: GroupsDropped): void {
+    this.#remotes.get(from)?.leftOut.set(track, dropped_groups);
+  }
+
   /** Figures by peer: of its picture, with what its other tracks add. */
   figures(options: { reset: boolean }): Record<string, Figures> {
     const all: Record<string, Figures> = {};
@@ -101,7 +117,8 @@ export class Receiver {
   tiles(figures: Record<string, Figures>): Tile[] {
     return [...this.#remotes.values()].flatMap((remote): Tile[] => {
       const away = remote.awayTimer !== undefined;
-      const common = { peer: remote.info.id, name: remote.info.name };
+      const quality = this.#quality(remote, figures[remote.info.id] ?? null);
+      const common = { peer: remote.info.id, name: remote.info.name, quality };
       if (remote.streams.size === 0) {
         const note = away ? "reconnecting…" : null;
         return [{ ...common, ...EMPTY_TILE, key: remote.info.id, note }];
@@ -135,6 +152,22 @@ export class Receiver {
 
   clear(): void {
     for (const peer of [...this.#remotes.keys()]) this.#remove(peer);
+  }
+
+  #quality(remote: Remote, figures: Figures | null): Quality | null {
+    const [shown] = shownOf(remote);
+    if (shown === undefined && remote.awayTimer === undefined) return null;
+    return remote.quality.look(
+      {
+        name: remote.info.name,
+        figures,
+        leftOut_groups: [...remote.leftOut.values()].reduce((sum, groups) => sum + groups, 0),
+        timeslice_ms: shown?.track.timeslice_ms ?? 0,
+        target_ms: 1000 * (this.#chosen_s ?? 0),
+        away: remote.awayTimer !== undefined,
+      },
+      performance.now(),
+    );
   }
 
   #follow(remote: Remote, track: TrackInfo): void {

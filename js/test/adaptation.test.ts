@@ -19,6 +19,7 @@ const WELL: Omit<Signals, "now_ms"> = {
   lagging: 0,
   uplinkWait_ms: 0,
   uplinkSkipping: false,
+  video_kbps: 0,
 };
 /** What sound and labels take of a link beside the picture. */
 const BESIDE_KBPS = 80;
@@ -118,6 +119,15 @@ describe("down", () => {
     expect(far.changes.map(({ level }) => level)).toEqual([2]);
     const skipping = new Run().for(2000, () => ({ uplinkSkipping: true }));
     expect(skipping.adaptation.level).toBe(1);
+  });
+
+  test("a step is one: where a still picture takes less than the next level allows, it is a longer one", () => {
+    const still = new Run().for(2000, () => ({ lagging: 1, video_kbps: 230 }));
+    expect(still.adaptation.quality.name).toBe("small");
+    const moving = new Run().for(2000, () => ({ lagging: 1, video_kbps: 900 }));
+    expect(moving.adaptation.quality.name).toBe("medium");
+    const dark = new Run().for(2000, () => ({ lagging: 1, video_kbps: 5 }));
+    expect(dark.adaptation.level).toBe(LEVELS.length - 1);
   });
 
   test("an encoder that is always late is given less; a page that is blocked now and then is not", () => {

@@ -287,7 +287,7 @@ describe("arrivals", () => {
     expect(regular.jitter_s()).toBeCloseTo(0.09, 5);
     const once = new Arrivals();
     feed(once, 0.05, 40, (index) => (index === 500 ? 0.04 : 0));
-    expect(once.jitter_s()).toBeCloseTo(0.09, 5);
+    expect(once.jitter_s()).toBeCloseTo(0.09 + 0.04 / 2, 5); // unusual: more of it may come
     const longAgo = new Arrivals();
     feed(longAgo, 0.05, 40, (index) => (index === 100 ? 0.04 : 0));
     expect(longAgo.jitter_s()).toBeCloseTo(0.05, 5);

@@ -79,6 +79,65 @@ const tests: [name: string, run: () => Promise<void> | void][] = [
     },
   ],
   [
+    "bars and words say how good a connection is, one's own too",
+    async () => {
+      const { state, el, unmount } = call([tile({ quality: { grade: "poor", words: "Ada is slow." } })]);
+      state.quality.value = { grade: "fair", words: "You are slow." };
+      await rendered();
+      const bars = () => [...el.querySelectorAll(".rw-tile .rw-bars")];
+      const labels = () => bars().map((one) => one.getAttribute("aria-label"));
+      check(labels().join() === "You are slow.,Ada is slow.", "both are said");
+      check(bars()[0]?.querySelectorAll(".rw-lit").length === 2, "fair is two bars");
+      check(bars()[1]?.querySelectorAll(".rw-lit").length === 1, "poor is one bar");
+      state.quality.value = { grade: "good", words: "You are fine." };
+      await rendered();
+      check(labels()[0] === "You are fine.", "the words follow");
+      check(bars()[0]?.querySelectorAll(".rw-lit").length === 3, "and the bars");
+      unmount();
+    },
+  ],
+  [
+    "the figures show the hops of the slowest person, and of whom one clicks",
+    async () => {
+      const hops = {
+        record_p50_ms: 41,
+        uplink_p50_ms: 1,
+        downlink_p50_ms: 2,
+        queue_p50_ms: 74,
+        play_p50_ms: 64,
+      };
+      const known = (latency_ms: number) => ({ ...figures(latency_ms), ...hops });
+      const { state, el, unmount } = call([
+        tile({ figures: known(182) }),
+        tile({ key: "p2", peer: "p2", name: "Grace", figures: known(300) }),
+        tile({ key: "p3", peer: "p3", name: "Noor", figures: figures(100) }),
+      ]);
+      el.querySelector<HTMLElement>('[aria-label="Figures"]')?.click();
+      await rendered();
+      const title = () => el.querySelector(".rw-chart figcaption b")?.textContent;
+      check(title() === "Latency by hop, Grace, last 30 s", "Grace is the slowest");
+      check(
+        el.querySelector(".rw-legend")?.textContent === "record41relay3queue74play64",
+        "her hops are said",
+      );
+      const people = [...el.querySelectorAll<HTMLElement>(".rw-person")];
+      check(people.map((one) => one.ariaPressed).join() === "false,true,false", "her name is marked");
+      people[0]?.click();
+      await rendered();
+      check(title() === "Latency by hop, Ada, last 30 s", "Ada is chosen");
+      state.tiles.value = [tile({ figures: figures(100) })];
+      await rendered();
+      check(el.querySelectorAll(".rw-area").length === 4, "what was known is still shown");
+      unmount();
+      const unknown = call([tile({ figures: figures(100) })]);
+      unknown.el.querySelector<HTMLElement>('[aria-label="Figures"]')?.click();
+      await rendered();
+      const plain = unknown.el.querySelector(".rw-chart figcaption b")?.textContent;
+      check(plain === "Latency, last 30 s", "without hops it is a line");
+      unknown.unmount();
+    },
+  ],
+  [
     "the element stays where it is when others come and go",
     async () => {
       const video = await playing();
@@ -283,6 +342,7 @@ function tile(given: Partial<Tile>): Tile {
     isScreen: false,
     speaking: false,
     figures: figures(50),
+    quality: null,
     silenced: false,
     note: null,
     ...given,
@@ -308,6 +368,7 @@ function call(tiles: Tile[]): { state: CallState; el: HTMLElement; unmount: () =
     peopleHere: signal([]),
     tiles: signal(tiles),
     transport: signal("direct"),
+    quality: signal(null),
     canCapture: signal(true),
     canShareScreen: signal(true),
   };

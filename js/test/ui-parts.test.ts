@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Figures } from "../src/protocol.js";
-import { type Moment, news } from "../src/ui/announce.js";
+import { type Moment, news, QUALITY_NEWS_INTERVAL_MS, QualityNews } from "../src/ui/announce.js";
 import { colourOf, distinctColours, initialOf } from "../src/ui/colour.js";
 import { HISTORY_MS, History, MAX_SAMPLES_PER_PEER } from "../src/ui/history.js";
 import {
@@ -44,6 +44,32 @@ describe("news", () => {
 
   it("is silent when nothing has changed", () => {
     expect(news(moment("joined", "Ada"), moment("joined", "Ada"))).toBe("");
+  });
+});
+
+describe("QualityNews", () => {
+  const poor = { grade: "poor", words: "Your connection is slow." } as const;
+  const fair = { grade: "fair", words: "Your picture is sent smaller." } as const;
+  const good = { grade: "good", words: "Your connection is good." } as const;
+
+  it("tells of a bad connection, and that it is good again", () => {
+    const quality = new QualityNews();
+    expect(quality.of(null, 0)).toBe("");
+    expect(quality.of(good, 0)).toBe("");
+    expect(quality.of(fair, 1000)).toBe("");
+    expect(quality.of(poor, 2000)).toBe(poor.words);
+    expect(quality.of(poor, 60_000)).toBe("");
+    expect(quality.of(fair, 61_000)).toBe("");
+    expect(quality.of(good, 62_000)).toBe(good.words);
+  });
+
+  it("is quiet about one that goes up and down", () => {
+    const quality = new QualityNews();
+    let told = 0;
+    for (let at_ms = 0; at_ms < 3 * QUALITY_NEWS_INTERVAL_MS; at_ms += 250)
+      if (quality.of((at_ms / 1000) % 2 < 1 ? poor : good, at_ms) !== "") told += 1;
+    expect(told).toBeLessThanOrEqual(3);
+    expect(told).toBeGreaterThan(0);
   });
 });
 

@@ -24,6 +24,8 @@ export interface Pattern {
   stream: MediaStream;
   /** Called with the stream to use from then on, once sound can be made. */
   onAudioReady(listener: (stream: MediaStream) => void): void;
+  /** A smaller card, or one drawn less often; 1 and null: as opened. */
+  setPicture(scale: number, frameRate: number | null): void;
   close: () => void;
 }
 
@@ -39,6 +41,7 @@ export async function openPattern(options: PatternOptions): Promise<Pattern> {
     onAudioReady(listener) {
       if (waits) void tone.sounds.then(() => listener(withTone()));
     },
+    setPicture: (scale, frameRate) => picture?.draw(scale, frameRate),
     close() {
       picture?.close();
       tone?.close();
@@ -53,23 +56,36 @@ export function pitchOf(name: string): number {
   return LOWEST_HZ * 2 ** ((SCALE[hash % SCALE.length] ?? 0) / 12);
 }
 
-function openPicture(name: string): { stream: MediaStream; close: () => void } {
+interface CardPicture {
+  stream: MediaStream;
+  draw(scale: number, frameRate: number | null): void;
+  close(): void;
+}
+
+function openPicture(name: string): CardPicture {
   const canvas = document.createElement("canvas");
-  canvas.width = WIDTH * PICTURE_SCALE;
-  canvas.height = HEIGHT * PICTURE_SCALE;
   // With alpha, Chromium encodes every frame twice. In main memory, because each frame is read back.
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   if (context === null) {
     throw new CaptureError("capture-failed", "This browser cannot draw the test pattern: use the camera.");
   }
-  context.scale(PICTURE_SCALE, PICTURE_SCALE);
-  const card = new TestCard(context, name);
-  card.drawTime(new Date());
+  let stop: () => void = () => undefined;
+  // The canvas itself changes: the recorder pays no heed to a size that its track was asked for.
+  const draw = (scale: number, frameRate: number | null) => {
+    stop();
+    canvas.width = WIDTH * PICTURE_SCALE * scale;
+    canvas.height = HEIGHT * PICTURE_SCALE * scale;
+    context.scale(PICTURE_SCALE * scale, PICTURE_SCALE * scale);
+    const card = new TestCard(context, name);
+    card.drawTime(new Date());
+    stop = startTicker(1000 / (frameRate ?? FRAMES_PER_S), () => card.drawTime(new Date()));
+  };
+  draw(1, null);
   // No frame rate here: it would drop every second frame of a timer that is a little early.
   const stream = canvas.captureStream();
-  const stop = startTicker(1000 / FRAMES_PER_S, () => card.drawTime(new Date()));
   return {
     stream,
+    draw,
     close() {
       stop();
       for (const track of stream.getTracks()) track.stop();

@@ -3,6 +3,7 @@ import { listDevices } from "./devices.js";
 import { type Attempt, explain, insecurePage } from "./errors.js";
 import { LevelMeter } from "./level.js";
 import { openPattern } from "./pattern.js";
+import { Picture } from "./picture.js";
 
 export interface SourceOptions {
   source: "camera" | "screen" | "pattern";
@@ -25,6 +26,8 @@ export interface CaptureSource {
   /** Loudness now, 0..1. */
   level(): number;
   setMuted(muted: boolean): void;
+  /** Give a smaller picture (a screen's stays readable), or fewer of them; 1 and null: as opened. */
+  setPicture(scale: number, frameRate: number | null): Promise<void>;
   /** A device was unplugged, or the browser's own button ended the sharing. */
   onEnded(listener: () => void): void;
   /** `stream` is another one now: a recorder must begin a new epoch. */
@@ -59,7 +62,7 @@ export async function openSource(options: SourceOptions): Promise<CaptureSource>
       video: options.camera,
       audio: options.microphone,
     });
-    const source = new OpenSource(pattern.stream, pattern.close);
+    const source = new OpenSource(pattern.stream, pattern.close, pattern.setPicture);
     pattern.onAudioReady((stream) => source.replace(stream));
     return source;
   }
@@ -119,12 +122,15 @@ class OpenSource implements CaptureSource {
   #stream: MediaStream;
   #meter: LevelMeter | null = null;
   #muted = false;
+  #picture: Picture | null = null;
   #ended: () => void = () => undefined;
   #changed: () => void = () => undefined;
 
   constructor(
     stream: MediaStream,
     private readonly closeMore: () => void = () => undefined,
+    /** Makes the picture smaller where its track cannot. */
+    private readonly drawPicture?: (scale: number, frameRate: number | null) => void,
   ) {
     this.#stream = stream;
     this.#watch();
@@ -151,6 +157,13 @@ class OpenSource implements CaptureSource {
   setMuted(muted: boolean): void {
     this.#muted = muted;
     for (const track of this.#stream.getAudioTracks()) track.enabled = !muted;
+  }
+
+  async setPicture(scale: number, frameRate: number | null): Promise<void> {
+    const [track] = this.#stream.getVideoTracks();
+    if (track === undefined) return;
+    if (this.#picture?.track !== track) this.#picture = new Picture(track, this.drawPicture);
+    await this.#picture.set(scale, frameRate);
   }
 
   onEnded(listener: () => void): void {

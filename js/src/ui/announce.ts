@@ -1,4 +1,5 @@
 // What a screen reader is told when the call changes: who came, who went, and how it stands.
+import type { Quality } from "../quality.js";
 import type { Phase } from "./state.js";
 
 export interface Moment {
@@ -26,4 +27,22 @@ export function news(before: Moment, after: Moment): string {
     for (const [peer, name] of before.people) if (!after.people.has(peer)) words.push(`${name} has left.`);
   }
   return words.join(" ").trim();
+}
+
+/** One's own connection is news when it is bad, and when it is good again after that; not more often than this. */
+export const QUALITY_NEWS_INTERVAL_MS = 20_000;
+
+export class QualityNews {
+  #told: "good" | "poor" = "good";
+  #told_ms = Number.NEGATIVE_INFINITY;
+
+  /** One line for the live region; empty when there is nothing worth saying. */
+  of(quality: Quality | null, now_ms: number): string {
+    const { grade, words } = quality ?? {};
+    const news = (grade === "poor" || grade === "good") && grade !== this.#told;
+    if (!news || words === undefined || now_ms - this.#told_ms < QUALITY_NEWS_INTERVAL_MS) return "";
+    this.#told = grade;
+    this.#told_ms = now_ms;
+    return words;
+  }
 }

@@ -1,19 +1,15 @@
 // The panel below the call: the last half minute as two small charts, and the figures of now.
+import { useComputed } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { Bars } from "./bars.js";
+import { HopChart, LatencyChart, LineChart, type Row } from "./charts.js";
 import { distinctColours } from "./colour.js";
-import { HISTORY_MS, type Sample } from "./history.js";
-import { linePath, type Point, roundedUp, stepPath } from "./sparkline.js";
+import type { Sample } from "./history.js";
+import { slowest, stack_ms } from "./hops.js";
+import { stepPath } from "./sparkline.js";
 import { useView } from "./view.js";
 
-const CHART = { width: 400, height: 70 };
-const LEAST_LATENCY_SCALE_MS = 100;
 const LEAST_QUEUE_SCALE = 5;
-
-interface Row {
-  peer: string;
-  name: string;
-  colour: string;
-  samples: readonly Sample[];
-}
 
 export function FiguresPanel() {
   const { figuresOpen } = useView();
@@ -21,7 +17,7 @@ export function FiguresPanel() {
 }
 
 function Figures() {
-  const { people, history, historyAge } = useView();
+  const { state, people, history, historyAge } = useView();
   void historyAge.value; // drawn again whenever figures have come
   const names = [...people.value.values()];
   const colours = distinctColours(names);
@@ -31,17 +27,12 @@ function Figures() {
     colour: colours[index] ?? "currentColor",
     samples: history.of(peer),
   }));
+  const shown = useShown(rows);
+  const own = state.quality.value;
   return (
     <section class="rw-figures" aria-label="Figures">
-      <Chart
-        title="Latency, last 30 s"
-        rows={rows}
-        value={({ figures }) => (figures.latency_ms < 0 ? null : figures.latency_ms)}
-        least={LEAST_LATENCY_SCALE_MS}
-        unit=" ms"
-        draw={linePath}
-      />
-      <Chart
+      {shown === undefined ? <LatencyChart rows={rows} /> : <HopChart row={shown} />}
+      <LineChart
         title="Chunks waiting"
         rows={rows}
         value={({ figures }) => figures.queue_depth}
@@ -50,53 +41,32 @@ function Figures() {
         draw={stepPath}
       />
       {rows.length > 0 ? (
-        <FiguresTable rows={rows} />
+        <FiguresTable rows={rows} shown={shown?.peer ?? null} />
       ) : (
         <p class="rw-note">Figures come with the first person.</p>
       )}
+      {own !== null && own.grade !== "good" && <p class="rw-note">{own.words}</p>}
     </section>
   );
 }
 
-interface ChartProps {
-  title: string;
-  rows: readonly Row[];
-  value(sample: Sample): number | null;
-  least: number;
-  unit: string;
-  draw: typeof linePath;
+/** Whose hops to show: the chosen person's or the slowest one's; nobody's while no hops are known. */
+function useShown(rows: readonly Row[]): Row | undefined {
+  const { chosen } = useView();
+  const last = useRef<string | null>(null);
+  const known = rows.filter(({ samples }) => samples.some(({ figures }) => stack_ms(figures) !== null));
+  const means = new Map(known.map(({ peer, samples }) => [peer, meanLatency_ms(samples)]));
+  last.current = slowest(means, last.current);
+  return known.find(({ peer }) => peer === chosen.value) ?? known.find(({ peer }) => peer === last.current);
 }
 
-function Chart({ title, rows, value, least, unit, draw }: ChartProps) {
-  const lines = rows.map(({ peer, colour, samples }) => ({
-    peer,
-    colour,
-    points: samples.map((sample): Point => ({ at_ms: sample.at_ms, value: value(sample) })),
-  }));
-  const highest = Math.max(0, ...lines.flatMap(({ points }) => points.map((point) => point.value ?? 0)));
-  const max = roundedUp(highest, least);
-  const scale = { ...CHART, now_ms: performance.now(), span_ms: HISTORY_MS, max };
-  return (
-    <figure class="rw-chart">
-      <figcaption>
-        <b>{title}</b>
-        <span>
-          0–{max}
-          {unit}
-        </span>
-      </figcaption>
-      <svg viewBox={`0 0 ${CHART.width} ${CHART.height}`} preserveAspectRatio="none" aria-hidden="true">
-        <path class="rw-rule" d={`M0 ${CHART.height / 2}H${CHART.width}`} />
-        {lines.map(({ peer, colour, points }) => (
-          <path key={peer} d={draw(points, scale)} stroke={colour} />
-        ))}
-      </svg>
-    </figure>
-  );
+function meanLatency_ms(samples: readonly Sample[]): number {
+  const known = samples.map(({ figures }) => figures.latency_ms).filter((latency_ms) => latency_ms >= 0);
+  return known.reduce((sum, latency_ms) => sum + latency_ms, 0) / Math.max(1, known.length);
 }
 
-/** The legend of both charts, and the figures of now. */
-function FiguresTable({ rows }: { rows: readonly Row[] }) {
+/** The figures of now; a click on a person shows that person's hops. */
+function FiguresTable({ rows, shown }: { rows: readonly Row[]; shown: string | null }) {
   return (
     <table class="rw-table">
       <thead>
@@ -119,21 +89,34 @@ function FiguresTable({ rows }: { rows: readonly Row[] }) {
       </thead>
       <tbody>
         {rows.map((row) => (
-          <FiguresRow key={row.peer} row={row} />
+          <FiguresRow key={row.peer} row={row} shown={row.peer === shown} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function FiguresRow({ row }: { row: Row }) {
+function FiguresRow({ row, shown }: { row: Row; shown: boolean }) {
+  const { state, chosen } = useView();
+  const quality = useComputed(() => state.tiles.value.find(({ peer }) => peer === row.peer)?.quality ?? null);
   const now = row.samples.at(-1)?.figures;
   const deepest = Math.max(0, ...row.samples.map((sample) => sample.figures.queue_depth));
   return (
     <tr>
-      <th scope="row" title={row.name}>
-        <i style={{ backgroundColor: row.colour }} />
-        {row.name}
+      <th scope="row">
+        <button
+          type="button"
+          class="rw-person"
+          aria-pressed={shown}
+          title={`Show ${row.name}'s hops`}
+          onClick={() => {
+            chosen.value = row.peer;
+          }}
+        >
+          <i style={{ backgroundColor: row.colour }} />
+          <span>{row.name}</span>
+        </button>
+        <Bars quality={quality} />
       </th>
       <td>{now === undefined || now.latency_ms < 0 ? "–" : `${Math.round(now.latency_ms)} ms`}</td>
       <td>

@@ -24,6 +24,22 @@ export function stepPath(points: readonly Point[], scale: Scale): string {
   return path(points, scale, (x, y) => `H${x}V${y}`);
 }
 
+/** What lies between two lines, from each point to the next; `null` leaves a hole in both. */
+export function areaPath(lower: readonly Point[], upper: readonly Point[], scale: Scale): string {
+  let d = "";
+  let start = 0;
+  for (let end = 0; end <= upper.length; end++) {
+    if (end < upper.length && upper[end]?.value !== null) continue;
+    if (end - start > 1) {
+      const there = linePath(upper.slice(start, end), scale);
+      const back = linePath(lower.slice(start, end).reverse(), scale);
+      d += `${there}L${back.slice(1)}Z`;
+    }
+    start = end + 1;
+  }
+  return d;
+}
+
 /** The smallest of 1, 2, 5, 10, 20, … that is not below the value (and not below `least`). */
 export function roundedUp(value: number, least: number): number {
   const wanted = Math.max(value, least);

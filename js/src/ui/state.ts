@@ -2,6 +2,7 @@
 // session, no socket and no recorder.
 import type { Signal } from "@preact/signals";
 import type { Figures } from "../protocol.js";
+import type { Quality } from "../quality.js";
 
 export type Phase = "idle" | "connecting" | "joined" | "reconnecting" | "left" | "failed";
 export type Source = "camera" | "screen" | "pattern";
@@ -36,6 +37,8 @@ export interface Tile {
   isScreen: boolean;
   speaking: boolean;
   figures: Figures | null;
+  /** How well this person comes through, in words; null while there is nothing to tell. */
+  quality: Quality | null;
   /** The browser refused sound until the user clicks. */
   silenced: boolean;
   /** Words for the tile when it cannot show: "connecting", "cannot play VP9", "away". */
@@ -65,6 +68,8 @@ export interface CallState {
   tiles: Signal<Tile[]>;
   /** How media travel now, for the head's chip: "direct". */
   transport: Signal<string>;
+  /** How well one's own picture and sound get away; null before the call. */
+  quality: Signal<Quality | null>;
   /** This page can capture (secure context with mediaDevices). */
   canCapture: Signal<boolean>;
   canShareScreen: Signal<boolean>;

@@ -2,8 +2,10 @@
 import { type ReadonlySignal, useComputed } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Figures } from "../protocol.js";
+import type { Quality } from "../quality.js";
 import { SPEAKING_LEVEL } from "../stats.js";
 import { Avatar } from "./avatar.js";
+import { Bars } from "./bars.js";
 import { Icon } from "./icons.js";
 import { figuresSentence, latencyWords } from "./phrases.js";
 import { SelfVideo, useOwnPicture } from "./self-video.js";
@@ -33,6 +35,11 @@ export function SelfTile({ column }: { column: number }) {
         </div>
       )}
       <NameTag name={OWN_PICTURE[state.source.value]} muted={!state.microphone.value} />
+      {state.quality.value !== null && (
+        <span class="rw-badge rw-own">
+          <Bars quality={state.quality} />
+        </span>
+      )}
     </li>
   );
 }
@@ -48,6 +55,7 @@ export function PeerTile({ id, column }: { id: string; column: number }) {
   const silenced = useComputed(() => tile.value.silenced).value;
   const note = useComputed(() => tile.value.note).value;
   const figures = useComputed(() => tile.value.figures);
+  const quality = useComputed(() => tile.value.quality);
   const look = useComputed(() => (tile.value.speaking ? "rw-tile rw-speaking" : "rw-tile"));
   return (
     <li class={look} aria-label={name} data-peer={tile.peek().peer} style={at(column)}>
@@ -68,7 +76,7 @@ export function PeerTile({ id, column }: { id: string; column: number }) {
         </button>
       )}
       <NameTag name={isScreen ? `${name} · screen` : name} muted={muted} />
-      <Badge figures={figures} />
+      <Badge figures={figures} quality={quality} />
     </li>
   );
 }
@@ -97,12 +105,18 @@ function NameTag({ name, muted }: { name: string; muted: boolean }) {
   );
 }
 
-function Badge({ figures }: { figures: ReadonlySignal<Figures | null> }) {
+interface BadgeProps {
+  figures: ReadonlySignal<Figures | null>;
+  quality: ReadonlySignal<Quality | null>;
+}
+
+function Badge({ figures, quality }: BadgeProps) {
   const latency = useComputed(() => latencyWords(figures.value?.latency_ms));
   const queue = useComputed(() => (figures.value === null ? "" : ` · ${figures.value.queue_depth}`));
   const title = useComputed(() => figuresSentence(figures.value));
   return (
     <span class="rw-badge" title={title}>
+      <Bars quality={quality} />
       {latency}
       <span class="rw-dim">{queue}</span>
     </span>
@@ -129,6 +143,7 @@ const GONE: Tile = {
   isScreen: false,
   speaking: false,
   figures: null,
+  quality: null,
   silenced: false,
   note: null,
 };

@@ -2,7 +2,7 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import { type Moment, news } from "./announce.js";
+import { type Moment, news, QualityNews } from "./announce.js";
 import { History } from "./history.js";
 import { NARROW_PX } from "./layout.js";
 import type { CallActions, CallState, Source } from "./state.js";
@@ -21,6 +21,8 @@ export interface View {
   readonly history: History;
   /** Counts up when the history has changed. */
   readonly historyAge: Signal<number>;
+  /** Whose hops the chart shows: chosen by the user; null: the slowest person's. */
+  readonly chosen: Signal<string | null>;
   /** The last line for the live region. */
   readonly news: Signal<string>;
   /** Names by peer id; changes only when somebody comes, goes or is renamed. */
@@ -35,6 +37,7 @@ export function createView(state: CallState, actions: CallActions, mirror: boole
   const history = new History();
   const historyAge = signal(0);
   const latestNews = signal("");
+  const ownNews = new QualityNews();
   const people = stable(
     () => new Map(state.tiles.value.map((tile) => [tile.peer, tile.name])),
     (a, b) => a.size === b.size && [...a].every(([peer, name]) => b.get(peer) === name),
@@ -61,6 +64,12 @@ export function createView(state: CallState, actions: CallActions, mirror: boole
       before = after;
       if (line !== "") latestNews.value = line;
     }),
+    effect(() => {
+      // The figures come four times a second: what could not be told before is looked at again with them.
+      void state.tiles.value;
+      const line = state.phase.peek() === "joined" ? ownNews.of(state.quality.value, performance.now()) : "";
+      if (line !== "") latestNews.value = line;
+    }),
   ];
 
   return {
@@ -73,6 +82,7 @@ export function createView(state: CallState, actions: CallActions, mirror: boole
     figuresOpen: signal(false),
     history,
     historyAge,
+    chosen: signal(null),
     news: latestNews,
     people,
     sourceBesidesScreen: () => source,

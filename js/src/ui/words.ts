@@ -167,6 +167,11 @@ const WORDS: Readonly<Record<string, Words>> = {
   "too-fast": asDetailed(
     warn("You send more than the relay takes, so some of it was left out.", "Use a smaller picture."),
   ),
+  "bad-impairment": asDetailed(
+    warn("The network trouble was not made.", "Use figures within the range, then try again."),
+  ),
+  "unknown-room": asDetailed(warn("Nobody is in this room.", "Join it first, then try again.")),
+  "unknown-peer": asDetailed(warn("This person is not in the room.", "Choose somebody who is.")),
   replaced: error(
     "You have joined from another page.",
     "That page is in the call now. Press Try again to take the call back here.",

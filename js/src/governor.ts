@@ -1,0 +1,83 @@
+// Keeps the picture that this page sends in step with what gets through: gathers what the relay, the own uplink and
+// the encoder tell of it, and says when to send more or less. Pure: time comes in.
+import { Adaptation, LEVELS, type VideoQuality } from "./adaptation.js";
+import type { SendingFigures, TrackLag } from "./protocol.js";
+import { ownQuality, type Quality } from "./quality.js";
+import { SendRate } from "./stats.js";
+import type { UplinkState } from "./uplink.js";
+
+const NO_LAG = { subscribers: 0, lagging: 0 };
+
+export class Governor {
+  readonly #adaptation = new Adaptation();
+  readonly #rate = new SendRate();
+  #recorded_bytes = 0;
+  #lag: { subscribers: number; lagging: number } = NO_LAG;
+  #uplink: UplinkState = { waiting_bytes: 0, wait_ms: 0, dropped_groups: 0, skipping: false };
+
+  /** `track` is the one of the picture. */
+  constructor(private readonly track: string) {}
+
+  get picture(): VideoQuality {
+    return this.#adaptation.quality;
+  }
+
+  onTrackLag(lag: TrackLag): void {
+    if (lag.track === this.track) this.#lag = lag;
+  }
+
+  /** So many bytes came out of a recorder, so long after they were captured. */
+  onObject(track: string, size_bytes: number, delay_ms: number, now_ms: number): void {
+    if (track !== this.track) return;
+    this.#recorded_bytes += size_bytes;
+    this.#adaptation.encoded(delay_ms, now_ms);
+  }
+
+  /** The relay has forgotten the track, or will: what it told of it is over. */
+  begin(): void {
+    this.#lag = NO_LAG;
+    this.#adaptation.pause();
+  }
+
+  /** To be called a few times a second. Returns whether another `picture` is to be sent from now on. */
+  look(uplink: UplinkState, sendsPicture: boolean, now_ms: number): boolean {
+    this.#uplink = uplink;
+    const video_kbps = this.#rate.kbps(this.#recorded_bytes, now_ms);
+    if (!sendsPicture) {
+      this.begin();
+      return false;
+    }
+    return this.#adaptation.step({
+      now_ms,
+      ...this.#lag,
+      uplinkWait_ms: uplink.wait_ms,
+      uplinkSkipping: uplink.skipping,
+      video_kbps,
+    });
+  }
+
+  /** For the report. */
+  get figures(): SendingFigures {
+    const { level, quality } = this.#adaptation;
+    return {
+      level,
+      width: quality.width,
+      frame_rate: quality.frameRate,
+      aim_kbps: quality.videoBitsPerSecond / 1000,
+      uplink_wait_ms: Math.round(this.#uplink.wait_ms),
+      dropped_groups: this.#uplink.dropped_groups,
+    };
+  }
+
+  /** For people. */
+  quality(reconnecting: boolean): Quality {
+    const { level, cause } = this.#adaptation;
+    return ownQuality({
+      level,
+      cause,
+      least: LEVELS.length - 1,
+      skipping: this.#uplink.skipping,
+      reconnecting,
+    });
+  }
+}
