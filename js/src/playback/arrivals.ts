@@ -8,6 +8,8 @@
 
 const BUCKET_S = 1;
 const BUCKETS = 20;
+/** Added to the worst lag, as a part of its distance from the usual. */
+const RESERVE = 0.5;
 /** The first arrivals tell of the start of recorder and connection, not of how it goes on. */
 const WARM_UP_S = 1;
 
@@ -15,6 +17,7 @@ export class Arrivals {
   #bucket = -1;
   readonly #leads_s = new Float64Array(BUCKETS);
   readonly #lags_s = new Float64Array(BUCKETS);
+  readonly #sorted_s = new Float64Array(BUCKETS);
   #first_s = Number.NaN;
 
   constructor() {
@@ -46,10 +49,16 @@ export class Arrivals {
     return Number.isFinite(lead_s) ? now_s + lead_s : Number.NaN;
   }
 
-  /** How far behind the live edge the buffer's end got between arrivals, at worst: what happened once in twenty
-   * seconds is likely to happen again. */
+  /** How far behind the live edge the buffer's end is likely to get between arrivals. What happened once in twenty
+   * seconds will happen again; and the further that was from the usual, the further the next may be from that. */
   jitter_s(): number {
-    return Math.max(...this.#lags_s);
+    const lags_s = this.#sorted_s;
+    lags_s.set(this.#lags_s);
+    lags_s.sort();
+    const worst_s = lags_s[BUCKETS - 1] ?? 0;
+    const usual_s = lags_s[BUCKETS >> 1] ?? 0;
+    // In the first seconds most buckets are empty.
+    return usual_s === 0 ? worst_s : worst_s + RESERVE * (worst_s - usual_s);
   }
 
   /** The bucket of this second; those of the seconds passed since the last call are emptied. */
