@@ -1,0 +1,49 @@
+"""What the package says of its latency, against the pictures: a stamp drawn by the sender, read from the screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.bench.latency_browser import open_page, ticket
+from tests.bench.latency_figures import median
+from tests.relay_process import RelayProcess
+
+from .lab import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.e2e
+
+SETTLE_MS = 8000
+WINDOW_MS = 12_000
+"""A little more than the ledger's own window of 10 s."""
+MAX_APART_MS = 20
+
+
+def measured(page: Page, relay: RelayProcess, timeslice_ms: int) -> dict[str, Any]:
+    setting = {"kind": "ours", "room": f"ledger-{timeslice_ms}", "ticket": ticket(relay), "timeslice_ms": timeslice_ms}
+    page.evaluate("setting => probe.start(setting)", setting)
+    page.wait_for_timeout(SETTLE_MS)
+    page.evaluate("probe.begin()")
+    page.wait_for_timeout(WINDOW_MS)
+    raw: dict[str, Any] = page.evaluate("probe.end()")
+    return raw
+
+
+@pytest.mark.parametrize("timeslice_ms", [20, 250])
+def test_the_ledgers_total_is_the_age_of_the_picture(timeslice_ms: int) -> None:
+    """Not how long it takes, only that two ways to measure the same thing agree."""
+    with (
+        RelayProcess() as relay,
+        chromium("--autoplay-policy=no-user-gesture-required") as browser,
+        open_page(browser) as page,
+    ):
+        raw = measured(page, relay, timeslice_ms)
+    pixels_ms = median(raw["latencies_ms"])
+    last = raw["figures"][-1]
+    hops = {name: last[f"{name}_p50_ms"] for name in ("record", "uplink", "downlink", "queue", "play", "total")}
+    assert all(hop_ms >= 0 for hop_ms in hops.values()), hops
+    assert abs(hops["total"] - pixels_ms) <= MAX_APART_MS, (hops, pixels_ms)
