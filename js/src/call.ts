@@ -349,6 +349,7 @@ export class CallController {
     this.#receiver.clear();
     state.previewing.value = false;
     state.level.value = 0;
+    state.quality.value = null;
     state.phase.value = phase;
     if (!this.#closed) this.link.askTicket();
   }

@@ -136,7 +136,10 @@ class Call(anywidget.AnyWidget):
 
     stats = t.Dict(read_only=True)
     """Read only: this call's totals. ``sent_kbps``, ``sent_chunks``, ``sent_bytes``, ``stalls``,
-    ``dropped_frames``, ``dropped_groups`` and ``latency_ms`` (of the slowest peer, -1 while unknown)."""
+    ``dropped_frames``, ``dropped_groups`` and ``latency_ms`` (of the slowest peer, -1 while unknown). What its picture
+    is sent as: ``sent_level`` (0 is the best; higher where the network or the computer does not keep up),
+    ``sent_width``, ``sent_frame_rate``, ``sent_aim_kbps``; and of the way to the relay: ``sent_uplink_wait_ms``,
+    ``sent_dropped_groups``."""
 
     latency = t.Dict(read_only=True)
     """Read only, ms: where each peer's latency comes from, over the last ten seconds, by peer id and hop:
