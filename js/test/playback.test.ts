@@ -288,6 +288,12 @@ describe("arrivals", () => {
     const once = new Arrivals();
     feed(once, 0.05, 40, (index) => (index === 500 ? 0.04 : 0));
     expect(once.jitter_s()).toBeCloseTo(0.09 + 0.04 / 2, 5); // unusual: more of it may come
+    const stood = new Arrivals();
+    feed(stood, 0.05, 40, (index) => (index === 500 ? 0.9 : 0));
+    expect(stood.jitter_s()).toBeLessThan(0.1); // the link stood still once: that is no jitter
+    const stands = new Arrivals();
+    feed(stands, 0.05, 40, (index) => (index % 60 === 0 ? 0.9 : 0));
+    expect(stands.jitter_s()).toBeGreaterThan(0.9); // it does so every three seconds
     const longAgo = new Arrivals();
     feed(longAgo, 0.05, 40, (index) => (index === 100 ? 0.04 : 0));
     expect(longAgo.jitter_s()).toBeCloseTo(0.05, 5);

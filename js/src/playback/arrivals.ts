@@ -8,6 +8,10 @@
 
 const BUCKET_S = 1;
 const BUCKETS = 20;
+/** So much more than usual is no jitter but a link that stood still: nobody wants to be late for the next twenty seconds
+ * because of it, unless it happens again and again. */
+const OUTAGE_S = 0.25;
+const MAX_OUTAGES = 2;
 /** Added to the worst lag, as a part of its distance from the usual. */
 const RESERVE = 0.5;
 /** The first arrivals tell of the start of recorder and connection, not of how it goes on. */
@@ -55,8 +59,10 @@ export class Arrivals {
     const lags_s = this.#sorted_s;
     lags_s.set(this.#lags_s);
     lags_s.sort();
-    const worst_s = lags_s[BUCKETS - 1] ?? 0;
     const usual_s = lags_s[BUCKETS >> 1] ?? 0;
+    let worst = BUCKETS - 1;
+    while (worst > BUCKETS - 1 - MAX_OUTAGES && (lags_s[worst] ?? 0) > usual_s + OUTAGE_S) worst -= 1;
+    const worst_s = lags_s[worst] ?? 0;
     // In the first seconds most buckets are empty.
     return usual_s === 0 ? worst_s : worst_s + RESERVE * (worst_s - usual_s);
   }
