@@ -90,7 +90,7 @@ export function linesChart(
 ): LiveChart<LinesView> {
   const ink = inks(host);
   let plot: uPlot | null = null;
-  let shownColours: string | null = null;
+  let shownColours: readonly string[] | null = null;
   const build = (colours: readonly string[]) => {
     plot?.destroy();
     plot = new uPlot(
@@ -112,8 +112,8 @@ export function linesChart(
     show({ lines, now_ms }) {
       ink.read();
       const colours = lines.map(({ colour }) => colour);
-      if (shownColours !== colours.join()) build(colours);
-      shownColours = colours.join();
+      if (JSON.stringify(shownColours) !== JSON.stringify(colours)) build(colours);
+      shownColours = colours;
       const tables = lines.map(
         ({ points }): uPlot.AlignedData => [ages_s(points, now_ms), points.map(value)],
       );

@@ -149,7 +149,7 @@ function PeopleLegend({ lab }: { lab: Lab }) {
   const { people } = useView();
   void people.value;
   return (
-    <div class="rw-legend">
+    <div class="rw-lab-legend">
       {coloured(lab).map(({ peer, name, colour }) => (
         <span key={peer}>
           <i style={{ backgroundColor: colour }} />
@@ -169,14 +169,14 @@ function Legend({ lab, hovered }: { lab: Lab; hovered: number | null }) {
   const told = there === undefined ? points.slice(-LEGEND_POINTS) : [there];
   const reference = lab.reference.median_ms.value;
   return (
-    <div class="rw-legend">
+    <div class="rw-lab-legend">
       {HOPS.map((hop) => (
         <span key={hop} title={HOP_WORDS[hop]}>
           <i style={{ backgroundColor: HOP_COLOURS[hop] }} />
           {hop} <Ms value={median(told.map((point) => point.hops[hop]))} />
         </span>
       ))}
-      <span class="rw-legend-break" />
+      <span class="rw-lab-legend-break" />
       <span title="From capture to screen">
         <i class="rw-rule-solid" />
         total <Ms value={median(told.map((point) => point.total_ms))} />

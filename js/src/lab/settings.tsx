@@ -129,6 +129,7 @@ function Slider<K extends SettingName>(props: SliderProps<K>) {
         max={steps.length - 1}
         step={1}
         value={moving.value ?? nearestStep(steps, value)}
+        aria-label={label}
         aria-valuetext={words(shown)}
         onInput={(event) => {
           moving.value = event.currentTarget.valueAsNumber;
