@@ -174,10 +174,7 @@ def well_formed(svg: str) -> bool:
     return parseString(svg).documentElement is not None  # noqa: S318 - it is our own
 
 
-async def test_a_sweep_measures_each_value_and_puts_the_setting_back(
-    lab: LatencyLab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lab_module, "_MEMORY_S", 0)
+async def test_a_sweep_measures_each_value_and_puts_the_setting_back(lab: LatencyLab) -> None:
     with MeasuringPage(lab), capture_output() as captured:
         rows = await lab.sweep(timeslice=[20, 500], seconds=1, settle=0.2)
         records = rows.to_dict("records") if hasattr(rows, "to_dict") else rows

@@ -205,6 +205,13 @@ export class CallController {
     this.#leave("idle");
   }
 
+  /** Send anew, to players that remember nothing of before. */
+  async beginAnew(): Promise<void> {
+    if (this.state.phase.value !== "joined") return;
+    this.#publisher.stop();
+    await this.#publisher.start(this.#listeners());
+  }
+
   get #active(): boolean {
     const phase = this.state.phase.value;
     return phase === "connecting" || phase === "joined" || phase === "reconnecting";

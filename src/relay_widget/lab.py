@@ -29,9 +29,7 @@ _UNITS = {"rate_kbps": "kbit/s"}
 _POLL_S = 0.1
 _FIRST_FIGURES_S = 10.0
 _STEADY_S = 3.0
-_STEADY_WITHIN_S = 40.0
-_MEMORY_S = 22.0
-"""Playback forgets what was late after 20 s (js/src/playback)."""
+_STEADY_WITHIN_S = 30.0
 _STEADY_MS = 10.0
 _STEADY_SHARE = 0.02
 _TAKEN_UP_S = 10.0
@@ -43,7 +41,8 @@ class LatencyLab(Call):
 
     One cell is enough: the page sends a test picture through the relay to itself, in real pieces over the real
     relay, and shows both pictures side by side. (Your sound makes the way, too, but is not played back to you.)
-    Others who join the room are measured just the same. In a lab, ``peers``, ``queue_depths`` and ``latency``
+    Others who join the room are measured just the same. With each new timeslice the page begins to send anew, so that
+    nothing is remembered of the one before. In a lab, ``peers``, ``queue_depths`` and ``latency``
     include yourself, as the relay brings you back.
 
     The page has sliders for the timeslice, the target latency and trouble on the way, and shows, dashed, what a
@@ -151,7 +150,7 @@ class LatencyLab(Call):
             stall_ms: Values to try.
             seconds: How long to measure each, 1 to 600.
             settle: Seconds to wait before that, at least. It then waits until the latency is steady, for up to
-                40 more: playback finds its new pace gently, and remembers what was late for 20.
+                half a minute more: playback finds its pace gently.
 
         Returns:
             A row for each value, a pandas DataFrame where pandas is installed: the value, ``p50_ms`` and ``p95_ms``
@@ -185,11 +184,13 @@ class LatencyLab(Call):
                 self._tell(name, unit, rows, now, len(values))
                 progress.show(len(rows), now)
                 setattr(self, name, value)
+                self._fresh(name)
                 await self._taken_up(peer_id, name, value)
                 await self._steady(peer_id, settle)
                 rows.append(summary(name, value, await self._collect(peer_id, seconds)))
         finally:
             setattr(self, name, before)
+            self._fresh(name)
             self._tell(name, unit, rows, "", len(values))
             progress.end(self._sweep["svg"], f"{len(rows)} of {len(values)} values measured.")
         return table(rows)
@@ -271,22 +272,24 @@ class LatencyLab(Call):
                 )
             await asyncio.sleep(_POLL_S)
 
-    async def _steady(self, peer_id: str, settle: float) -> None:
-        """Wait until playback has found its pace: its latency of the last seconds is that of the seconds before.
+    def _fresh(self, name: str) -> None:
+        """Have the page measure with players that remember nothing of the value before.
 
-        Playback remembers the worst of the last while. So where it has not become slower, it may only not have become
-        faster yet: that is waited for.
+        A new timeslice makes it do so by itself.
         """
-        start_s = time.monotonic()
-        first_ms = before_ms = self._figures(peer_id).get("latency_ms", -1)
+        if name != "timeslice":
+            self.send({"kind": "fresh"})
+
+    async def _steady(self, peer_id: str, settle: float) -> None:
+        """Wait until playback has found its pace: its latency of the last seconds is that of the seconds before."""
         await asyncio.sleep(settle)
-        while (passed_s := time.monotonic() - start_s) < settle + _STEADY_WITHIN_S:
-            now_ms = summary("", None, await self._collect(peer_id, _STEADY_S))["p50_ms"] or -1
-            slack_ms = max(_STEADY_MS, _STEADY_SHARE * now_ms)
-            remembers = now_ms <= first_ms + slack_ms and passed_s < _MEMORY_S
-            if now_ms >= 0 and abs(now_ms - before_ms) <= slack_ms and not remembers:
+        deadline_s = time.monotonic() + _STEADY_WITHIN_S
+        before_ms = math.inf
+        while time.monotonic() < deadline_s:
+            now_ms = summary("", None, await self._collect(peer_id, _STEADY_S))["p50_ms"]
+            if now_ms is not None and abs(now_ms - before_ms) <= max(_STEADY_MS, _STEADY_SHARE * now_ms):
                 return
-            before_ms = now_ms
+            before_ms = math.inf if now_ms is None else now_ms
 
     async def _collect(self, peer_id: str, seconds: float) -> list[Mapping[str, float]]:
         """Each report of the next seconds. It comes to the kernel past the cell that waits here."""

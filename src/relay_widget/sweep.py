@@ -91,7 +91,7 @@ def draw(name: str, unit: str, rows: Sequence[Row], reference_ms: float | None) 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" {_LOOK}>',
         f"<title>Latency by {escape(name)}</title>",
-        _text(_LEFT, 16, f"Latency by {name.replace('_', ' ')} (ms)", 'font-weight="600"'),
+        _text(_LEFT, 16, f"Latency by {name.removesuffix('_ms').replace('_', ' ')} (ms)", 'font-weight="600"'),
     ]
 
     def y(value_ms: float) -> float:

@@ -57,7 +57,16 @@ export class Lab {
     const { phase, tiles } = this.call.state;
     this.running = computed(() => phase.value === "joined" || phase.value === "reconnecting");
     this.#keeper = keepLastChart(model, () => this.#draw(false));
+    // A receiver remembers for a while what was late. Here each setting is to be seen for itself.
+    const anew = () => void this.call.beginAnew();
+    const heard = (message: { kind?: string }) => {
+      if (message.kind === "fresh") anew();
+    };
+    model.on("change:timeslice", anew);
+    model.on("msg:custom", heard);
     this.#undo.push(
+      () => model.off("change:timeslice", anew),
+      () => model.off("msg:custom", heard),
       () => traits.close(),
       effect(() => {
         // After the call the charts stay as they were; it begins to end with everybody gone, oneself too.
