@@ -117,7 +117,7 @@ const tests: [name: string, run: () => Promise<void> | void][] = [
       const title = () => el.querySelector(".rw-chart figcaption b")?.textContent;
       check(title() === "Latency by hop, Grace, last 30 s", "Grace is the slowest");
       check(
-        el.querySelector(".rw-legend")?.textContent === "record41relay3queue74play64",
+        el.querySelector(".rw-legend")?.textContent === "record 41relay 3queue 74play 64",
         "her hops are said",
       );
       const people = [...el.querySelectorAll<HTMLElement>(".rw-person")];

@@ -73,17 +73,14 @@ export function HopChart({ row }: { row: Row }) {
       scale={scale}
       unit=" ms"
       legend={
-        <dl class="rw-legend">
+        <ul class="rw-legend">
           {HOPS.map(({ name, colour, title }, hop) => (
-            <div key={name} title={title}>
-              <dt>
-                <i style={{ backgroundColor: colour }} />
-                {name}
-              </dt>
-              <dd>{whole(now[hop])}</dd>
-            </div>
+            <li key={name} title={title}>
+              <i style={{ backgroundColor: colour }} />
+              {name} <span>{whole(now[hop])}</span>
+            </li>
           ))}
-        </dl>
+        </ul>
       }
     >
       {HOPS.map(({ name, colour }, hop) => (
