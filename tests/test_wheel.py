@@ -27,7 +27,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_the_browser_part_and_nothing_of_the_workshop(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"relay_widget/static/index.js", "relay_widget/static/index.css", "relay_widget/py.typed"} <= set(names)
+    built = {f"relay_widget/static/{name}" for name in ("index.js", "index.css", "lab.js", "lab.css")}
+    assert built | {"relay_widget/py.typed"} <= set(names)
     assert all(name.startswith(("relay_widget/", "relay_widget-")) for name in names), names
 
 
