@@ -36,7 +36,7 @@ def cell(room: str) -> str:
 
 def measuring(notebook: Notebook) -> Notebook:
     joined(notebook)
-    notebook.wait_python("lab.wait_for_page(0) and set(lab.latency[lab.peers[0].id]) >= {'record', 'play', 'total'}")
+    notebook.wait_python("lab.wait_for_page(0) and set(lab.latency.get(lab.peers[0].id, ())) >= {'record', 'play', 'total'}")
     return notebook
 
 
