@@ -36,7 +36,8 @@ def cell(room: str) -> str:
 
 def measuring(notebook: Notebook) -> Notebook:
     joined(notebook)
-    notebook.wait_python("lab.wait_for_page(0) and set(lab.latency.get(lab.peers[0].id, ())) >= {'record', 'play', 'total'}")
+    known = "set(lab.latency.get(lab.peers[0].id, ()))"
+    notebook.wait_python(f"lab.wait_for_page(0) and {known} >= {{'record', 'play', 'total'}}")
     return notebook
 
 
