@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createSegmenter, type MediaObject, packagingOf } from "../src/segment/index.js";
+import { createSegmenter, Joiner, type MediaObject, packagingOf } from "../src/segment/index.js";
 import { equal, join, pieces, run, seeded, sha256, VECTORS, type Vector } from "./vectors.js";
 
 interface Group {
@@ -30,6 +30,12 @@ function groupsOf(objects: readonly MediaObject[]): { init_bytes: number; groups
     expected = { type: "delta", group, object: object + 1 };
   }
   return { init_bytes, groups };
+}
+
+function same(some: readonly MediaObject[], others: readonly MediaObject[]): boolean {
+  const told = (objects: readonly MediaObject[]) =>
+    JSON.stringify(objects.map((object) => ({ ...object, bytes: sha256(object.bytes) })));
+  return told(some) === told(others);
 }
 
 function newest(one: number | null, other: number | null): number | null {
@@ -71,6 +77,20 @@ describe.each(VECTORS)("$name", (vector) => {
       () => seeded(total, seed % 2 === 0 ? 40 : 3000, seed),
     ]),
   ];
+
+  it.each(splits)("gives the same objects when small pieces are joined again (%s)", (_, lengths) => {
+    const inPieces = createSegmenter(vector.packaging);
+    const atOnce = createSegmenter(vector.packaging);
+    const joiner = new Joiner();
+    let waiting: Uint8Array[] = [];
+    for (const [index, piece] of [...pieces(bytes, lengths())].entries()) {
+      waiting.push(piece);
+      joiner.add(inPieces.push(piece));
+      if (index % 5 !== 4) continue;
+      expect(same(joiner.take(), atOnce.push(join(waiting)))).toBe(true);
+      waiting = [];
+    }
+  });
 
   it.each(splits)("gives the same groups and bytes %s", (_, lengths) => {
     const objects = segment(vector, lengths());

@@ -102,11 +102,16 @@ class Load:
         self._before = self._now()
 
     def percent(self) -> dict[str, float]:
-        """By `renderer`, `browser` (all of its processes), `main_thread`, and the other processes' names."""
+        """By `renderer`, `browser` (all of its processes), `main_thread`, and the other processes' names.
+
+        `other` is everything else on this machine: with more than some 20 % the figures tell nothing.
+        """
         before, now = self._before, self._now()
         elapsed_s = now.pop("clock") - before["clock"]
         # A process that has ended meanwhile takes its time with it.
-        return {name: max(0.0, 100 * (spent_s - before.get(name, 0)) / elapsed_s) for name, spent_s in now.items()}
+        spent = {name: max(0.0, 100 * (spent_s - before.get(name, 0)) / elapsed_s) for name, spent_s in now.items()}
+        known = spent["browser"] + sum(spent[name] for name in self._pids)
+        return {**spent, "other": max(0.0, spent.pop("machine") - known)}
 
     def _now(self) -> dict[str, float]:
         metrics = {one["name"]: one["value"] for one in self._page.send("Performance.getMetrics")["metrics"]}
@@ -115,6 +120,7 @@ class Load:
         spent_s["renderer"] = sum(one["cpuTime"] for one in processes if one["type"] == "renderer")
         spent_s["browser"] = sum(one["cpuTime"] for one in processes)
         spent_s["main_thread"] = metrics["TaskDuration"]
+        spent_s["machine"] = machine_s()
         spent_s["clock"] = metrics["Timestamp"]
         return spent_s
 
@@ -123,3 +129,9 @@ def process_s(pid: int) -> float:
     """CPU time that a process has had."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def machine_s() -> float:
+    """CPU time that all processes have had."""
+    user, nice, system, _idle, _iowait, irq, softirq = Path("/proc/stat").read_text().split()[1:8]
+    return sum(map(int, (user, nice, system, irq, softirq))) / os.sysconf("SC_CLK_TCK")

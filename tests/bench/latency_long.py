@@ -31,6 +31,7 @@ COLUMNS = {
     "heap_mb": "heap MB",
     "renderer": "page %",
     "relay": "relay %",
+    "other": "other %",
 }
 
 

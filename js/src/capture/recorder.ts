@@ -1,5 +1,5 @@
 // One track's recorder: a MediaRecorder whose bytes come out as labelled objects, one epoch after another.
-import { createSegmenter, type MediaObject, packagingOf, type Segmenter } from "../segment/index.js";
+import { createSegmenter, Joiner, type MediaObject, packagingOf, type Segmenter } from "../segment/index.js";
 import { local_ms } from "../time.js";
 import { CaptureClock } from "./capture-clock.js";
 import { recordingType } from "./codecs.js";
@@ -12,8 +12,11 @@ export const MAX_GROUP_MS = 10_000;
 /** Blobs that wait to be read. Reading one takes about a millisecond; this many means it does not work. */
 export const MAX_WAITING_BLOBS = 250;
 /** A recorder hands its bytes over at the first write after a timeslice: one picture late. So it is asked for them
- * instead, each timeslice, and this is its own timeslice in case that nobody asks. */
+ * instead, and this is its own timeslice in case that nobody asks. */
 const UNASKED_TIMESLICE_MS = 1000;
+/** At least this often, however long the slices are that are sent: bytes that come soon after their picture say when
+ * it was taken. */
+const MAX_ASKING_INTERVAL_MS = 20;
 /** Nothing is expected for this part of the time between two pieces that had something in them. */
 const QUIET_PART = 0.6;
 const MAX_QUIET_MS = 60;
@@ -42,6 +45,12 @@ interface Epoch {
   number: number;
   recorder: MediaRecorder;
   segmenter: Segmenter;
+  /** What waits for the end of its slice. */
+  joiner: Joiner;
+  /** Slices are longer than what comes at once. */
+  joins: boolean;
+  /** A slice ends with the next blob. */
+  due: boolean;
   clock: CaptureClock;
   /** The blobs read so far, one after the other. */
   chain: Promise<void>;
@@ -113,7 +122,10 @@ export class TrackRecorder {
       number,
       recorder,
       segmenter: createSegmenter(packagingOf(options.mimeType)),
-      clock: new CaptureClock(started_ms, options.stream.getAudioTracks().length > 0, options.timeslice_ms),
+      joiner: new Joiner(),
+      joins: asked && options.timeslice_ms > MAX_ASKING_INTERVAL_MS,
+      due: false,
+      clock: new CaptureClock(started_ms, options.stream.getAudioTracks().length > 0),
       chain: Promise.resolve(),
       waiting: 0,
       groupStarted_ms: started_ms,
@@ -122,7 +134,7 @@ export class TrackRecorder {
       interval_ms: 0,
       stopAsking: () => undefined,
     };
-    if (asked) epoch.stopAsking = startTicker(options.timeslice_ms, () => ask(epoch));
+    if (asked) epoch.stopAsking = startAsking(epoch, options.timeslice_ms);
     recorder.ondataavailable = (event) => this.#onBlob(epoch, event.data, local_ms());
     recorder.onerror = (event) => this.#fail(epoch, (event as Event & { error?: unknown }).error);
     recorder.onstop = () => this.#fail(epoch, null);
@@ -130,7 +142,13 @@ export class TrackRecorder {
   }
 
   #onBlob(epoch: Epoch, blob: Blob, arrival_ms: number): void {
-    if (blob.size === 0 || epoch !== this.#current) return;
+    if (epoch !== this.#current) return;
+    const due = epoch.due || !epoch.joins;
+    epoch.due = false;
+    if (blob.size === 0) {
+      if (due && epoch.joins) epoch.chain = epoch.chain.then(() => this.#send(epoch));
+      return;
+    }
     expectQuiet(epoch, arrival_ms);
     epoch.waiting += 1;
     if (epoch.waiting > MAX_WAITING_BLOBS) {
@@ -147,13 +165,15 @@ export class TrackRecorder {
     epoch.chain = Promise.all([blob.arrayBuffer(), epoch.chain]).then(
       ([bytes]) => {
         epoch.waiting -= 1;
-        if (epoch === this.#current) this.#onBytes(epoch, new Uint8Array(bytes), arrival_ms);
+        this.#onBytes(epoch, new Uint8Array(bytes), arrival_ms);
+        if (due) this.#send(epoch);
       },
       (error: unknown) => this.#fail(epoch, error),
     );
   }
 
   #onBytes(epoch: Epoch, bytes: Uint8Array, arrival_ms: number): void {
+    if (epoch !== this.#current) return;
     let objects: MediaObject[];
     try {
       objects = epoch.segmenter.push(bytes);
@@ -161,14 +181,20 @@ export class TrackRecorder {
       this.#fail(epoch, error);
       return;
     }
-    let needsKeyframe = false;
-    for (const object of objects) {
+    for (const object of objects) epoch.clock.observe(arrival_ms, object.mediaTime_ms);
+    epoch.joiner.add(objects);
+    if (objects.some((object) => object.type === "key")) epoch.groupStarted_ms = arrival_ms;
+    const needsKeyframe = objects.at(-1)?.hasVideo && arrival_ms - epoch.groupStarted_ms > MAX_GROUP_MS;
+    if (!needsKeyframe) return;
+    this.#send(epoch);
+    if (epoch === this.#current) this.restart();
+  }
+
+  #send(epoch: Epoch): void {
+    for (const object of epoch.joiner.take()) {
       if (epoch !== this.#current) return; // the receiver of an object has stopped us
-      if (object.type === "key") epoch.groupStarted_ms = arrival_ms;
-      needsKeyframe = object.hasVideo && arrival_ms - epoch.groupStarted_ms > MAX_GROUP_MS;
-      this.#options?.onObject(object, epoch.number, epoch.clock.captured_ms(arrival_ms, object.mediaTime_ms));
+      this.#options?.onObject(object, epoch.number, epoch.clock.captured_ms(object.mediaTime_ms));
     }
-    if (needsKeyframe && epoch === this.#current) this.restart();
   }
 
   #fail(epoch: Epoch, reason: unknown): void {
@@ -190,8 +216,21 @@ export class TrackRecorder {
   }
 }
 
-function ask({ recorder, quietUntil_ms }: Epoch): void {
-  if (recorder.state === "recording" && local_ms() >= quietUntil_ms) recorder.requestData();
+/** Returns the way to stop it. */
+function startAsking(epoch: Epoch, timeslice_ms: number): () => void {
+  const { recorder } = epoch;
+  const stopAsking = startTicker(Math.min(timeslice_ms, MAX_ASKING_INTERVAL_MS), () => {
+    if (recorder.state === "recording" && local_ms() >= epoch.quietUntil_ms) recorder.requestData();
+  });
+  if (!epoch.joins) return stopAsking;
+  const stopSlicing = startTicker(timeslice_ms, () => {
+    epoch.due = true;
+    if (recorder.state === "recording") recorder.requestData();
+  });
+  return () => {
+    stopAsking();
+    stopSlicing();
+  };
 }
 
 /** Every empty answer costs as much as a full one: learn how far apart the full ones are. */

@@ -251,7 +251,6 @@ class MsePlayer implements Player {
     if (this.#appended !== null && end_s !== null) {
       this.#ledger.appended(this.#appended.stamps, { appended_ms, end_s, offset_s: this.#offset_s });
     }
-    this.#shown.look();
     this.#appended = null;
     this.#trim(KEEP_BEHIND_S, TRIM_STEP_S);
     this.#queue.run();

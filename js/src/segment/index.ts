@@ -3,9 +3,10 @@ import type { Packaging } from "../protocol.js";
 import { ByteInput, type Parse } from "./bytes.js";
 import { Cutter, type MediaObject, SegmentError } from "./cutter.js";
 import { parseFmp4 } from "./fmp4.js";
+import { Joiner } from "./joiner.js";
 import { parseWebm } from "./webm.js";
 
-export { type MediaObject, SegmentError };
+export { Joiner, type MediaObject, SegmentError };
 
 /**
  * Cuts a recorder's byte stream at group starts, and nowhere else. Incremental: any split of the input gives
