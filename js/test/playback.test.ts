@@ -397,10 +397,20 @@ describe("latency", () => {
   });
 
   test("the target rises at once and falls slowly", () => {
-    expect(latency.nextTarget({ target_s: 0.1, needed_s: 0.5, elapsed_s: 1 })).toBe(0.5);
-    expect(latency.nextTarget({ target_s: 0.5, needed_s: 0.1, elapsed_s: 1 })).toBeCloseTo(
+    const lead_s = Number.NaN;
+    expect(latency.nextTarget({ target_s: 0.1, needed_s: 0.5, lead_s, elapsed_s: 1 })).toBe(0.5);
+    expect(latency.nextTarget({ target_s: 0.5, needed_s: 0.1, lead_s, elapsed_s: 1 })).toBeCloseTo(
       0.5 - latency.TARGET_FALL_PER_S,
     );
+  });
+
+  test.each([
+    ["closer to live than the target", 0.3, 0.3],
+    ["closer than is safe", 0.05, 0.1],
+    ["further behind", 3, 0.5],
+  ])("who plays %s is not slowed down to it", (_, lead_s, expected_s) => {
+    const now = { target_s: 0.5, needed_s: 0.1, lead_s, elapsed_s: 0 };
+    expect(latency.nextTarget(now)).toBe(expected_s);
   });
 
   test("stalls add to the target up to a bound and are forgiven with time", () => {

@@ -26,6 +26,8 @@ ROOM = "bench-trouble"
 SETTLE_S = 10
 REST_S = 30
 """Before any trouble, so that no earlier one is felt."""
+BEFORE_MS = 15_000
+"""Latency before the trouble is taken from this long: it goes up and down by itself."""
 STALL_MS = 3000
 AFTER_STALL_S = 20
 REPEATS = 3
@@ -73,45 +75,48 @@ def main() -> None:
         RelayProcess() as relay,
         chromium("--autoplay-policy=no-user-gesture-required") as browser,
         Trouble(relay) as trouble,
-        open_page(browser, "room.ts") as page,
+        open_page(browser, "room.ts") as near_page,
+        open_page(browser, "room.ts") as far_page,
     ):
-        near = _meet(page, relay)
+        pages = {"near": near_page, "far": far_page}
+        near = _meet(pages, relay)
         if arguments.only != "narrow":
-            figures["stalls"] = [_stall(page, trouble, near) for _ in range(arguments.repeats)]
+            figures["stalls"] = [_stall(pages, trouble, near) for _ in range(arguments.repeats)]
             print(verdict(_stall_claims(figures["stalls"])) + "\n")
         if arguments.only != "stall":
-            figures["narrow"] = _narrow(page, trouble, near)
+            figures["narrow"] = _narrow(pages, trouble, near)
             print(verdict(_narrow_claims(figures["narrow"])))
     save("trouble", figures)
 
 
-def _meet(page: Page, relay: RelayProcess) -> str:
-    """Somebody sends, `near` and `far` watch; the id of `near`, who will have trouble."""
+def _meet(pages: dict[str, Page], relay: RelayProcess) -> str:
+    """Somebody sends, `near` and `far` watch, each in a page of its own; the id of `near`, who will have trouble."""
     common = {"room": ROOM, "ticket": ticket(relay)}
-    for name in ("near", "far"):
+    for name, page in pages.items():
         page.evaluate("options => probe.join(options)", {**common, "name": name})
-    page.evaluate("options => probe.join(options)", {**common, "name": "sender", "timeslice_ms": DEFAULT_MS})
-    for name in ("near", "far"):
+    sending = pages["far"]
+    sending.evaluate("options => probe.join(options)", {**common, "name": "sender", "timeslice_ms": DEFAULT_MS})
+    for name, page in pages.items():
         page.wait_for_function("name => probe.sees(name)", arg=name)
         page.evaluate("name => probe.watch(name)", name)
-    page.wait_for_timeout(SETTLE_S * 1000)
-    peer: str = page.evaluate("probe.idOf('near', 'sender')")
+    sending.wait_for_timeout(SETTLE_S * 1000)
+    peer: str = sending.evaluate("probe.idOf('near', 'sender')")
     return peer
 
 
-def _diary(page: Page, name: str) -> Diary:
-    return Diary.of(page.evaluate("name => probe.diary(name)", name))
+def _diaries(pages: dict[str, Page]) -> list[Diary]:
+    return [Diary.of(page.evaluate("name => probe.diary(name)", name)) for name, page in pages.items()]
 
 
-def _stall(page: Page, trouble: Trouble, near: str) -> dict[str, float]:
-    page.wait_for_timeout(REST_S * 1000)
+def _stall(pages: dict[str, Page], trouble: Trouble, near: str) -> dict[str, float]:
+    pages["near"].wait_for_timeout(REST_S * 1000)
     begun_ms = trouble.impair(near, stall_ms=STALL_MS, stall_every_ms=120_000)
-    page.wait_for_timeout(STALL_MS + AFTER_STALL_S * 1000)
+    pages["near"].wait_for_timeout(STALL_MS + AFTER_STALL_S * 1000)
     trouble.impair(near)
-    seen, others = _diary(page, "near"), _diary(page, "far")
+    seen, others = _diaries(pages)
     returned_ms = begun_ms + STALL_MS
     end_ms = returned_ms + AFTER_STALL_S * 1000
-    before_ms = seen.p50_ms(begun_ms - 5000, begun_ms)
+    before_ms = seen.p50_ms(begun_ms - BEFORE_MS, begun_ms)
     after_ms = seen.p50_ms(end_ms - 5000, end_ms)
     figures = {
         "still_ms": seen.longest_still_ms(begun_ms, end_ms),
@@ -120,7 +125,7 @@ def _stall(page: Page, trouble: Trouble, near: str) -> dict[str, float]:
         "back_ms": seen.settled_ms(returned_ms, after_ms + BACK_WITHIN_MS) - returned_ms,
         "before_ms": before_ms,
         "after_ms": after_ms,
-        "other_before_ms": others.p50_ms(begun_ms - 5000, begun_ms),
+        "other_before_ms": others.p50_ms(begun_ms - BEFORE_MS, begun_ms),
         "other_stall_ms": others.p50_ms(begun_ms, returned_ms),
     }
     print(", ".join(f"{name} {value:.0f}" for name, value in figures.items()), flush=True)
@@ -140,13 +145,13 @@ def _stall_claims(stalls: list[dict[str, float]]) -> list[tuple[str, bool]]:
     ]
 
 
-def _narrow(page: Page, trouble: Trouble, near: str) -> dict[str, Any]:
-    page.wait_for_timeout(REST_S * 1000)
+def _narrow(pages: dict[str, Page], trouble: Trouble, near: str) -> dict[str, Any]:
+    pages["near"].wait_for_timeout(REST_S * 1000)
     begun_ms = trouble.impair(near, rate_kbps=NARROW_KBPS)
-    page.wait_for_timeout(NARROW_S * 1000)
+    pages["near"].wait_for_timeout(NARROW_S * 1000)
     ended_ms = trouble.impair(near)
-    page.wait_for_timeout(SETTLE_S * 1000)
-    seen, others = _diary(page, "near"), _diary(page, "far")
+    pages["near"].wait_for_timeout(SETTLE_S * 1000)
+    seen, others = _diaries(pages)
     rows = {}
     for from_s in range(0, NARROW_S, 5):
         from_ms = begun_ms + from_s * 1000
@@ -167,7 +172,7 @@ def _narrow(page: Page, trouble: Trouble, near: str) -> dict[str, Any]:
         "sound_waits": sum(begun_ms <= at_ms < ended_ms for at_ms in seen.sound_waits_ms),
         "adapted_p50_ms": seen.p50_ms(from_ms, ended_ms),
         "adapted_still_ms": seen.longest_still_ms(from_ms, ended_ms),
-        "other_before_ms": others.p50_ms(begun_ms - 5000, begun_ms),
+        "other_before_ms": others.p50_ms(begun_ms - BEFORE_MS, begun_ms),
         "other_ms": others.p50_ms(begun_ms, ended_ms),
         "rows": rows,
         "figures": seen.figures,

@@ -15,7 +15,7 @@ export const STALL_PENALTY_S = 0.03;
 export const ABOVE_DRY_S = 0.03;
 export const MAX_PENALTY_S = 0.4;
 export const PENALTY_DECAY_PER_S = 0.003;
-export const TARGET_FALL_PER_S = 0.05;
+export const TARGET_FALL_PER_S = 0.1;
 /** Lags are paid for up to this much beyond the pieces' own length: a call that lags more is none. */
 export const MAX_JITTER_S = 0.8;
 /** More than this too late: seek, unless a seek was just made. */
@@ -50,9 +50,16 @@ export function neededLead(now: {
   return Math.min(MAX_TARGET_S, Math.max(MIN_TARGET_S, lag_s + margin_s) + now.penalty_s);
 }
 
-/** The target: above what is needed at once, below it slowly. */
-export function nextTarget(now: { target_s: number; needed_s: number; elapsed_s: number }): number {
-  return Math.max(now.needed_s, now.target_s - TARGET_FALL_PER_S * now.elapsed_s);
+/** The target: up to what is needed at once, down to it slowly, but never further behind than `lead_s`, where playback
+ * is already (NaN: unknown). */
+export function nextTarget(now: {
+  target_s: number;
+  needed_s: number;
+  lead_s: number;
+  elapsed_s: number;
+}): number {
+  const fallen_s = now.target_s - TARGET_FALL_PER_S * now.elapsed_s;
+  return Math.max(now.needed_s, now.lead_s < fallen_s ? now.lead_s : fallen_s);
 }
 
 export function nextPenalty(penalty_s: number, elapsed_s: number): number {

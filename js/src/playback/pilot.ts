@@ -43,6 +43,8 @@ export class Pilot {
   #nudges = 0;
   #steered_s = 0;
   #sought_s = Number.NEGATIVE_INFINITY;
+  /** The last time it went to where it should be; leaving a hole or a standstill is something else. */
+  #caughtUp_s = Number.NEGATIVE_INFINITY;
   #stalled_s = Number.NEGATIVE_INFINITY;
   readonly #listening = new AbortController();
 
@@ -52,7 +54,7 @@ export class Pilot {
   ) {
     this.#timeslice_s = options.track.timeslice_ms / 1000;
     this.#sound = options.track.audio;
-    this.#target_s = Math.max(options.chosen_s() ?? DEFAULT_TARGET_S, this.#timeslice_s);
+    this.#target_s = Math.max(this.#firstTarget_s, this.#timeslice_s);
     const { signal } = this.#listening;
     video.addEventListener("waiting", () => this.#onWaiting(), { signal });
     video.addEventListener("playing", () => this.#onPlaying(), { signal });
@@ -70,6 +72,10 @@ export class Pilot {
 
   get target_s(): number {
     return this.#target_s;
+  }
+
+  get #firstTarget_s(): number {
+    return this.options.chosen_s() ?? DEFAULT_TARGET_S;
   }
 
   /** How long after its capture this would play what it has, if it were alone; NaN while unknown. */
@@ -90,9 +96,12 @@ export class Pilot {
 
   /** The track is described anew. */
   onTrack(track: TrackInfo): void {
-    this.#timeslice_s = track.timeslice_ms / 1000;
+    const timeslice_s = track.timeslice_ms / 1000;
+    // What was learnt with longer slices is no reason to stay as late with short ones.
+    const before_s = timeslice_s < this.#timeslice_s ? this.#firstTarget_s : this.#target_s;
+    this.#target_s = Math.max(before_s, timeslice_s);
+    this.#timeslice_s = timeslice_s;
     this.#sound = track.audio;
-    this.#target_s = Math.max(this.#target_s, this.#timeslice_s);
   }
 
   /** A new, empty source. */
@@ -143,11 +152,15 @@ export class Pilot {
       target_s: this.#target_s,
       rate: this.#rate,
       starting: this.#starting,
-      sinceSeek_s: now_s - this.#sought_s,
+      sinceSeek_s: now_s - this.#caughtUp_s,
       sinceStall_s: this.#waitingSince_s === null ? now_s - this.#stalled_s : 0,
     });
-    if ("seek_s" in decision) this.#seek(decision.seek_s);
-    else this.#setRate(decision.rate);
+    if ("seek_s" in decision) {
+      this.#caughtUp_s = now_s;
+      this.#seek(decision.seek_s);
+    } else {
+      this.#setRate(decision.rate);
+    }
   }
 
   dispose(): void {
@@ -168,9 +181,10 @@ export class Pilot {
     });
     const beside_s = this.options.leastLatency_s() - this.#edgeAge_s(now_s);
     const needed_s = beside_s > this.#needed_s ? beside_s : this.#needed_s;
+    const lead_s = this.#arrivals.edge_s(now_s) - this.video.currentTime;
     // Who moves a slider wants to see it at once.
     const before_s = chosen_s === null ? this.#target_s : needed_s;
-    this.#target_s = nextTarget({ target_s: before_s, needed_s, elapsed_s });
+    this.#target_s = nextTarget({ target_s: before_s, needed_s, lead_s, elapsed_s });
   }
 
   /** How long ago what is at the live edge was captured: the way here, without any waiting. */
@@ -210,8 +224,13 @@ export class Pilot {
     if (this.#starting || this.video.seeking) return;
     this.#stalls += 1;
     this.#stalled_s = seconds();
-    const left_s = Math.max(0, this.#end_s - this.video.currentTime);
-    this.#penalty_s = penaltyAfterStall({ penalty_s: this.#penalty_s, left_s, sound: this.#sound });
+    const { buffered, currentTime } = this.video;
+    const end_s = rangeEnd(flat(buffered), currentTime);
+    // Before a hole it is not for lack of margin that it runs dry.
+    if (!(end_s < this.#end_s)) {
+      const left_s = Math.max(0, end_s - currentTime);
+      this.#penalty_s = penaltyAfterStall({ penalty_s: this.#penalty_s, left_s, sound: this.#sound });
+    }
     this.steer();
   }
 
