@@ -64,12 +64,14 @@ COLUMNS = {
     "browser": "browser %",
     "relay": "relay %",
     "other": "other %",
+    "stolen": "stolen %",
 }
 LEGEND = """\
 p50, p95, p5: age of the picture when it is shown, ms; badge: the same as the package says itself
 stalls: `waiting` of picture or sound; still: no new picture for 250 ms; start: from capture to the first picture, ms
-thread: the page's main thread; page, browser, relay: CPU of the processes, other: everything else on this machine (with
-more than some 20 the figures tell nothing); all in % of one core"""
+thread: the page's main thread; page, browser, relay: CPU of the processes; other: everything else on this machine;
+stolen: what the host of a virtual machine gave to others; all in % of one core.
+Measure again with more than 20 % other or 5 % stolen."""
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ COLUMNS = {
     "renderer": "page %",
     "relay": "relay %",
     "other": "other %",
+    "stolen": "stolen %",
 }
 
 
