@@ -37,11 +37,11 @@ ADAPTED_AFTER_S = 10
 PLAYS_AGAIN_MS = 500
 BACK_MS = 3000
 BACK_WITHIN_MS = 30
-"""So near to where it then stays, the latency is back."""
+"""So near to what it was before, the latency is back."""
 FRESH_MS = 1000
 """Pictures that are older are not live."""
-STILL_MS = 1500
-"""A group, one second, may be missing; more is a standstill."""
+STILL_MS = 2000
+"""A group, one second, may be missing, and the next one's keyframe may wait in the link; more is a standstill."""
 
 
 class Trouble:
@@ -122,7 +122,7 @@ def _stall(pages: dict[str, Page], trouble: Trouble, near: str) -> dict[str, flo
         "still_ms": seen.longest_still_ms(begun_ms, end_ms),
         "picture_ms": seen.first_picture_ms(returned_ms) - returned_ms,
         "sound_ms": seen.first_sound_ms(returned_ms) - returned_ms,
-        "back_ms": seen.settled_ms(returned_ms, after_ms + BACK_WITHIN_MS) - returned_ms,
+        "back_ms": seen.settled_ms(returned_ms, before_ms + BACK_WITHIN_MS) - returned_ms,
         "before_ms": before_ms,
         "after_ms": after_ms,
         "other_before_ms": others.p50_ms(begun_ms - BEFORE_MS, begun_ms),
