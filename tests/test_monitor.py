@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -66,6 +67,36 @@ def test_tells_relay_then_the_room(monitor: Monitor) -> None:
     assert listener.heard == ["relay", "snapshot"]
     wait_until(lambda: bool(listener.threads))
     assert listener.threads == {"relay-widget-monitor"}
+
+
+def test_what_is_collected_meanwhile_may_leave_the_monitor(monitor: Monitor) -> None:
+    """In whatever thread and at whatever moment it is collected: nobody waits for a lock for ever."""
+    collected: set[str] = set()
+    ended = threading.Event()
+
+    class Forgotten:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            collected.add(threading.current_thread().name)
+            monitor.remove(never_added)
+            if not ended.is_set():
+                Forgotten()  # for the next collection
+
+    never_added, listener = Listening("other"), Listening("lab")
+    threshold = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    try:
+        Forgotten()
+        adding = threading.Thread(target=monitor.add, args=(listener,), daemon=True)
+        adding.start()
+        adding.join(20)
+        assert not adding.is_alive()
+        wait_until(lambda: "relay-widget-monitor" in collected)
+    finally:
+        ended.set()
+        gc.set_threshold(*threshold)
 
 
 def test_a_crash_is_told_and_healed(monitor: Monitor) -> None:

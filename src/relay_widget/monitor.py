@@ -63,7 +63,9 @@ class Monitor:
     """The thread that follows the relay for any number of listeners. It lives while there are any."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A widget that is collected closes itself, in whatever thread just made an object, also in here: the lock is
+        # one that its holder can take again, and nobody holds it while waiting for another thread.
+        self._lock = threading.RLock()
         self._listeners: list[Listener] = []
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -73,11 +75,13 @@ class Monitor:
 
     def add(self, listener: Listener) -> None:
         """Follow this listener's room from now on."""
+        fresh = None
         with self._lock:
             self._listeners.append(listener)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="relay-widget-monitor", daemon=True)
-                self._thread.start()
+                fresh = self._thread = threading.Thread(target=self._run, name="relay-widget-monitor", daemon=True)
+        if fresh is not None:
+            fresh.start()
         self.refresh()
 
     def remove(self, listener: Listener) -> None:
