@@ -425,8 +425,13 @@ describe("latency", () => {
     expect(latency.nextPenalty(penalty_s, 1e6)).toBe(0);
   });
 
-  test("a stall with media in hand teaches how much this machine needs", () => {
-    const penalty_s = latency.penaltyAfterStall({ penalty_s: 0, left_s: 0.25, sound: false });
+  test("a few stalls with media in hand teach how much this machine needs, one alone not all of it", () => {
+    let penalty_s = 0;
+    for (let stall = 0; stall < 3; stall++) {
+      const before_s = penalty_s;
+      penalty_s = latency.penaltyAfterStall({ penalty_s, left_s: 0.25, sound: false });
+      expect(penalty_s - before_s).toBeLessThanOrEqual(latency.MAX_LESSON_S + 1e-9);
+    }
     expect(latency.MARGIN_S + penalty_s).toBeGreaterThan(0.25);
   });
 });

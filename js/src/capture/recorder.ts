@@ -125,7 +125,7 @@ export class TrackRecorder {
       joiner: new Joiner(),
       joins: asked && options.timeslice_ms > MAX_ASKING_INTERVAL_MS,
       due: false,
-      clock: new CaptureClock(started_ms, options.stream.getAudioTracks().length > 0),
+      clock: new CaptureClock(options.stream.getAudioTracks().length > 0),
       chain: Promise.resolve(),
       waiting: 0,
       groupStarted_ms: started_ms,

@@ -11,8 +11,10 @@ export const MARGIN_WITH_SOUND_S = 0.13;
 export const MARGIN_S = 0.065;
 /** What each stall adds to the target at least, and how slowly that and any other surplus is given back. */
 export const STALL_PENALTY_S = 0.03;
-/** Kept above what was left in the buffer when it ran dry. */
+/** Kept above what was left in the buffer when it ran dry, as far as one stall can tell: a page that had no CPU for a
+ * moment runs dry with its buffer full. */
 export const ABOVE_DRY_S = 0.03;
+export const MAX_LESSON_S = 0.1;
 export const MAX_PENALTY_S = 0.4;
 export const PENALTY_DECAY_PER_S = 0.003;
 export const TARGET_FALL_PER_S = 0.1;
@@ -69,7 +71,7 @@ export function nextPenalty(penalty_s: number, elapsed_s: number): number {
 /** `left_s`: what was left in the buffer when it ran dry. More than the margin: this machine needs more. */
 export function penaltyAfterStall(now: { penalty_s: number; left_s: number; sound: boolean }): number {
   const margin_s = now.sound ? MARGIN_WITH_SOUND_S : MARGIN_S;
-  const learnt_s = now.left_s + ABOVE_DRY_S - margin_s;
+  const learnt_s = Math.min(now.left_s + ABOVE_DRY_S - margin_s, now.penalty_s + MAX_LESSON_S);
   return Math.min(MAX_PENALTY_S, Math.max(now.penalty_s + STALL_PENALTY_S, learnt_s));
 }
 

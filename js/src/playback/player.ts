@@ -20,6 +20,8 @@ import { canPlay, openSource } from "./source.js";
 
 /** Over this the player gives up until the next epoch: it would only flicker. */
 export const MAX_REBUILDS_PER_MINUTE = 6;
+/** How far ahead of the position pictures are shown is a mean over about this many. */
+const AHEAD_SAMPLES = 10;
 /** Between the epochs on the one timeline. */
 const EPOCH_GAP_S = 0.01;
 
@@ -42,6 +44,7 @@ class MsePlayer implements Player {
   #playing: KeepPlaying;
   #ledger = new Ledger();
   #shown: Shown;
+  #ahead_s = 0;
   #groupStarts_s: number[] = [];
   #appended: Append | null = null;
   /** Where the running epoch's media times start on the element's timeline. */
@@ -61,10 +64,13 @@ class MsePlayer implements Player {
       track: options.track,
       chosen_s: () => options.chosen_s?.() ?? null,
       age_s: (media_s) => (options.clock.now_ms() - this.#ledger.captured_at_ms(media_s)) / 1000,
-      leastLatency_s: () => options.leastLatency_s?.() ?? Number.NaN,
+      leastLatency_s: () => (options.leastLatency_s?.() ?? Number.NaN) + this.#ahead_s,
       onStuck: () => this.#rebuild("it stands still although media is there"),
     });
-    this.#shown = new Shown(this.element, (media_s) => this.#ledger.shown(media_s, options.clock.now_ms()));
+    this.#shown = new Shown(this.element, (media_s, ahead_s) => {
+      this.#ahead_s += (ahead_s - this.#ahead_s) / AHEAD_SAMPLES;
+      this.#ledger.shown(media_s, options.clock.now_ms());
+    });
     this.#queue = new AppendQueue({
       epochOffset_s: () => this.#epochOffset_s(),
       onAppend: (append) => this.#onAppend(append),
@@ -123,7 +129,7 @@ class MsePlayer implements Player {
     return {
       queue_depth: this.#queue.peak(options?.reset === true),
       buffered_s: Math.max(0, end_s - currentTime),
-      latency_ms: Number.isNaN(captured_ms) ? -1 : Math.max(0, now_ms - captured_ms),
+      latency_ms: Number.isNaN(captured_ms) ? -1 : Math.max(0, now_ms - captured_ms - 1000 * this.#ahead_s),
       stalls: this.#pilot.stalls,
       dropped_frames: droppedFrames(this.element),
       dropped_groups: this.#droppedGroups,
@@ -133,7 +139,7 @@ class MsePlayer implements Player {
   }
 
   get ownLatency_s(): number {
-    return this.#pilot.ownLatency_s;
+    return this.#pilot.ownLatency_s - this.#ahead_s;
   }
 
   unmute(): Promise<void> {

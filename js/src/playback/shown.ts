@@ -13,10 +13,11 @@ export class Shown {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #looked_ms = Number.NEGATIVE_INFINITY;
 
-  /** `onShown` hears the media time (s) of a picture at the moment it is presented, or of the sound. */
+  /** `onShown` hears the media time of a picture at the moment it is presented, or of the sound, and how far ahead of
+   * the element's position that is (s): browsers choose the picture for when it will be on the screen. */
   constructor(
     private readonly element: HTMLMediaElement,
-    private readonly onShown: (media_s: number) => void,
+    private readonly onShown: (media_s: number, ahead_s: number) => void,
   ) {
     const counts = element instanceof HTMLVideoElement && "requestVideoFrameCallback" in element;
     this.#video = counts ? element : null;
@@ -36,7 +37,7 @@ export class Shown {
     // Nothing is presented in a hidden tab; what would be is as good as heard.
     const video = document.hidden ? null : this.#video;
     if (video === null) {
-      if (!this.element.paused && !this.element.seeking) this.onShown(this.element.currentTime);
+      if (!this.element.paused && !this.element.seeking) this.onShown(this.element.currentTime, 0);
       return;
     }
     if (this.#request !== null) return;
@@ -49,7 +50,7 @@ export class Shown {
     this.#request = video.requestVideoFrameCallback((_now, { mediaTime }) => {
       this.#request = null;
       if (pictures > 1) this.#lookAt(video, pictures - 1);
-      this.onShown(mediaTime);
+      this.onShown(mediaTime, mediaTime - video.currentTime);
     });
   }
 }
