@@ -1,5 +1,5 @@
 // One published track: its description on the relay and the recorder that feeds it.
-import { TrackRecorder } from "./capture/index.js";
+import { type Recorder, SoundRecorder, TrackRecorder } from "./capture/index.js";
 import type { MediaHeader, TrackInfo } from "./protocol.js";
 
 export interface TrackEvents {
@@ -14,7 +14,7 @@ export interface TrackEvents {
 }
 
 export class TrackSender {
-  #recorder: TrackRecorder | null = null;
+  #recorder: Recorder | null = null;
   #recorderKey = "";
   #published: TrackInfo | null = null;
   #epoch = 0;
@@ -62,7 +62,7 @@ export class TrackSender {
 
   #record(stream: MediaStream, track: TrackInfo, bitsPerSecond: number): void {
     this.#epoch += 1;
-    const recorder = new TrackRecorder();
+    const recorder = SoundRecorder.canRecord(track.mimeType) ? new SoundRecorder() : new TrackRecorder();
     this.#recorder = recorder;
     recorder.start({
       stream,

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { Packaging } from "../src/protocol.js";
 import type { MediaObject, Segmenter } from "../src/segment/index.js";
 
-export { concatenated as join } from "../src/segment/joiner.js";
+export { concatenated as join } from "../src/segment/bytes.js";
 
 export interface Vector {
   name: string;

@@ -75,6 +75,26 @@ def test_two_kernels_meet_and_a_third_joins_later(notebook: OpenNotebook, room: 
         plays(katherine, f'video[data-peer-id="{peer}"]')
 
 
+def test_sound_also_comes_from_a_browser_without_webcodecs(notebook: OpenNotebook, room: str) -> None:
+    ada = notebook(cell(room, "Ada"))
+    ada.page.add_init_script("delete window.AudioEncoder")
+    ada.open()
+    joined(ada)
+    assert ada.page.evaluate("'AudioEncoder' in window") is False
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(grace)
+    plays(ada)
+
+
+def test_a_page_that_hung_has_lost_sound_but_not_lip_sync(notebook: OpenNotebook, room: str) -> None:
+    ada = joined(notebook(cell(room, "Ada")))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(grace)
+    ada.page.evaluate("const from = performance.now(); while (performance.now() - from < 4000);")
+    plays(grace)
+    grace.wait_python("abs(call.peers[0].figures.get('av_skew_ms', 9999)) < 500")
+
+
 def test_leave_rejoin_and_room_switch(notebook: OpenNotebook, room: str) -> None:
     ada = joined(notebook(cell(room, "Ada")))
     grace = joined(notebook(cell(room, "Grace")))

@@ -101,3 +101,13 @@ function missing(attempt: Attempt): CaptureError {
   }
   return new CaptureError("no-microphone", "The microphone that was chosen has gone: choose another.");
 }
+
+/** Why a recording is not going on. */
+export function recordingStopped(reason: unknown): CaptureError {
+  if (reason instanceof CaptureError) return reason;
+  const what = reason instanceof Error ? reason.message : "its camera, microphone or screen has ended";
+  return new CaptureError(
+    "capture-failed",
+    `The recording stopped (${what}): switch the camera or microphone off and on again.`,
+  );
+}

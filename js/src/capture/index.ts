@@ -2,5 +2,6 @@
 export { chooseMimeType, playableTypes } from "./codecs.js";
 export { type Device, type Devices, listDevices, onDevicesChanged } from "./devices.js";
 export { type CaptureCode, CaptureError } from "./errors.js";
-export { type RecorderOptions, TrackRecorder } from "./recorder.js";
+export { type Recorder, type RecorderOptions, TrackRecorder } from "./recorder.js";
+export { SoundRecorder } from "./sound-recorder.js";
 export { type CaptureSource, openSource, type SourceOptions } from "./source.js";

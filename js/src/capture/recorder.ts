@@ -3,7 +3,7 @@ import { createSegmenter, Joiner, type MediaObject, packagingOf, type Segmenter 
 import { local_ms } from "../time.js";
 import { CaptureClock } from "./capture-clock.js";
 import { recordingType } from "./codecs.js";
-import { CaptureError } from "./errors.js";
+import { CaptureError, recordingStopped } from "./errors.js";
 import { startTicker } from "./ticker.js";
 
 export const KEYFRAME_INTERVAL_MS = 1000;
@@ -26,13 +26,19 @@ export interface RecorderOptions {
   /** As published; see `chooseMimeType`. */
   mimeType: string;
   timeslice_ms: number;
-  /** Number of the first epoch; each restart takes the next. */
-  epoch?: number;
+  /** Number of the first epoch; when another must begin, it takes the next. */
+  epoch: number;
   bitsPerSecond: number;
   /** In order. `captured_ms_local` is in this page's clock (`local_ms`). */
   onObject: (object: MediaObject, epoch: number, captured_ms_local: number) => void;
   /** The recording has ended; `restart` may try again. */
   onError: (error: Error) => void;
+}
+
+/** Records one track. Of no use again after `stop`. */
+export interface Recorder {
+  start(options: RecorderOptions): void;
+  stop(): void;
 }
 
 /** One of the two keyframe options only: with both, Chromium throws. */
@@ -63,26 +69,13 @@ interface Epoch {
   stopAsking: () => void;
 }
 
-export class TrackRecorder {
+export class TrackRecorder implements Recorder {
   #options: RecorderOptions | null = null;
   #current: Epoch | null = null;
-  #epoch = 0;
-
-  /** Number of the epoch that runs, or ran last. */
-  get epoch(): number {
-    return this.#epoch;
-  }
 
   start(options: RecorderOptions): void {
-    this.#end();
     this.#options = options;
-    this.#begin(options, options.epoch ?? this.#epoch + 1);
-  }
-
-  /** A new epoch, with these things changed. What the old one has not given yet is left out. */
-  restart(changes: Partial<RecorderOptions> = {}): void {
-    if (this.#options === null) throw new Error("restart() before start()");
-    this.start({ ...this.#options, epoch: this.#epoch + 1, ...changes });
+    this.#begin(options, options.epoch);
   }
 
   stop(): void {
@@ -97,7 +90,6 @@ export class TrackRecorder {
       audioBitsPerSecond: options.bitsPerSecond,
       videoKeyFrameIntervalDuration: KEYFRAME_INTERVAL_MS,
     };
-    this.#epoch = number;
     try {
       const recorder = new MediaRecorder(options.stream, recorderOptions);
       const started_ms = local_ms();
@@ -107,7 +99,7 @@ export class TrackRecorder {
       this.#current = this.#follow(recorder, options, number, started_ms, asked);
     } catch (error) {
       // A format it cannot record, or a stream whose tracks have all ended.
-      options.onError(stopped(error));
+      options.onError(recordingStopped(error));
     }
   }
 
@@ -187,7 +179,9 @@ export class TrackRecorder {
     const needsKeyframe = objects.at(-1)?.hasVideo && arrival_ms - epoch.groupStarted_ms > MAX_GROUP_MS;
     if (!needsKeyframe) return;
     this.#send(epoch);
-    if (epoch === this.#current) this.restart();
+    if (epoch !== this.#current || this.#options === null) return;
+    this.#end(); // what it has not given yet is left out
+    this.#begin(this.#options, epoch.number + 1);
   }
 
   #send(epoch: Epoch): void {
@@ -200,7 +194,7 @@ export class TrackRecorder {
   #fail(epoch: Epoch, reason: unknown): void {
     if (epoch !== this.#current) return;
     this.#end();
-    this.#options?.onError(stopped(reason));
+    this.#options?.onError(recordingStopped(reason));
   }
 
   #end(): void {
@@ -239,14 +233,4 @@ function expectQuiet(epoch: Epoch, arrival_ms: number): void {
   epoch.filled_ms = arrival_ms;
   epoch.interval_ms += (since_ms - epoch.interval_ms) / 8;
   epoch.quietUntil_ms = arrival_ms + Math.min(MAX_QUIET_MS, QUIET_PART * epoch.interval_ms);
-}
-
-/** Why a recording is not going on, in words. */
-function stopped(reason: unknown): CaptureError {
-  if (reason instanceof CaptureError) return reason;
-  const what = reason instanceof Error ? reason.message : "its camera, microphone or screen has ended";
-  return new CaptureError(
-    "capture-failed",
-    `The recording stopped (${what}): switch the camera off and on again.`,
-  );
 }

@@ -1,5 +1,6 @@
 // Objects cut from several small pieces, as if the pieces had been one: a recorder is asked for its bytes more often
 // than they are sent. Pure.
+import { concatenated } from "./bytes.js";
 import type { MediaObject } from "./cutter.js";
 
 export class Joiner {
@@ -35,14 +36,4 @@ export class Joiner {
       hasVideo: parts.some(({ hasVideo }) => hasVideo),
     };
   }
-}
-
-export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.byteLength;
-  }
-  return bytes;
 }
