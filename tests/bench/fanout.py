@@ -2,6 +2,7 @@
 
 Run with ``make bench-fanout``. Both are started anew for every load, one after the other, and driven by the same
 generator of raw clients. ``--only`` takes some of the loads, ``--seconds`` and ``--repeats`` are for trying.
+``make bench-stalled`` (``--stalled``) is about the relay alone: what subscribers that read nothing cost it and others.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from relay_widget.protocol import MAX_QUEUE_BYTES
 from tests.bench.fanout_load import Load, Task
 from tests.bench.latency_figures import table, verdict
 from tests.bench.results import save
 from tests.relay_process import RelayProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 SECONDS = 8.0
+STALLED_SECONDS = 60.0
 REPEATS = 3
 TOKEN_LIFETIME_S = 600
 NODE_SERVER = Path(__file__).with_name("fanout_server.mjs")
@@ -49,6 +52,9 @@ MIN_ACHIEVED = 0.99
 MAX_GENERATOR_PERCENT = 90
 """A generator that is busier measures itself."""
 TRACK = {"track": "camera", "mimeType": "video/webm;codecs=vp8", "video": True, "timeslice_ms": 33}
+ALONE, BESIDE = "100 alone", "100 beside 100 stalled"
+STALLED_LOADS = {ALONE: Load(viewers=100), BESIDE: Load(viewers=100, stalled=100)}
+MAX_STALLED_P99_RATIO = 1.2
 COLUMNS = {
     "cpu_us": "CPU us",
     "p50_ms": "p50 ms",
@@ -57,6 +63,17 @@ COLUMNS = {
     "lost": "lost",
     "out_of_order": "disorder",
     "deliveries_per_s": "per s",
+    "server_percent": "server %",
+    "generator_percent": "load %",
+    "stolen_percent": "stolen %",
+}
+STALLED_COLUMNS = {
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "rss_before_mb": "MB before",
+    "rss_mb": "MB at most",
+    "lost": "lost",
+    "out_of_order": "disorder",
     "server_percent": "server %",
     "generator_percent": "load %",
     "stolen_percent": "stolen %",
@@ -100,40 +117,72 @@ def measure(server: str, load: Load, seconds: float) -> Figures:
         return figures
 
 
-def show(title: str, figures: Figures) -> None:
-    """One line of the table, at once."""
-    print(table({title: figures}, COLUMNS, DECIMALS).splitlines()[1], flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.fanout", description=__doc__)
     parser.add_argument("--only", action="append", choices=LOADS, metavar="LOAD", help=f"of {', '.join(LOADS)}")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="measured of each load (default: %(default)s)")
+    parser.add_argument(
+        "--stalled", action="store_true", help="the relay beside subscribers that read nothing, instead"
+    )
+    parser.add_argument(
+        "--seconds", type=float, help=f"measured of each load ({SECONDS:.0f}, stalled {STALLED_SECONDS:.0f})"
+    )
     parser.add_argument("--repeats", type=int, default=REPEATS, help="of each load (default: %(default)s)")
     arguments = parser.parse_args()
     # Servers and generator inherit it: a thousand connections are more than the 1024 files of most shells.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    runs: dict[str, dict[str, list[Figures]]] = {}
+    if arguments.stalled:
+        _stalled(arguments.seconds or STALLED_SECONDS, arguments.repeats)
+    else:
+        _compared(arguments.only or LOADS, arguments.seconds or SECONDS, arguments.repeats)
+
+
+def _compared(names: Iterable[str], seconds: float, repeats: int) -> None:
+    medians: dict[str, dict[str, Figures]] = {}
+    runs: dict[str, list[Figures]] = {}
     print(table({}, COLUMNS))
-    for name in arguments.only or LOADS:
-        runs[name] = {server: [] for server in SERVERS}
-        for number in range(arguments.repeats):
-            for server in list(SERVERS) if number % 2 == 0 else reversed(SERVERS):
-                runs[name][server].append(measure(server, LOADS[name], arguments.seconds))
-                show(f"{name}, {server}", runs[name][server][-1])
-    medians = {name: {server: _medians(figures) for server, figures in of.items()} for name, of in runs.items()}
-    print(f"\nMedians of {arguments.repeats}:")
-    rows = {f"{name}, {server}": row for name, of in medians.items() for server, row in of.items()}
-    print(table(rows, COLUMNS, DECIMALS))
-    claims = list(_claims(medians, runs))
-    print("\n" + verdict(claims))
-    for name, of in runs.items():
-        busy = max(figures["generator_percent"] for figures in of["relay"] + of["node"])
-        if busy > MAX_GENERATOR_PERCENT:
-            print(f"{name}: the generator took {busy:.0f} % of a core and was a bottleneck itself.")
-    kept = [{"claim": claim, "holds": holds} for claim, holds in claims]
-    save("fanout", {"seconds": arguments.seconds, "runs": runs, "medians": medians, "claims": kept})
+    for name in names:
+        kinds = {f"{name}, {server}": (server, LOADS[name]) for server in SERVERS}
+        of = _alternately(kinds, seconds, repeats, COLUMNS)
+        medians[name] = {server: _medians(figures) for server, figures in zip(SERVERS, of.values(), strict=True)}
+        runs |= of
+    print(f"\nMedians of {repeats}:\n{_rows(runs, COLUMNS)}\n")
+    _conclude("fanout", runs, _claims(medians))
+
+
+def _stalled(seconds: float, repeats: int) -> None:
+    print(table({}, STALLED_COLUMNS))
+    kinds = {name: ("relay", load) for name, load in STALLED_LOADS.items()}
+    runs = _alternately(kinds, seconds, repeats, STALLED_COLUMNS)
+    print(f"\nMedians of {repeats}:\n{_rows(runs, STALLED_COLUMNS)}\n")
+    _conclude("fanout_stalled", runs, _stalled_claims(runs))
+
+
+def _alternately(
+    kinds: dict[str, tuple[str, Load]], seconds: float, repeats: int, columns: Mapping[str, str]
+) -> dict[str, list[Figures]]:
+    """Measure each kind, a load on a server, again and again, in turns; a line is printed for each at once."""
+    runs: dict[str, list[Figures]] = {title: [] for title in kinds}
+    for number in range(repeats):
+        for title in kinds if number % 2 == 0 else reversed(kinds):
+            runs[title].append(measure(*kinds[title], seconds))
+            print(table({title: runs[title][-1]}, columns, DECIMALS).splitlines()[1], flush=True)
+    return runs
+
+
+def _conclude(name: str, runs: Mapping[str, list[Figures]], claims: Iterable[tuple[str, bool]]) -> None:
+    """Say what holds, and leave the figures."""
+    claims = list(claims)
+    print(verdict(claims))
+    for title, of in runs.items():
+        busy_percent = max(figures["generator_percent"] for figures in of)
+        if busy_percent > MAX_GENERATOR_PERCENT:
+            print(f"{title}: the generator took {busy_percent:.0f} % of a core and was a bottleneck itself.")
+    save(name, {"runs": runs, "claims": [{"claim": claim, "holds": holds} for claim, holds in claims]})
+
+
+def _rows(runs: Mapping[str, list[Figures]], columns: Mapping[str, str]) -> str:
+    return table({title: _medians(of) for title, of in runs.items()}, columns, DECIMALS)
 
 
 def _medians(runs: list[Figures]) -> Figures:
@@ -144,7 +193,7 @@ def _medians(runs: list[Figures]) -> Figures:
     }
 
 
-def _claims(medians: dict[str, dict[str, Figures]], runs: Any) -> Iterator[tuple[str, bool]]:
+def _claims(medians: Mapping[str, Mapping[str, Figures]]) -> Iterator[tuple[str, bool]]:
     for name, of in medians.items():
         ours, theirs = of["relay"], of["node"]
         ratio = ours["cpu_us"] / theirs["cpu_us"]
@@ -163,6 +212,19 @@ def _claims(medians: dict[str, dict[str, Figures]], runs: Any) -> Iterator[tuple
             f"p99 {p99_ms:.1f} ms <= {MAX_CROWD_P99_MS} ms"
         )
         yield claim, achieved >= MIN_ACHIEVED and p99_ms <= MAX_CROWD_P99_MS
+
+
+def _stalled_claims(runs: Mapping[str, list[Figures]]) -> Iterator[tuple[str, bool]]:
+    alone, beside = _medians(runs[ALONE]), _medians(runs[BESIDE])
+    ratio = beside["p99_ms"] / alone["p99_ms"]
+    yield f"p99 of who reads {ratio:.2f} <= {MAX_STALLED_P99_RATIO} x of without", ratio <= MAX_STALLED_P99_RATIO
+    grown_mb = max(figures["rss_mb"] - figures["rss_before_mb"] for figures in runs[BESIDE])
+    bound_mb = STALLED_LOADS[BESIDE].stalled * MAX_QUEUE_BYTES / 1e6
+    yield f"memory grew by {grown_mb:.0f} MB <= {bound_mb:.0f} MB, what may wait for them", grown_mb <= bound_mb
+    yield (
+        f"{beside['lost']:.0f} lost, {beside['out_of_order']:.0f} out of order",
+        not (beside["lost"] or beside["out_of_order"]),
+    )
 
 
 if __name__ == "__main__":

@@ -249,11 +249,11 @@ class Generator:
         """Send and receive; the figures."""
         load = self.task.load
         self._serve(time.monotonic() + SETTLE_S)
+        before_bytes = rss_bytes(self.task.pid)
         for publisher in self.publishers if self.task.publish is not None else ():
             self._send(publisher.client, publisher.init())
         begun_s = time.monotonic()
         self._publish(begun_s, begun_s + WARM_UP_S)
-        before_bytes = rss_bytes(self.task.pid)
         before = self._mark()
         self.from_s = before.at_s
         peak_bytes = self._publish(begun_s, before.at_s + self.task.seconds)
