@@ -26,7 +26,7 @@ from tests.machine import machine_s, process_s, rss_bytes
 
 SETTLE_S = 1.0
 """Between the last join and the first chunk."""
-WARM_UP_S = 2.0
+WARM_UP_S = 3.0
 """Chunks are sent for so long before anything is measured: connections open their windows, Node compiles."""
 DRAIN_S = 10.0
 """What has not come so long after the last chunk was sent is lost."""
