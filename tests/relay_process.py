@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from relay_widget.protocol import PROTOCOL_VERSION
 from relay_widget.tokens import mint
+from tests.machine import rss_bytes
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,10 +33,12 @@ class RelayProcess:
 
     Args:
         arguments: More arguments of ``relay-widget serve``.
+        module: What is run as ``relay-widget``.
         folder: Where its runtime file and log are; a temporary one if not given.
     """
 
     arguments: tuple[str, ...] = ()
+    module: str = "relay_widget"
     folder: Path | None = None
     url: str = ""
     secret: str = ""
@@ -74,7 +76,7 @@ class RelayProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "relay_widget", "serve", "--runtime-file", str(self.runtime_file)]
+        command = [sys.executable, "-m", self.module, "serve", "--runtime-file", str(self.runtime_file)]
         with self.runtime_file.with_suffix(".log").open("ab") as log:
             self._process = subprocess.Popen([*command, *self.arguments], stdout=log, stderr=log)
         deadline_s = time.monotonic() + START_TIMEOUT_S
@@ -113,8 +115,7 @@ class RelayProcess:
 
     def rss_bytes(self) -> int:
         """The memory it holds now."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        return rss_bytes(self.process.pid)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end and wait for it; its exit code."""
