@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import os
 import sys
@@ -10,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .core import Limits
 from .errors import RelayStartError
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         allow_origins=tuple(arguments.allow_origin),
         idle_timeout_s=arguments.idle_timeout,
         runtime_file=arguments.runtime_file,
+        limits=Limits(**{field.name: getattr(arguments, f"max_{field.name}") for field in dataclasses.fields(Limits)}),
     )
 
     def announce(url: str, secret_in_use: str) -> None:
@@ -112,6 +115,15 @@ def _parser() -> argparse.ArgumentParser:
         choices=("debug", "info", "warning", "error"),
         help="(default: %(default)s)",
     )
+    limits = serve.add_argument_group("limits", "what is more is refused, by name; see Limits in PROTOCOL.md")
+    for field in dataclasses.fields(Limits):
+        limits.add_argument(
+            f"--max-{field.name.replace('_', '-')}",
+            type=_count,
+            default=field.default,
+            metavar="N",
+            help=f"{field.metadata['what']} (default: %(default)s)",
+        )
     return parser
 
 
@@ -120,6 +132,13 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:  # noqa: PLR2004 - what a port can be
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("a limit is a whole number from 1")
+    return count
 
 
 def _seconds(text: str) -> float:

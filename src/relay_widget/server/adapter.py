@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from relay_widget.core import Close, Relay, Send, SendMedia
+from relay_widget.core import DEFAULT_LIMITS, Close, Limits, Relay, Send, SendMedia
 from relay_widget.errors import WireError
 from relay_widget.protocol import RESUME_LIFETIME_S, Event, check_version, error_json
 from relay_widget.tokens import Grant, mint, verify
@@ -44,6 +44,7 @@ class Adapter:
         secret: What tokens are signed with.
         needs_token: Whether a client without a valid token is refused.
         on_connections: Called with the number of clients whenever it changes.
+        limits: How much the relay bears.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Adapter:
         secret: str,
         needs_token: bool,
         on_connections: Callable[[int], None] = lambda _: None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._sio = sio
         self._fanout = fanout
@@ -69,6 +71,7 @@ class Adapter:
             new_peer_id=lambda: secrets.token_urlsafe(_PEER_ID_BYTES),
             queues=fanout,
             random=random.random,
+            limits=limits,
         )
         sio.on("connect", self._connect)
         sio.on("disconnect", self._disconnect)
@@ -84,6 +87,11 @@ class Adapter:
         session_id = self._sio.manager.eio_sid_from_sid(sid, _NAMESPACE)
         try:
             grant = self._authenticate(auth)
+            role: Role = grant.role if grant is not None and self._needs_token else "any"
+            grant = grant or Grant("peer")
+            self.relay.connect(
+                sid, self.now_ms(), role=role, peer_id=grant.peer, call=grant.call, administers=grant.administers
+            )
         except WireError as error:
             self.relay.stats.refused[error.code] += 1
             # What nobody may use is not kept open, but a long poll has to fetch the refusal first.
@@ -94,11 +102,6 @@ class Adapter:
         session = self._sio.eio.sockets[session_id]
         outlet = Outlet(session.queue, upgraded=session.upgraded, on_overflow=lambda: self._abort(session_id))
         self._fanout.add(sid, session_id, outlet)
-        role: Role = grant.role if grant is not None and self._needs_token else "any"
-        grant = grant or Grant("peer")
-        self.relay.connect(
-            sid, self.now_ms(), role=role, peer_id=grant.peer, call=grant.call, administers=grant.administers
-        )
         self._on_connections(len(self._fanout))
 
     def _disconnect(self, sid: str, reason: str) -> None:
@@ -165,6 +168,10 @@ class Adapter:
     def _abort(self, session_id: str) -> None:
         """End a connection that does not read, without waiting for it to."""
         _log.info("a client does not read what it is sent: its connection is ended")
+        self.end_session(session_id)
+
+    def end_session(self, session_id: str) -> None:
+        """End an Engine.IO session at once, without a word to its client."""
         transport = self._fanout.transports.get(session_id)
         session = self._sio.eio.sockets.get(session_id)
         if transport is not None:

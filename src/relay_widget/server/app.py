@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from importlib import metadata
@@ -12,22 +13,25 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from engineio.payload import Payload
 
-from relay_widget.protocol import MAX_MESSAGE_BYTES, PROTOCOL_VERSION
+from relay_widget.core import DEFAULT_LIMITS, Limits
+from relay_widget.protocol import PROTOCOL_VERSION, Code
 
 from .adapter import Adapter
 from .fanout import Fanout
 from .guard import Guard
 from .packets import ClientPacket
+from .pulse import Pulse
 from .websocket import websocket_driver
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 SERVICE = "relay-widget"
 VERSION = metadata.version("relay-widget")
 MAX_POLL_PACKETS = 1024
 """Packets in one poll's body; engineio's own 16 is 8 chunks, fewer than a browser gathers in one poll."""
 
+_log = logging.getLogger(__name__)
 # What engineio has to say about its clients' mistakes is no news, and at lower levels it would log tokens.
 _ENGINEIO_LOG = logging.getLogger("relay_widget.engineio")
 _ENGINEIO_LOG.setLevel(logging.CRITICAL)
@@ -53,47 +57,70 @@ class AppSettings:
     needs_token: bool = True
     allow_hosts: tuple[str, ...] = ()
     allow_origins: tuple[str, ...] = ()
+    limits: Limits = DEFAULT_LIMITS
 
 
-def create_app(settings: AppSettings, *, on_connections: Callable[[int], None] = lambda _: None) -> web.Application:
-    """Build the application.
+class RelayApp:
+    """The relay's application.
 
     Args:
         settings: What it serves, and to whom.
         on_connections: Called with the number of clients whenever it changes.
     """
-    guard = Guard(settings.allow_hosts, settings.allow_origins)
-    fanout = Fanout()
-    Payload.max_decode_packets = MAX_POLL_PACKETS
-    sio = socketio.AsyncServer(
-        async_mode="aiohttp",
-        async_handlers=False,  # a task per event would lose their order
-        serializer=ClientPacket,
-        cors_allowed_origins=lambda origin, _environ: guard.allows_origin(origin),
-        cors_credentials=False,
-        max_http_buffer_size=MAX_MESSAGE_BYTES,
-        http_compression=False,
-        logger=_ENGINEIO_LOG,
-        engineio_logger=_ENGINEIO_LOG,
-    )
-    # engineio has no public way to choose the driver of one server; a test watches over this line.
-    sio.eio._async = {**sio.eio._async, "websocket": websocket_driver(fanout)}  # noqa: SLF001
-    adapter = Adapter(
-        sio, fanout, secret=settings.secret, needs_token=settings.needs_token, on_connections=on_connections
-    )
-    app = web.Application(middlewares=[guard.middleware])
-    sio.attach(app)
-    app.router.add_get("/", _front_page)
-    app.router.add_get("/healthz", _health_page(settings.instance))
 
-    async def end(_: web.Application) -> None:
-        _log_totals(adapter)
-        await sio.shutdown()
-        for transport in list(fanout.transports.values()):
+    def __init__(self, settings: AppSettings, *, on_connections: Callable[[int], None] = lambda _: None) -> None:
+        guard = Guard(settings.allow_hosts, settings.allow_origins)
+        self._fanout = Fanout()
+        Payload.max_decode_packets = MAX_POLL_PACKETS
+        self._sio = socketio.AsyncServer(
+            async_mode="aiohttp",
+            async_handlers=False,  # a task per event would lose their order
+            serializer=ClientPacket,
+            cors_allowed_origins=lambda origin, _environ: guard.allows_origin(origin),
+            cors_credentials=False,
+            max_http_buffer_size=settings.limits.message_bytes,
+            http_compression=False,
+            logger=_ENGINEIO_LOG,
+            engineio_logger=_ENGINEIO_LOG,
+        )
+        # engineio has no public way to choose the driver of one server; a test watches over this line.
+        self._sio.eio._async = {**self._sio.eio._async, "websocket": websocket_driver(self._fanout)}  # noqa: SLF001
+        self._adapter = Adapter(
+            self._sio,
+            self._fanout,
+            secret=settings.secret,
+            needs_token=settings.needs_token,
+            on_connections=on_connections,
+            limits=settings.limits,
+        )
+        self._pulse = Pulse(
+            self._silent_sessions, self._adapter.end_session, settings.limits.connect_s, on_lag=lambda _: None
+        )
+        self.web = web.Application(middlewares=[guard.middleware])
+        self._sio.attach(self.web)
+        self.web.router.add_get("/", _front_page)
+        self.web.router.add_get("/healthz", _health_page(settings.instance))
+        self.web.cleanup_ctx.append(self._beat)
+        self.web.on_shutdown.append(self._end)
+
+    def socket_refused(self, address: str) -> None:
+        """A socket from this address was not taken."""
+        self._adapter.relay.stats.refused[Code.RELAY_FULL] += 1
+        _log.info("a socket from %s was refused: there are too many", address)
+
+    def _silent_sessions(self) -> list[str]:
+        return [session for session in self._sio.eio.sockets if self._fanout.of_session(session) is None]
+
+    async def _beat(self, _: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._pulse.run())
+        yield
+        task.cancel()
+
+    async def _end(self, _: web.Application) -> None:
+        _log.info("totals: %s", self._adapter.relay.stats.as_json())
+        await self._sio.shutdown()
+        for transport in list(self._fanout.transports.values()):
             transport.close()
-
-    app.on_shutdown.append(end)
-    return app
 
 
 async def _front_page(_: web.Request) -> web.Response:
@@ -107,7 +134,3 @@ def _health_page(instance: str) -> Callable[[web.Request], Awaitable[web.Respons
         return web.json_response(health, headers={"Cache-Control": "no-store"})
 
     return page
-
-
-def _log_totals(adapter: Adapter) -> None:
-    logging.getLogger(__name__).info("totals: %s", adapter.relay.stats.as_json())

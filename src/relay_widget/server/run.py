@@ -13,15 +13,17 @@ import socket
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
+from relay_widget.core import DEFAULT_LIMITS, Limits
 from relay_widget.errors import RelayStartError
 from relay_widget.protocol import PROTOCOL_VERSION
 
 from . import runtime_file
-from .app import VERSION, AppSettings, create_app
+from .app import VERSION, AppSettings, RelayApp
+from .door import SPARE_SOCKETS, Door
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8765
 _BACKLOG = 128
 _SHUTDOWN_TIMEOUT_S = 1.0
+_FILES = 64
+"""That the relay has open beside its sockets, and some."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to recognise, not to bind
 
 _log = logging.getLogger(__name__)
@@ -51,6 +55,7 @@ class ServeSettings:
     allow_origins: tuple[str, ...] = ()
     idle_timeout_s: float | None = None
     runtime_file: Path | None = None
+    limits: Limits = DEFAULT_LIMITS
 
 
 def serve(settings: ServeSettings, *, on_ready: Callable[[str, str], None] = lambda _url, _secret: None) -> None:
@@ -75,20 +80,29 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
     instance = secrets.token_hex(8)
     ending = asyncio.Event()
     idle = IdleTimer(settings.idle_timeout_s, ending.set)
-    app = create_app(
+    app = RelayApp(
         AppSettings(
             secret=secret,
             instance=instance,
             needs_token=settings.needs_token,
             allow_hosts=_allowed_hosts(settings),
             allow_origins=settings.allow_origins,
+            limits=settings.limits,
         ),
         on_connections=idle.connections,
     )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
+    runner = web.AppRunner(
+        app.web,
+        access_log=None,
+        shutdown_timeout=_SHUTDOWN_TIMEOUT_S,
+        keepalive_timeout=settings.limits.connect_s,  # also for the first request
+    )
     await runner.setup()
+    server = None
     try:
-        await web.SockSite(runner, listener).start()
+        _allow_files(2 * settings.limits.connections + SPARE_SOCKETS)
+        door = Door(cast("web.Server", runner.server), settings.limits, app.socket_refused)
+        server = await asyncio.get_running_loop().create_server(door, sock=listener, backlog=_BACKLOG)
         _end_on_signals(ending)
         url = _url(settings.host, port)
         if path is not None:
@@ -112,6 +126,8 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
         if path is not None:
             # Before anything else: who looks for a relay now must not find one that is going.
             runtime_file.remove_own(path, instance)
+        if server is not None:
+            server.close()
         await runner.cleanup()
 
 
@@ -186,6 +202,21 @@ def _bind(host: str, port: int) -> socket.socket:
         raise
     listener.setblocking(False)
     return listener
+
+
+def _allow_files(count: int) -> None:
+    """Let this process open so many files and sockets, as far as the system lets it."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - Windows has none
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + _FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _allowed_hosts(settings: ServeSettings) -> tuple[str, ...]:
