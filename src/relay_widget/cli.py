@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import ipaddress
 import logging
 import os
 import sys
@@ -52,6 +53,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         allow_origins=tuple(arguments.allow_origin),
         idle_timeout_s=arguments.idle_timeout,
         runtime_file=arguments.runtime_file,
+        metrics_from=tuple(arguments.metrics_from),
         limits=Limits(**{field.name: getattr(arguments, f"max_{field.name}") for field in dataclasses.fields(Limits)}),
     )
 
@@ -110,6 +112,14 @@ def _parser() -> argparse.ArgumentParser:
         "behind are taken over",
     )
     serve.add_argument(
+        "--metrics-from",
+        type=_network,
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="another network (10.0.0.0/8) that may read /metrics, beside this machine",
+    )
+    serve.add_argument(
         "--log-level",
         default="warning",
         choices=("debug", "info", "warning", "error"),
@@ -132,6 +142,13 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:  # noqa: PLR2004 - what a port can be
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a network is written as in 10.0.0.0/8 ({error})") from None
 
 
 def _count(text: str) -> int:

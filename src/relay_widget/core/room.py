@@ -380,6 +380,7 @@ class Room:
     def _count_dropped(self, connection: str, groups: int) -> None:
         self._stats.dropped_groups += groups
         self._stats.dropped_objects += 1
+        self._stats.dropped["impaired" if connection in self._links.by_connection else "slow"] += 1
         peer = self._by_connection[connection]
         peer.dropped_groups += groups
         peer.dropped_objects += 1

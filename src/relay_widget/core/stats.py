@@ -20,6 +20,8 @@ class Stats:
     bytes_out: int = 0
     dropped_groups: int = 0
     dropped_objects: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    """The dropped objects, by reason: ``slow``, or ``impaired`` on purpose."""
     refused: Counter[str] = field(default_factory=Counter)
     """How often something was refused, by code."""
 
@@ -32,6 +34,7 @@ class Stats:
             "bytes_out": self.bytes_out,
             "dropped_groups": self.dropped_groups,
             "dropped_objects": self.dropped_objects,
+            "dropped": dict(self.dropped),
             "refused": dict(self.refused),
         }
 

@@ -7,6 +7,7 @@ import logging
 import random
 import secrets
 import time
+from collections import Counter
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,9 @@ class Adapter:
         self._secret = secret
         self._needs_token = needs_token
         self._on_connections = on_connections
+        self.ended: Counter[str] = Counter()
+        """How many connections have ended, by reason."""
+        self._given_up: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_ms = inf
@@ -100,12 +104,14 @@ class Adapter:
             )
             raise Refused(error.message, error_json(error)) from None
         session = self._sio.eio.sockets[session_id]
-        outlet = Outlet(session.queue, upgraded=session.upgraded, on_overflow=lambda: self._abort(session_id))
+        outlet = Outlet(session.queue, upgraded=session.upgraded, on_overflow=lambda: self._give_up(sid, session_id))
         self._fanout.add(sid, session_id, outlet)
         self._on_connections(len(self._fanout))
 
     def _disconnect(self, sid: str, reason: str) -> None:
         _log.debug("connection %s ended: %s", sid, reason)
+        self.ended["not-reading" if sid in self._given_up else reason.replace(" ", "-")] += 1
+        self._given_up.discard(sid)
         self._fanout.remove(sid)
         self._perform(self.relay.disconnect(sid))
         self._on_connections(len(self._fanout))
@@ -165,8 +171,9 @@ class Adapter:
         self._timer, self._timer_due_ms = None, inf
         self._perform(self.relay.take_due(self.now_ms()))
 
-    def _abort(self, session_id: str) -> None:
+    def _give_up(self, sid: str, session_id: str) -> None:
         """End a connection that does not read, without waiting for it to."""
+        self._given_up.add(sid)
         _log.info("a client does not read what it is sent: its connection is ended")
         self.end_session(session_id)
 

@@ -19,6 +19,7 @@ from relay_widget.protocol import PROTOCOL_VERSION, Code
 from .adapter import Adapter
 from .fanout import Fanout
 from .guard import Guard
+from .metrics import LoopLag, Metrics, Network
 from .packets import ClientPacket
 from .pulse import Pulse
 from .websocket import websocket_driver
@@ -58,6 +59,7 @@ class AppSettings:
     allow_hosts: tuple[str, ...] = ()
     allow_origins: tuple[str, ...] = ()
     limits: Limits = DEFAULT_LIMITS
+    metrics_from: tuple[Network, ...] = ()
 
 
 class RelayApp:
@@ -93,13 +95,16 @@ class RelayApp:
             on_connections=on_connections,
             limits=settings.limits,
         )
+        lag = LoopLag()
         self._pulse = Pulse(
-            self._silent_sessions, self._adapter.end_session, settings.limits.connect_s, on_lag=lambda _: None
+            self._silent_sessions, self._adapter.end_session, settings.limits.connect_s, on_lag=lag.observe
         )
+        metrics = Metrics(self._adapter.relay, self._fanout, self._adapter.ended, lag, settings.metrics_from)
         self.web = web.Application(middlewares=[guard.middleware])
         self._sio.attach(self.web)
         self.web.router.add_get("/", _front_page)
         self.web.router.add_get("/healthz", _health_page(settings.instance))
+        self.web.router.add_get("/metrics", metrics.page)
         self.web.cleanup_ctx.append(self._beat)
         self.web.on_shutdown.append(self._end)
 

@@ -155,6 +155,10 @@ class Fanout:
         outlet = self._outlets.get(connection)
         return 0 if outlet is None else outlet.queued_bytes()
 
+    def all_queued_bytes(self) -> int:
+        """How much waits for all clients together."""
+        return sum(outlet.queued_bytes() for outlet in self._outlets.values())
+
     def wait_ms(self, connection: str) -> float:
         """How long what waits for this client will take; 0 while that is not known."""
         outlet = self._outlets.get(connection)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from .metrics import Network
+
 DEFAULT_PORT = 8765
 _BACKLOG = 128
 _SHUTDOWN_TIMEOUT_S = 1.0
@@ -56,6 +58,7 @@ class ServeSettings:
     idle_timeout_s: float | None = None
     runtime_file: Path | None = None
     limits: Limits = DEFAULT_LIMITS
+    metrics_from: tuple[Network, ...] = ()
 
 
 def serve(settings: ServeSettings, *, on_ready: Callable[[str, str], None] = lambda _url, _secret: None) -> None:
@@ -88,6 +91,7 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
             allow_hosts=_allowed_hosts(settings),
             allow_origins=settings.allow_origins,
             limits=settings.limits,
+            metrics_from=settings.metrics_from,
         ),
         on_connections=idle.connections,
     )
