@@ -54,6 +54,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         idle_timeout_s=arguments.idle_timeout,
         runtime_file=arguments.runtime_file,
         metrics_from=tuple(arguments.metrics_from),
+        grace_s=arguments.grace,
         limits=Limits(**{field.name: getattr(arguments, f"max_{field.name}") for field in dataclasses.fields(Limits)}),
     )
 
@@ -103,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument(
         "--idle-timeout", type=_seconds, metavar="SECONDS", help="end when nobody was connected for so long"
+    )
+    serve.add_argument(
+        "--grace",
+        type=_seconds,
+        default=2.0,
+        metavar="SECONDS",
+        help="how long clients have to go elsewhere when it is to end (default: %(default)s)",
     )
     serve.add_argument(
         "--runtime-file",

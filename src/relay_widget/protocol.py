@@ -69,6 +69,8 @@ TICKET_LIFETIME_S = 120
 """How long a ticket that a kernel gives its page can be used to connect."""
 RESUME_LIFETIME_S = 12 * 3600
 """How long a peer can come back under its own id. It lives in the page's memory only."""
+RECONNECT_SPREAD_MS = 500
+"""Within which time clients come back when their relay ends: not all at once."""
 REPORT_INTERVAL_MS = 250
 """How often a receiver reports its figures."""
 SNAPSHOT_INTERVAL_MS = 100
@@ -108,6 +110,7 @@ class Event(StrEnum):
     GROUPS_DROPPED = "groups-dropped"
     TRACK_LAG = "track-lag"
     ROOM = "room"
+    RELAY_ENDING = "relay-ending"
     ERROR = "error"
 
 
@@ -131,6 +134,7 @@ class Code(StrEnum):
     UNKNOWN_TRACK = "unknown-track"
     OUT_OF_ORDER = "out-of-order"
     RELAY_FULL = "relay-full"
+    RELAY_ENDING = "relay-ending"
     TOO_MANY_ROOMS = "too-many-rooms"
     ROOM_FULL = "room-full"
     TOO_MANY_TRACKS = "too-many-tracks"

@@ -28,6 +28,7 @@ def test_health(relay: RelayProcess) -> None:
         "protocol": PROTOCOL_VERSION,
         "version": metadata.version("relay-widget"),
         "instance": record["instance"],
+        "status": "ready",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,8 +15,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from engineio.payload import Payload
 
 from relay_widget.core import DEFAULT_LIMITS, Limits
-from relay_widget.protocol import PROTOCOL_VERSION, Code
+from relay_widget.protocol import PROTOCOL_VERSION, RECONNECT_SPREAD_MS, Code, Event
 
+from . import frames
 from .adapter import Adapter
 from .fanout import Fanout
 from .guard import Guard
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 SERVICE = "relay-widget"
 VERSION = metadata.version("relay-widget")
+_ENDING = "This relay ends: connect again, to the one that comes after it."
+_GOING_AWAY = frames.close(1001, "the relay ends")
 MAX_POLL_PACKETS = 1024
 """Packets in one poll's body; engineio's own 16 is 8 chunks, fewer than a browser gathers in one poll."""
 
@@ -71,6 +75,9 @@ class RelayApp:
     """
 
     def __init__(self, settings: AppSettings, *, on_connections: Callable[[int], None] = lambda _: None) -> None:
+        self._on_connections = on_connections
+        self._ending = False
+        self._empty = asyncio.Event()
         guard = Guard(settings.allow_hosts, settings.allow_origins)
         self._fanout = Fanout()
         Payload.max_decode_packets = MAX_POLL_PACKETS
@@ -92,7 +99,7 @@ class RelayApp:
             self._fanout,
             secret=settings.secret,
             needs_token=settings.needs_token,
-            on_connections=on_connections,
+            on_connections=self._connections,
             limits=settings.limits,
         )
         lag = LoopLag()
@@ -100,10 +107,10 @@ class RelayApp:
             self._silent_sessions, self._adapter.end_session, settings.limits.connect_s, on_lag=lag.observe
         )
         metrics = Metrics(self._adapter.relay, self._fanout, self._adapter.ended, lag, settings.metrics_from)
-        self.web = web.Application(middlewares=[guard.middleware])
+        self.web = web.Application(middlewares=[guard.middleware, self._turn_away])
         self._sio.attach(self.web)
         self.web.router.add_get("/", _front_page)
-        self.web.router.add_get("/healthz", _health_page(settings.instance))
+        self.web.router.add_get("/healthz", self._health_page(settings.instance))
         self.web.router.add_get("/metrics", metrics.page)
         self.web.cleanup_ctx.append(self._beat)
         self.web.on_shutdown.append(self._end)
@@ -112,6 +119,40 @@ class RelayApp:
         """A socket from this address was not taken."""
         self._adapter.relay.stats.refused[Code.RELAY_FULL] += 1
         _log.info("a socket from %s was refused: there are too many", address)
+
+    async def drain(self, grace_s: float) -> None:
+        """The relay is to end: let in nobody more, ask everybody to go, and wait until they have, but not for long."""
+        self._ending = True
+        self._empty.clear()
+        if not len(self._fanout):
+            return
+        payload = {"message": _ENDING, "reconnect_ms": RECONNECT_SPREAD_MS}
+        self._fanout.send_all(frames.event(Event.RELAY_ENDING, payload))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), grace_s)
+
+    def _connections(self, count: int) -> None:
+        if count == 0:
+            self._empty.set()
+        self._on_connections(count)
+
+    @web.middleware
+    async def _turn_away(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if self._ending and request.path.startswith("/socket.io/") and "sid" not in request.query:
+            body = {"code": Code.RELAY_ENDING, "message": _ENDING}
+            return web.json_response(body, status=503, headers={"Retry-After": "1"})
+        return await handler(request)
+
+    def _health_page(self, instance: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+        health = {"service": SERVICE, "protocol": PROTOCOL_VERSION, "version": VERSION, "instance": instance}
+
+        async def page(_: web.Request) -> web.Response:
+            status, word = (503, "ending") if self._ending else (200, "ready")
+            return web.json_response({**health, "status": word}, status=status, headers={"Cache-Control": "no-store"})
+
+        return page
 
     def _silent_sessions(self) -> list[str]:
         return [session for session in self._sio.eio.sockets if self._fanout.of_session(session) is None]
@@ -124,18 +165,14 @@ class RelayApp:
     async def _end(self, _: web.Application) -> None:
         _log.info("totals: %s", self._adapter.relay.stats.as_json())
         await self._sio.shutdown()
-        for transport in list(self._fanout.transports.values()):
-            transport.close()
+        for session in list(self._sio.eio.sockets.values()):
+            transport = self._fanout.transports.get(session.sid)
+            if transport is None:
+                await session.close(wait=False)  # answers its poll
+            elif not transport.is_closing():
+                transport.write(_GOING_AWAY)
+                transport.close()
 
 
 async def _front_page(_: web.Request) -> web.Response:
     return web.Response(text="This is a relay of relay-widget: run Call() in a notebook to use it.\n")
-
-
-def _health_page(instance: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    health = {"service": SERVICE, "protocol": PROTOCOL_VERSION, "version": VERSION, "instance": instance}
-
-    async def page(_: web.Request) -> web.Response:
-        return web.json_response(health, headers={"Cache-Control": "no-store"})
-
-    return page

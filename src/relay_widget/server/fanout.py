@@ -150,6 +150,10 @@ class Fanout:
             if outlet is not None:
                 outlet.send(message)
 
+    def send_all(self, message: Message) -> None:
+        """Send one message to everybody."""
+        self.send(list(self._outlets), message)
+
     def queued_bytes(self, connection: str) -> int:
         """How much waits for this client; 0 for one that is gone."""
         outlet = self._outlets.get(connection)

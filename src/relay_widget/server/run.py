@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8765
 _BACKLOG = 128
 _SHUTDOWN_TIMEOUT_S = 1.0
+DEFAULT_GRACE_S = 2.0
 _FILES = 64
 """That the relay has open beside its sockets, and some."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to recognise, not to bind
@@ -46,7 +47,8 @@ class ServeSettings:
     """How to serve.
 
     ``port`` None: the previous relay's, if a runtime file tells it, else any free one when managed by a
-    runtime file, else ``DEFAULT_PORT``. ``secret`` None: the previous relay's, else a new one.
+    runtime file, else ``DEFAULT_PORT``. ``secret`` None: the previous relay's, else a new one. ``grace_s``: how long
+    clients have to go elsewhere when it is to end.
     """
 
     host: str = "127.0.0.1"
@@ -59,6 +61,7 @@ class ServeSettings:
     runtime_file: Path | None = None
     limits: Limits = DEFAULT_LIMITS
     metrics_from: tuple[Network, ...] = ()
+    grace_s: float = DEFAULT_GRACE_S
 
 
 def serve(settings: ServeSettings, *, on_ready: Callable[[str, str], None] = lambda _url, _secret: None) -> None:
@@ -130,6 +133,7 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
         if path is not None:
             # Before anything else: who looks for a relay now must not find one that is going.
             runtime_file.remove_own(path, instance)
+        await app.drain(settings.grace_s)
         if server is not None:
             server.close()
         await runner.cleanup()
