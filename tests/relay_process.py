@@ -18,6 +18,7 @@ from relay_widget.protocol import PROTOCOL_VERSION
 from relay_widget.tokens import mint
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
 
     from relay_widget.tokens import TokenRole
@@ -34,10 +35,12 @@ class RelayProcess:
     Args:
         arguments: More arguments of ``relay-widget serve``.
         folder: Where its runtime file and log are; a temporary one if not given.
+        tls: How to check it, if it is told to serve TLS.
     """
 
     arguments: tuple[str, ...] = ()
     folder: Path | None = None
+    tls: ssl.SSLContext | None = None
     url: str = ""
     secret: str = ""
     _process: subprocess.Popen[bytes] | None = None
@@ -98,7 +101,12 @@ class RelayProcess:
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of a GET, with exactly these headers beside Host."""
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=10)
+        scheme, _, address = self.url.partition("://")
+        connection = (
+            http.client.HTTPConnection(address, timeout=10)
+            if scheme == "http"
+            else http.client.HTTPSConnection(address, timeout=10, context=self.tls)
+        )
         try:
             connection.request("GET", path, headers=headers or {})
             response = connection.getresponse()

@@ -55,6 +55,8 @@ def _serve(arguments: argparse.Namespace) -> None:
         runtime_file=arguments.runtime_file,
         metrics_from=tuple(arguments.metrics_from),
         grace_s=arguments.grace,
+        tls_cert=arguments.tls_cert,
+        tls_key=arguments.tls_key,
         limits=Limits(**{field.name: getattr(arguments, f"max_{field.name}") for field in dataclasses.fields(Limits)}),
     )
 
@@ -102,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ORIGIN",
         help="another origin whose pages may use it",
     )
+    serve.add_argument("--tls-cert", type=Path, metavar="PEM", help="serve https: the certificate, with its chain")
+    serve.add_argument("--tls-key", type=Path, metavar="PEM", help="its private key")
     serve.add_argument(
         "--idle-timeout", type=_seconds, metavar="SECONDS", help="end when nobody was connected for so long"
     )

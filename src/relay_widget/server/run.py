@@ -24,6 +24,7 @@ from relay_widget.protocol import PROTOCOL_VERSION
 from . import runtime_file
 from .app import VERSION, AppSettings, RelayApp
 from .door import SPARE_SOCKETS, Door
+from .tls import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,8 @@ class ServeSettings:
     limits: Limits = DEFAULT_LIMITS
     metrics_from: tuple[Network, ...] = ()
     grace_s: float = DEFAULT_GRACE_S
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
 
 
 def serve(settings: ServeSettings, *, on_ready: Callable[[str, str], None] = lambda _url, _secret: None) -> None:
@@ -81,6 +84,7 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
     path = settings.runtime_file
     previous = None if path is None else runtime_file.read_previous(path)
     secret = settings.secret or (previous.secret if previous else secrets.token_urlsafe(32))
+    tls = tls_context(settings.tls_cert, settings.tls_key)
     listener = _listen(settings.host, _ports(settings, previous))
     port: int = listener.getsockname()[1]
     instance = secrets.token_hex(8)
@@ -109,9 +113,15 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
     try:
         _allow_files(2 * settings.limits.connections + SPARE_SOCKETS)
         door = Door(cast("web.Server", runner.server), settings.limits, app.socket_refused)
-        server = await asyncio.get_running_loop().create_server(door, sock=listener, backlog=_BACKLOG)
+        server = await asyncio.get_running_loop().create_server(
+            door,
+            sock=listener,
+            backlog=_BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else settings.limits.connect_s,
+        )
         _end_on_signals(ending)
-        url = _url(settings.host, port)
+        url = _url(settings.host, port, scheme="http" if tls is None else "https")
         if path is not None:
             record = runtime_file.RuntimeRecord(
                 pid=os.getpid(),
@@ -232,9 +242,9 @@ def _allowed_hosts(settings: ServeSettings) -> tuple[str, ...]:
     return (*own, *settings.allow_hosts)
 
 
-def _url(host: str, port: int) -> str:
+def _url(host: str, port: int, scheme: str = "http") -> str:
     name = _WILDCARDS.get(host, host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"
 
 
 def _end_on_signals(ending: asyncio.Event) -> None:
