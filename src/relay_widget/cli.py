@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .core import Limits
 from .errors import RelayStartError
+from .server.log import JsonFormatter, TextFormatter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,9 @@ PRINTED_TOKEN_LIFETIME_S = 12 * 3600
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if arguments.log_format == "json" else TextFormatter())
+    logging.basicConfig(level=arguments.log_level.upper(), handlers=[handler])
     try:
         _serve(arguments)
     except RelayStartError as error:
@@ -135,8 +138,9 @@ def _parser() -> argparse.ArgumentParser:
         "--log-level",
         default="warning",
         choices=("debug", "info", "warning", "error"),
-        help="(default: %(default)s)",
+        help="(default: %(default)s); at info, who connects and what is refused",
     )
+    serve.add_argument("--log-format", default="text", choices=("text", "json"), help="(default: %(default)s)")
     limits = serve.add_argument_group("limits", "what is more is refused, by name; see Limits in PROTOCOL.md")
     for field in dataclasses.fields(Limits):
         limits.add_argument(

@@ -159,6 +159,14 @@ class Relay:
         """The notebook's call this client belongs to."""
         return self._connections[connection].call
 
+    def who(self, connection: str) -> dict[str, str]:
+        """This client in a few words, for the log."""
+        client = self._connections.get(connection)
+        if client is None:
+            return {}
+        known = {"peer": client.peer_id, "role": client.role}
+        return known if client.room is None else {**known, "room": client.room.name}
+
     def handle(self, connection: str, event: object, args: list[Any], now_ms: float, *, wants_ack: bool) -> Outcome:
         """An event of a client.
 
@@ -396,11 +404,11 @@ class Relay:
         if client.peer is not None:
             client.peer.refused[error.code] += 1
         if wants_ack:
-            return Outcome(refusal(error))
+            return Outcome(refusal(error), refused=error)
         last_ms = client.error_sent_ms.get(error.code)
         if last_ms is not None and 0 <= now_ms - last_ms < ERROR_INTERVAL_MS:
             client.errors_held[error.code] = client.errors_held.get(error.code, 0) + 1
-            return Outcome()
+            return Outcome(refused=error)
         client.error_sent_ms[error.code] = now_ms
         payload: dict[str, Any] = {**error_json(error), "suppressed": client.errors_held.pop(error.code, 0)}
         if isinstance(event, str):
@@ -408,7 +416,7 @@ class Relay:
         track = _track_of(args)
         if event == Event.MEDIA_CHUNK and track is not None:
             payload["track"] = track
-        return Outcome(None, [Send((client.id,), Event.ERROR, payload)])
+        return Outcome(None, [Send((client.id,), Event.ERROR, payload)], error)
 
 
 def _chunk(args: list[Any]) -> tuple[Any, bytes]:

@@ -20,6 +20,7 @@ from relay_widget.tokens import Grant, mint, verify
 
 from . import frames
 from .fanout import Fanout, Outlet
+from .log import ClientLog
 from .packets import CLIENT_EVENT
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from relay_widget.core import Effect, Role
 
 _log = logging.getLogger(__name__)
+_EVENTS = frozenset[str](Event)
 _NAMESPACE = "/"
 _PEER_ID_BYTES = 9
 REFUSED_LINGER_S = 1.0
@@ -63,6 +65,7 @@ class Adapter:
         self._secret = secret
         self._needs_token = needs_token
         self._on_connections = on_connections
+        self._clients = ClientLog(_log)
         self.ended: Counter[str] = Counter()
         """How many connections have ended, by reason."""
         self._given_up: set[str] = set()
@@ -87,7 +90,8 @@ class Adapter:
 
     # The handlers are plain functions: what an event leads to is done before the next one is looked at.
 
-    def _connect(self, sid: str, _environ: dict[str, Any], auth: object = None) -> None:
+    def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
+        address = environ.get("REMOTE_ADDR")
         session_id = self._sio.manager.eio_sid_from_sid(sid, _NAMESPACE)
         try:
             grant = self._authenticate(auth)
@@ -97,7 +101,7 @@ class Adapter:
                 sid, self.now_ms(), role=role, peer_id=grant.peer, call=grant.call, administers=grant.administers
             )
         except WireError as error:
-            self.relay.stats.refused[error.code] += 1
+            self.refused(error.code, connection=sid, address=address)
             # What nobody may use is not kept open, but a long poll has to fetch the refusal first.
             asyncio.get_running_loop().call_later(
                 REFUSED_LINGER_S, lambda: self._start(self._sio.eio.disconnect(session_id))
@@ -106,12 +110,21 @@ class Adapter:
         session = self._sio.eio.sockets[session_id]
         outlet = Outlet(session.queue, upgraded=session.upgraded, on_overflow=lambda: self._give_up(sid, session_id))
         self._fanout.add(sid, session_id, outlet)
-        self._on_connections(len(self._fanout))
+        count = len(self._fanout)
+        self._clients.info("connected", connection=sid, address=address, **self.relay.who(sid), connections=count)
+        self._on_connections(count)
+
+    def refused(self, code: str, **who: object) -> None:
+        """Count and log what was refused before the core saw it."""
+        self.relay.stats.refused[code] += 1
+        self._clients.info("refused", code=code, **who)
 
     def _disconnect(self, sid: str, reason: str) -> None:
-        _log.debug("connection %s ended: %s", sid, reason)
-        self.ended["not-reading" if sid in self._given_up else reason.replace(" ", "-")] += 1
+        reason = "not-reading" if sid in self._given_up else reason.replace(" ", "-")
+        self.ended[reason] += 1
         self._given_up.discard(sid)
+        count = len(self._fanout) - 1
+        self._clients.info("disconnected", connection=sid, **self.relay.who(sid), reason=reason, connections=count)
         self._fanout.remove(sid)
         self._perform(self.relay.disconnect(sid))
         self._on_connections(len(self._fanout))
@@ -127,6 +140,10 @@ class Adapter:
             _log.exception("the event %r failed", event)
             outcome = self.relay.fail(sid, event, now_ms, wants_ack=ack_id is not None)
             ack = outcome.ack
+        if outcome.refused is not None:
+            name = event if isinstance(event, str) and event in _EVENTS else None  # it could be anything
+            code = outcome.refused.code
+            self._clients.info("refused", code=code, event=name, connection=sid, **self.relay.who(sid))
         if ack is not None and ack_id is not None:
             self._fanout.send((sid,), frames.acknowledgement(ack_id, ack))
         self._perform(outcome.effects)
@@ -174,7 +191,6 @@ class Adapter:
     def _give_up(self, sid: str, session_id: str) -> None:
         """End a connection that does not read, without waiting for it to."""
         self._given_up.add(sid)
-        _log.info("a client does not read what it is sent: its connection is ended")
         self.end_session(session_id)
 
     def end_session(self, session_id: str) -> None:

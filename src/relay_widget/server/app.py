@@ -78,7 +78,11 @@ class RelayApp:
         self._on_connections = on_connections
         self._ending = False
         self._empty = asyncio.Event()
-        guard = Guard(settings.allow_hosts, settings.allow_origins)
+        guard = Guard(
+            settings.allow_hosts,
+            settings.allow_origins,
+            on_refused=lambda address: self._adapter.refused(Code.FORBIDDEN, address=address),
+        )
         self._fanout = Fanout()
         Payload.max_decode_packets = MAX_POLL_PACKETS
         self._sio = socketio.AsyncServer(
@@ -92,8 +96,11 @@ class RelayApp:
             logger=_ENGINEIO_LOG,
             engineio_logger=_ENGINEIO_LOG,
         )
-        # engineio has no public way to choose the driver of one server; a test watches over this line.
-        self._sio.eio._async = {**self._sio.eio._async, "websocket": websocket_driver(self._fanout)}  # noqa: SLF001
+        # engineio has no public way to choose the driver of one server; a test watches over these lines.
+        self._sio.eio._async = {  # noqa: SLF001
+            **self._sio.eio._async,  # noqa: SLF001
+            "websocket": websocket_driver(self._fanout),
+        }
         self._adapter = Adapter(
             self._sio,
             self._fanout,
@@ -117,8 +124,7 @@ class RelayApp:
 
     def socket_refused(self, address: str) -> None:
         """A socket from this address was not taken."""
-        self._adapter.relay.stats.refused[Code.RELAY_FULL] += 1
-        _log.info("a socket from %s was refused: there are too many", address)
+        self._adapter.refused(Code.RELAY_FULL, address=address)
 
     async def drain(self, grace_s: float) -> None:
         """The relay is to end: let in nobody more, ask everybody to go, and wait until they have, but not for long."""
@@ -163,7 +169,7 @@ class RelayApp:
         task.cancel()
 
     async def _end(self, _: web.Application) -> None:
-        _log.info("totals: %s", self._adapter.relay.stats.as_json())
+        _log.info("totals", extra={"fields": self._adapter.relay.stats.as_json()})
         await self._sio.shutdown()
         for session in list(self._sio.eio.sockets.values()):
             transport = self._fanout.transports.get(session.sid)

@@ -135,7 +135,7 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
                 started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
             runtime_file.write(path, record)
-        _log.info("listening on %s", url)
+        _log.info("listening", extra={"fields": {"url": url, "instance": instance}})
         on_ready(url, secret)
         idle.connections(0)
         await ending.wait()
@@ -143,6 +143,7 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
         if path is not None:
             # Before anything else: who looks for a relay now must not find one that is going.
             runtime_file.remove_own(path, instance)
+        _log.info("ending")
         await app.drain(settings.grace_s)
         if server is not None:
             server.close()
