@@ -48,6 +48,8 @@ def test_engineio_still_chooses_its_driver_where_we_replace_it() -> None:
     driver = engineio.async_drivers.aiohttp._async["websocket"]
     assert driver is engineio.async_drivers.aiohttp.WebSocket
     assert engineio.AsyncServer(async_mode="aiohttp")._async["websocket"] is driver
+    translate = engineio.async_drivers.aiohttp._async["translate_request"]
+    assert translate is engineio.async_drivers.aiohttp.translate_request
     RelayApp(AppSettings(secret="s" * 43, instance="i"))
     assert engineio.async_drivers.aiohttp._async["websocket"] is driver  # one server's, not everybody's
 

@@ -23,6 +23,7 @@ from .fanout import Fanout
 from .guard import Guard
 from .metrics import LoopLag, Metrics, Network
 from .packets import ClientPacket
+from .polling import translate_request
 from .pulse import Pulse
 from .websocket import websocket_driver
 
@@ -100,6 +101,7 @@ class RelayApp:
         self._sio.eio._async = {  # noqa: SLF001
             **self._sio.eio._async,  # noqa: SLF001
             "websocket": websocket_driver(self._fanout),
+            "translate_request": translate_request,
         }
         self._adapter = Adapter(
             self._sio,
