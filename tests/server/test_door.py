@@ -31,7 +31,7 @@ class Crowd:
 
 async def test_so_many_sockets_and_no_more_until_one_has_gone() -> None:
     most = 2 * 5 + SPARE_SOCKETS
-    crowd = Crowd(Limits(connections=5, address_connections=10_000))
+    crowd = Crowd(Limits(connections=5))
     inside = await crowd.come(most)
     assert not any(transport.is_closing() for transport in inside)
     assert crowd.refused == []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
+import json
 import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import socketio
 
+from relay_widget.server.door import SPARE_SOCKETS
 from tests.core.media import header
 from tests.relay_process import RelayProcess
 
@@ -147,8 +150,31 @@ async def test_who_connects_and_says_nothing_is_ended() -> None:
             assert (await ada.ask("clock", 1))["ok"]
 
 
+async def test_sessions_that_are_only_begun_are_bounded_too() -> None:
+    with relay_with(connections=2, connect_s=5) as relay:
+        most = 2 + SPARE_SOCKETS
+        async with Client() as ada:
+            await ada.connect(relay.url, relay.auth())
+            connection = http.client.HTTPConnection(relay.url.removeprefix("http://"), timeout=TIMEOUT_S)
+
+            def begin() -> int:
+                connection.request("GET", "/socket.io/?EIO=4&transport=polling")
+                response = connection.getresponse()
+                body = response.read()
+                assert response.status == 200 or json.loads(body)["code"] == "relay-full"
+                return response.status
+
+            begun = await asyncio.to_thread(lambda: [begin() for _ in range(most + 20)])
+            assert begun == [200] * (most - 1) + [503] * 21
+            async with asyncio.timeout(TIMEOUT_S):  # they say nothing more, and are forgotten
+                while await asyncio.to_thread(begin) != 200:
+                    pass
+            connection.close()
+            assert (await ada.ask("clock", 1))["ok"]
+
+
 async def test_one_address_has_so_many_sockets() -> None:
-    with relay_with(address_connections=5) as relay:
+    with relay_with(address_sockets=5) as relay:
         host, _, port = relay.url.removeprefix("http://").partition(":")
         async with Client() as ada:
             await ada.connect(relay.url, relay.auth())

@@ -37,9 +37,7 @@ class Limits:
     room_tracks: int = _limit(MAX_TRACKS_PER_ROOM, "tracks published in one room")
     rooms: int = _limit(MAX_ROOMS, "rooms")
     connections: int = _limit(MAX_CONNECTIONS, "clients connected at a time")
-    address_connections: int = _limit(
-        MAX_CONNECTIONS, "sockets open from one address (behind a proxy all are the proxy's)"
-    )
+    address_sockets: int = _limit(1_000_000, "sockets open from one address (behind a proxy all are the proxy's)")
     connect_s: int = _limit(CONNECT_TIMEOUT_S, "seconds a socket may be open without Socket.IO's CONNECT")
     memory_bytes: int = _limit(
         MAX_MEMORY_BYTES, "bytes held for clients and late joiners, above which nobody more is let in"

@@ -200,7 +200,11 @@ class Adapter:
         if transport is not None:
             transport.abort()
         elif session is not None:
-            self._start(session.close(wait=False, abort=True))
+            self._start(self._close(session))
+
+    async def _close(self, session: Any) -> None:
+        await session.close(wait=False, abort=True)
+        self._sio.eio.sockets.pop(session.sid, None)  # now, not when engineio next looks
 
     def _start(self, coroutine: Any) -> None:
         task = asyncio.ensure_future(coroutine)

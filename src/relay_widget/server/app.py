@@ -19,6 +19,7 @@ from relay_widget.protocol import PROTOCOL_VERSION, RECONNECT_SPREAD_MS, Code, E
 
 from . import frames
 from .adapter import Adapter
+from .door import SPARE_SOCKETS
 from .fanout import Fanout
 from .guard import Guard
 from .metrics import LoopLag, Metrics, Network
@@ -78,6 +79,7 @@ class RelayApp:
     def __init__(self, settings: AppSettings, *, on_connections: Callable[[int], None] = lambda _: None) -> None:
         self._on_connections = on_connections
         self._ending = False
+        self._max_sessions = settings.limits.connections + SPARE_SOCKETS
         self._empty = asyncio.Event()
         guard = Guard(
             settings.allow_hosts,
@@ -148,10 +150,17 @@ class RelayApp:
     async def _turn_away(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        if self._ending and request.path.startswith("/socket.io/") and "sid" not in request.query:
-            body = {"code": Code.RELAY_ENDING, "message": _ENDING}
-            return web.json_response(body, status=503, headers={"Retry-After": "1"})
-        return await handler(request)
+        """Begin no session that cannot go on."""
+        if not request.path.startswith("/socket.io/") or "sid" in request.query:
+            return await handler(request)
+        if self._ending:
+            code, message = Code.RELAY_ENDING, _ENDING
+        elif len(self._sio.eio.sockets) >= self._max_sessions:
+            code, message = Code.RELAY_FULL, "The relay has too many sessions already: try again later."
+            self._adapter.refused(code, address=request.remote)
+        else:
+            return await handler(request)
+        return web.json_response({"code": code, "message": message}, status=503, headers={"Retry-After": "1"})
 
     def _health_page(self, instance: str) -> Callable[[web.Request], Awaitable[web.Response]]:
         health = {"service": SERVICE, "protocol": PROTOCOL_VERSION, "version": VERSION, "instance": instance}

@@ -35,7 +35,7 @@ class Door:
     ) -> None:
         self._make_protocol = make_protocol
         self._max_sockets = 2 * limits.connections + SPARE_SOCKETS
-        self._max_per_address = limits.address_connections
+        self._max_per_address = limits.address_sockets
         self._on_refused = on_refused
         self._sockets: dict[str, set[asyncio.BaseTransport]] = {}
         self._count = 0
