@@ -18,6 +18,7 @@ from relay_widget.tokens import mint
 from tests.machine import rss_bytes
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
 
     from relay_widget.tokens import TokenRole
@@ -35,11 +36,13 @@ class RelayProcess:
         arguments: More arguments of ``relay-widget serve``.
         module: What is run as ``relay-widget``.
         folder: Where its runtime file and log are; a temporary one if not given.
+        tls: How to check it, if it is told to serve TLS.
     """
 
     arguments: tuple[str, ...] = ()
     module: str = "relay_widget"
     folder: Path | None = None
+    tls: ssl.SSLContext | None = None
     url: str = ""
     secret: str = ""
     _process: subprocess.Popen[bytes] | None = None
@@ -100,7 +103,12 @@ class RelayProcess:
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of a GET, with exactly these headers beside Host."""
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=10)
+        scheme, _, address = self.url.partition("://")
+        connection = (
+            http.client.HTTPConnection(address, timeout=10)
+            if scheme == "http"
+            else http.client.HTTPSConnection(address, timeout=10, context=self.tls)
+        )
         try:
             connection.request("GET", path, headers=headers or {})
             response = connection.getresponse()

@@ -23,6 +23,7 @@ export const EVENT = {
   trackUnpublished: "track-unpublished",
   groupsDropped: "groups-dropped",
   trackLag: "track-lag",
+  relayEnding: "relay-ending",
   error: "error",
 } as const;
 
@@ -81,6 +82,12 @@ export interface TrackLag {
   track: string;
   subscribers: number;
   lagging: number;
+}
+
+/** To everybody: the relay ends; come back at some time within so long. */
+export interface RelayEnding {
+  message: string;
+  reconnect_ms: number;
 }
 
 /** To a subscriber: what was left out of a track for it, in all since it was subscribed. */

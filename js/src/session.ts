@@ -8,6 +8,7 @@ import {
   type LeftReason,
   type MediaHeader,
   type PeerInfo,
+  type RelayEnding,
   type RelayedHeader,
   type Report,
   type TrackInfo,
@@ -220,6 +221,18 @@ export class Session {
     this.#open();
   }
 
+  /** All pages of a relay come back to the next one, each at a time of its own. */
+  #goBeforeItEnds(within_ms: number): void {
+    const transport = this.#transport;
+    setTimeout(() => {
+      if (this.#transport !== transport || !this.#joined) return;
+      this.#joined = false;
+      clearInterval(this.#clockTimer);
+      this.events.onReconnecting();
+      this.#reopen();
+    }, Math.random() * within_ms);
+  }
+
   #currentTicket(): Ticket {
     const ticket = this.#resume ?? this.#ticket;
     if (ticket === null) throw new Error("a transport is opened only once there is a ticket");
@@ -377,6 +390,9 @@ export class Session {
         break;
       case EVENT.groupsDropped:
         this.events.onGroupsDropped(payload as GroupsDropped);
+        break;
+      case EVENT.relayEnding:
+        this.#goBeforeItEnds((payload as RelayEnding).reconnect_ms);
         break;
       case EVENT.error: {
         const error = payload as WireError;

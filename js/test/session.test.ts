@@ -24,7 +24,7 @@ const python = new URL("../../.venv/bin/python", import.meta.url).pathname;
 const runtimeFile = join(mkdtempSync(join(tmpdir(), "relay-")), "relay.json");
 let relay: ChildProcess;
 let url: string;
-let secret: string;
+let secret = "";
 
 const TRACK: TrackInfo = {
   track: "main",
@@ -37,8 +37,11 @@ const TRACK: TrackInfo = {
   timeslice_ms: 40,
 };
 
-async function startRelay(): Promise<void> {
-  relay = spawn(python, ["-m", "relay_widget", "serve", "--runtime-file", runtimeFile], { stdio: "ignore" });
+async function startRelay(...more: string[]): Promise<void> {
+  // It would wait a minute for pages that do not go by themselves.
+  const serve = ["-m", "relay_widget", "serve", "--runtime-file", runtimeFile, "--grace", "60", ...more];
+  const env = { ...process.env, ...(secret && { RELAY_WIDGET_SECRET: secret }) };
+  relay = spawn(python, serve, { stdio: "ignore", env });
   await vi.waitFor(
     () => {
       const record = JSON.parse(readFileSync(runtimeFile, "utf8")) as {
@@ -53,9 +56,9 @@ async function startRelay(): Promise<void> {
   );
 }
 
-beforeAll(startRelay, 30_000);
+beforeAll(() => startRelay(), 30_000);
 afterAll(() => {
-  relay.kill("SIGTERM");
+  relay.kill("SIGKILL");
 });
 
 /** A token as the kernel mints it. */
@@ -343,6 +346,25 @@ describe("two participants", () => {
     await vi.waitFor(() =>
       expect(grace.peers.map((peer) => [peer.id, peer.tracks.length])).toEqual([[id, 1]]),
     );
+  }, 40_000);
+
+  test("a relay that ends is left before it has, and the next one at its address is found", async () => {
+    const ended = new Promise((resolve) => relay.once("exit", resolve));
+    const id = ada.session.peer;
+    ada.session.publish(TRACK);
+    await vi.waitFor(() => expect(grace.peers[0]?.tracks).toHaveLength(1));
+    relay.kill("SIGTERM");
+    await vi.waitFor(() => expect([ada.reconnecting, grace.reconnecting]).toEqual([1, 1]), {
+      timeout: 10_000,
+    });
+    expect(await ended).toBe(0);
+    await startRelay("--port", new URL(url).port);
+    await vi.waitFor(() => expect([ada.joined, grace.joined]).toEqual([2, 2]), { timeout: 15_000 });
+    expect(ada.session.peer).toBe(id);
+    await vi.waitFor(() =>
+      expect(grace.peers.map((peer) => [peer.id, peer.tracks.length])).toEqual([[id, 1]]),
+    );
+    expect([ada.failed, grace.failed]).toEqual([[], []]);
   }, 40_000);
 });
 

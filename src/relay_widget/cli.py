@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import ipaddress
 import logging
 import os
 import sys
@@ -10,7 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .core import Limits
 from .errors import RelayStartError
+from .server.log import JsonFormatter, TextFormatter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +26,9 @@ PRINTED_TOKEN_LIFETIME_S = 12 * 3600
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if arguments.log_format == "json" else TextFormatter())
+    logging.basicConfig(level=arguments.log_level.upper(), handlers=[handler])
     try:
         _serve(arguments)
     except RelayStartError as error:
@@ -50,6 +56,11 @@ def _serve(arguments: argparse.Namespace) -> None:
         allow_origins=tuple(arguments.allow_origin),
         idle_timeout_s=arguments.idle_timeout,
         runtime_file=arguments.runtime_file,
+        metrics_from=tuple(arguments.metrics_from),
+        grace_s=arguments.grace,
+        tls_cert=arguments.tls_cert,
+        tls_key=arguments.tls_key,
+        limits=Limits(**{field.name: getattr(arguments, f"max_{field.name}") for field in dataclasses.fields(Limits)}),
     )
 
     def announce(url: str, secret_in_use: str) -> None:
@@ -96,8 +107,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ORIGIN",
         help="another origin whose pages may use it",
     )
+    serve.add_argument("--tls-cert", type=Path, metavar="PEM", help="serve https: the certificate, with its chain")
+    serve.add_argument("--tls-key", type=Path, metavar="PEM", help="its private key")
     serve.add_argument(
         "--idle-timeout", type=_seconds, metavar="SECONDS", help="end when nobody was connected for so long"
+    )
+    serve.add_argument(
+        "--grace",
+        type=_seconds,
+        default=2.0,
+        metavar="SECONDS",
+        help="how long clients have to go elsewhere when it is to end (default: %(default)s)",
     )
     serve.add_argument(
         "--runtime-file",
@@ -107,11 +127,29 @@ def _parser() -> argparse.ArgumentParser:
         "behind are taken over",
     )
     serve.add_argument(
+        "--metrics-from",
+        type=_network,
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="another network (10.0.0.0/8) that may read /metrics, beside this machine",
+    )
+    serve.add_argument(
         "--log-level",
         default="warning",
         choices=("debug", "info", "warning", "error"),
-        help="(default: %(default)s)",
+        help="(default: %(default)s); at info, who connects and what is refused",
     )
+    serve.add_argument("--log-format", default="text", choices=("text", "json"), help="(default: %(default)s)")
+    limits = serve.add_argument_group("limits", "what is more is refused, by name; see Limits in PROTOCOL.md")
+    for field in dataclasses.fields(Limits):
+        limits.add_argument(
+            f"--max-{field.name.replace('_', '-')}",
+            type=_count,
+            default=field.default,
+            metavar="N",
+            help=f"{field.metadata['what']} (default: %(default)s)",
+        )
     return parser
 
 
@@ -120,6 +158,20 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:  # noqa: PLR2004 - what a port can be
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a network is written as in 10.0.0.0/8 ({error})") from None
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("a limit is a whole number from 1")
+    return count
 
 
 def _seconds(text: str) -> float:

@@ -178,6 +178,7 @@ class Monitor:
 
         client.on("disconnect", on_disconnect)
         client.on(Event.ROOM, on_room)
+        client.on(Event.RELAY_ENDING, on_disconnect)
         token = mint(address.secret, role="monitor", lifetime_s=TICKET_LIFETIME_S, administers=("*",))
         try:
             await client.connect(

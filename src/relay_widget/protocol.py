@@ -42,8 +42,13 @@ MAX_AUDIO_WAIT_MS = 5_000
 MAX_BACKLOG_BYTES = MAX_AUDIO_QUEUE_BYTES + MAX_GROUP_BYTES + MAX_MESSAGE_BYTES
 """What may wait for one client in all: a full queue, one late joiner's burst, and answers it asked for. A
 client over it does not read at all and is disconnected."""
+MAX_CONNECTIONS = 2_000
+"""Clients connected to one relay at a time."""
+MAX_MEMORY_BYTES = 1_000_000_000
+"""What one relay holds for clients and for late joiners before it lets nobody more in."""
 MAX_ROOMS = 1_000
 MAX_PEERS_PER_ROOM = 100
+MAX_TRACKS_PER_ROOM = 400
 MAX_TRACKS_PER_PEER = 4
 MAX_NAME_CHARS = 64
 MAX_TRACK_ID_CHARS = 64
@@ -56,10 +61,16 @@ MAX_REPORT_PEERS = MAX_PEERS_PER_ROOM
 MAX_REPORT_FIGURES = 40
 MAX_BYTES_PER_S_PER_PEER = 4_000_000
 """What one peer may publish, over one second; 32 Mbit/s is far above any camera."""
+MAX_CHUNKS_PER_S_PER_PEER = 2_000
+"""Chunks of media, over one second; four tracks in slices of 10 ms are 400."""
+CONNECT_TIMEOUT_S = 10
+"""How long a socket may be open without Socket.IO's CONNECT."""
 TICKET_LIFETIME_S = 120
 """How long a ticket that a kernel gives its page can be used to connect."""
 RESUME_LIFETIME_S = 12 * 3600
 """How long a peer can come back under its own id. It lives in the page's memory only."""
+RECONNECT_SPREAD_MS = 500
+"""Within which time clients come back when their relay ends: not all at once."""
 REPORT_INTERVAL_MS = 250
 """How often a receiver reports its figures."""
 SNAPSHOT_INTERVAL_MS = 100
@@ -99,6 +110,7 @@ class Event(StrEnum):
     GROUPS_DROPPED = "groups-dropped"
     TRACK_LAG = "track-lag"
     ROOM = "room"
+    RELAY_ENDING = "relay-ending"
     ERROR = "error"
 
 
@@ -121,6 +133,8 @@ class Code(StrEnum):
     UNKNOWN_PEER = "unknown-peer"
     UNKNOWN_TRACK = "unknown-track"
     OUT_OF_ORDER = "out-of-order"
+    RELAY_FULL = "relay-full"
+    RELAY_ENDING = "relay-ending"
     TOO_MANY_ROOMS = "too-many-rooms"
     ROOM_FULL = "room-full"
     TOO_MANY_TRACKS = "too-many-tracks"

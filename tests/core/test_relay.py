@@ -3,10 +3,13 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay_widget.core.relay import ERROR_INTERVAL_MS
+from relay_widget.core import Limits
+from relay_widget.core.relay import ERROR_INTERVAL_MS, MEMORY_INTERVAL_MS
+from relay_widget.errors import WireError
 from relay_widget.protocol import (
     MAX_BYTES_PER_S_PER_PEER,
     MAX_CHUNK_BYTES,
@@ -372,3 +375,44 @@ def test_a_subscriber_can_always_decode_what_it_gets(steps: list[tuple[Any, ...]
     ]
     told = [payload["dropped_objects"] for event, payload in world.received["s0"] if event == Event.GROUPS_DROPPED]
     assert s0.dropped_objects == (told[-1] if told else 0)
+
+
+def test_the_memory_of_queues_and_of_late_joiners_is_bounded() -> None:
+    world = World(Limits(memory_bytes=10_000))
+    world.join("ada")
+    world.connect("bob")
+    world.ask("ada", "publish", PUBLISH)
+    world.ask("ada", "media-chunk", header("init"), bytes(1000))
+    world.ask("ada", "media-chunk", header("key"), bytes(4000))
+    world.queued["ada"] = 5000
+    assert world.relay.held_bytes() == 10_000
+    world.queued["ada"] += 1
+    assert world.ask("bob", "join", "lab")["ok"]  # measured a moment ago
+    world.ask("bob", "leave")
+    world.now_ms += MEMORY_INTERVAL_MS
+    assert world.code("bob", "join", "lab") == Code.RELAY_FULL
+    with pytest.raises(WireError) as caught:
+        world.connect("cy")
+    assert caught.value.code == Code.RELAY_FULL
+    world.ask("ada", "media-chunk", header("key", group=2), b"k")
+    world.now_ms += MEMORY_INTERVAL_MS
+    assert world.ask("bob", "join", "lab")["ok"]
+
+
+def test_who_comes_back_finds_its_place_in_a_full_memory() -> None:
+    world = World(Limits(memory_bytes=10))
+    world.join("ada", peer_id="a")
+    world.queued["ada"] = 11
+    world.now_ms += MEMORY_INTERVAL_MS
+    world.connect("again", peer_id="a")
+    assert world.ask("again", "join", "lab")["ok"]
+
+
+def test_a_flood_of_tiny_chunks_ends() -> None:
+    world = World(Limits(peer_chunks_per_s=5))
+    world.join("ada")
+    answers = [world.ask("ada", "media-chunk", b"x")["ok"] for _ in range(7)]
+    assert answers == [True] * 5 + [False] * 2
+    world.now_ms += 200
+    assert world.ask("ada", "media-chunk", b"x")["ok"]
+    assert world.code("ada", "media-chunk", b"x") == Code.TOO_FAST

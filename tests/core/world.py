@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from relay_widget.core import Close, Relay, Send, SendMedia
+from relay_widget.core import DEFAULT_LIMITS, Close, Limits, Relay, Send, SendMedia
 from relay_widget.protocol import Event
 
 from .media import Queued, seeded
@@ -20,7 +20,7 @@ PUBLISH = {"track": "camera", "mimeType": "video/webm"}
 class World:
     """A relay, its clients' queues and its clock, all set by hand; and what every client has received."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         ids = count(1)
         self.now_ms = 1000.0
         self.queued: dict[str, int] = defaultdict(int)
@@ -28,7 +28,7 @@ class World:
         self.times_ms: dict[str, list[float]] = defaultdict(list)
         self.closed: list[str] = []
         self.queues = Queued(self.queued)
-        self.relay = Relay(new_peer_id=lambda: f"p{next(ids)}", queues=self.queues, random=seeded())
+        self.relay = Relay(new_peer_id=lambda: f"p{next(ids)}", queues=self.queues, random=seeded(), limits=limits)
 
     def connect(self, name: str, role: Role = "peer", **known: Any) -> None:
         self.relay.connect(name, self.now_ms, role=role, **known)

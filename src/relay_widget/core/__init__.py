@@ -5,6 +5,7 @@ is and how much waits for each client; it answers with an acknowledgement and a 
 """
 
 from .effects import Close, Effect, Outcome, Send, SendMedia
+from .limits import DEFAULT_LIMITS, Limits
 from .relay import Relay, Role
 
-__all__ = ["Close", "Effect", "Outcome", "Relay", "Role", "Send", "SendMedia"]
+__all__ = ["DEFAULT_LIMITS", "Close", "Effect", "Limits", "Outcome", "Relay", "Role", "Send", "SendMedia"]

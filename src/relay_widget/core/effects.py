@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from relay_widget.errors import WireError
     from relay_widget.protocol import Event
 
 
@@ -43,3 +44,5 @@ class Outcome:
 
     ack: dict[str, Any] | None = None
     effects: list[Effect] = field(default_factory=list)
+    refused: WireError | None = None
+    """Why nothing came of it, for the log."""

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from relay_widget.errors import WireError
 from relay_widget.protocol import (
-    MAX_CHUNK_BYTES,
-    MAX_ROOMS,
     Code,
     Event,
     LeftReason,
@@ -29,8 +27,9 @@ from relay_widget.protocol import (
 )
 
 from .effects import Close, Effect, Outcome, Send
+from .limits import DEFAULT_LIMITS, Limits
 from .room import Peer, Room
-from .stats import EVENT_COST_BYTES, ByteBudget, Stats
+from .stats import EVENT_COST_BYTES, Budget, Stats
 from .watchers import Watchers
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
 
 ERROR_INTERVAL_MS = 1000
 """A client is sent one `error` event per code in this time; the rest is counted."""
+MEMORY_INTERVAL_MS = 1000
+"""How old the measured memory may be when somebody wants in."""
 _MAX_EVENT_CHARS = 64
 
 Role = Literal["peer", "monitor", "any"]
@@ -54,7 +55,8 @@ class _Connection:
     peer_id: str
     call: str | None
     administers: tuple[str, ...]
-    budget: ByteBudget
+    bytes: Budget
+    chunks: Budget
     peer: Peer | None = None
     room: Room | None = None
     replaced: bool = False
@@ -69,14 +71,25 @@ class Relay:
         new_peer_id: Makes an id for a peer that brings none.
         queues: What waits for the connections to be sent.
         random: Gives numbers from 0 to 1, for the jitter of impaired links.
+        limits: How much it bears.
     """
 
-    def __init__(self, *, new_peer_id: Callable[[], str], queues: Queues, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        new_peer_id: Callable[[], str],
+        queues: Queues,
+        random: Callable[[], float],
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self.rooms: dict[str, Room] = {}
         self.stats = Stats()
         self._new_peer_id = new_peer_id
         self._queues = queues
         self._random = random
+        self._limits = limits
+        self._memory_bytes = 0.0
+        self._memory_at_ms = -inf
         self.due_ms = inf
         """When `take_due` is to be called next, at the latest; inf while nothing happens by itself."""
         self._restless: set[Room] = set()  # rooms in which something happens by itself
@@ -107,9 +120,26 @@ class Relay:
         call: str | None = None,
         administers: tuple[str, ...] = (),
     ) -> None:
-        """A client has been let in; it administers the rooms of these names (``*``: all)."""
+        """Let a client in; it administers the rooms of these names (``*``: all).
+
+        Raises:
+            WireError: ``relay-full``.
+        """
+        if len(self._connections) >= self._limits.connections:
+            raise WireError(
+                Code.RELAY_FULL,
+                f"The relay has {self._limits.connections} clients already: try again later, or use another relay.",
+            )
+        if peer_id not in self._in_room:  # who comes back makes as much free
+            self._check_memory(now_ms)
         self._connections[connection] = _Connection(
-            connection, role, peer_id or self._new_peer_id(), call, administers, ByteBudget(now_ms)
+            connection,
+            role,
+            peer_id or self._new_peer_id(),
+            call,
+            administers,
+            Budget(now_ms, self._limits.peer_bytes_per_s),
+            Budget(now_ms, self._limits.peer_chunks_per_s),
         )
 
     def disconnect(self, connection: str) -> list[Effect]:
@@ -120,9 +150,22 @@ class Relay:
         self._watchers.remove_monitor(connection)
         return self._take_out(gone, "lost")
 
+    def held_bytes(self) -> float:
+        """The memory held for clients: what waits for them (once for each), and what is kept for late joiners."""
+        queued_bytes = sum(map(self._queues.queued_bytes, self._connections))
+        return queued_bytes + sum(room.held_bytes for room in self.rooms.values())
+
     def call(self, connection: str) -> str | None:
         """The notebook's call this client belongs to."""
         return self._connections[connection].call
+
+    def who(self, connection: str) -> dict[str, str]:
+        """This client in a few words, for the log."""
+        client = self._connections.get(connection)
+        if client is None:
+            return {}
+        known = {"peer": client.peer_id, "role": client.role}
+        return known if client.room is None else {**known, "room": client.room.name}
 
     def handle(self, connection: str, event: object, args: list[Any], now_ms: float, *, wants_ack: bool) -> Outcome:
         """An event of a client.
@@ -176,7 +219,7 @@ class Relay:
         if handler is None:
             raise WireError(Code.BAD_MESSAGE, "There is no such event: PROTOCOL.md lists them all.")
         # Media pays for its bytes when it is known to be wanted; everything else pays for the asking.
-        if event != Event.MEDIA_CHUNK and not client.budget.take(EVENT_COST_BYTES, now_ms, urgent=True):
+        if event != Event.MEDIA_CHUNK and not client.bytes.take(EVENT_COST_BYTES, now_ms, urgent=True):
             raise _too_fast()
         return handler(client, args, now_ms)
 
@@ -194,10 +237,12 @@ class Relay:
         room = self.rooms.get(request.room)
         if room is not None:
             room.check_space(None if earlier is None else earlier.peer)
-        elif len(self.rooms) >= MAX_ROOMS:
-            raise WireError(Code.TOO_MANY_ROOMS, f"The relay has {MAX_ROOMS} rooms already: join one of them.")
+        elif len(self.rooms) >= self._limits.rooms:
+            raise WireError(Code.TOO_MANY_ROOMS, f"The relay has {self._limits.rooms} rooms already: join one of them.")
         else:
-            room = Room(request.room, self.stats, self._queues, self._random)
+            room = Room(request.room, self.stats, self._queues, self._random, self._limits)
+        if earlier is None:
+            self._check_memory(now_ms)
         effects = [] if earlier is None else self._replace(earlier)
         peer = Peer(client.id, client.peer_id, request.name, request.plays, client.call, loopback=request.loopback)
         others, joined = room.join(peer, now_ms)
@@ -237,15 +282,16 @@ class Relay:
     def _media_chunk(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
         label, data = _chunk(args)
         peer, room = _joined(client)
-        if len(data) > MAX_CHUNK_BYTES:
+        if len(data) > self._limits.chunk_bytes:
             if label is not None:
                 room.skip_group(peer, label.track, Code.CHUNK_TOO_LARGE)
             raise WireError(
                 Code.CHUNK_TOO_LARGE,
-                f"A chunk of {len(data)} bytes is over the limit of {MAX_CHUNK_BYTES}: use shorter slices.",
+                f"A chunk of {len(data)} bytes is over the limit of {self._limits.chunk_bytes}: use shorter slices.",
             )
         urgent = label is not None and label.type == "init"
-        if not client.budget.take(len(data) + EVENT_COST_BYTES, now_ms, urgent=urgent):
+        cost_bytes = len(data) + EVENT_COST_BYTES
+        if not client.chunks.take(1, now_ms, urgent=urgent) or not client.bytes.take(cost_bytes, now_ms, urgent=urgent):
             if label is not None:
                 room.skip_group(peer, label.track, Code.TOO_FAST)
             raise _too_fast()
@@ -300,6 +346,13 @@ class Relay:
 
     # -----------------------------------------------------------------------------------------------------
 
+    def _check_memory(self, now_ms: float) -> None:
+        """Refuse who would come in while too much is held. Measured now and then: it looks at everybody's queue."""
+        if not 0 <= now_ms - self._memory_at_ms < MEMORY_INTERVAL_MS:
+            self._memory_bytes, self._memory_at_ms = self.held_bytes(), now_ms
+        if self._memory_bytes > self._limits.memory_bytes:
+            raise WireError(Code.RELAY_FULL, "The relay's memory is taken: try again later, or use another relay.")
+
     def _changed(self, room: Room) -> None:
         """There is something new to see in this room."""
         self.due_ms = min(self.due_ms, self._watchers.changed(room.name))
@@ -351,11 +404,11 @@ class Relay:
         if client.peer is not None:
             client.peer.refused[error.code] += 1
         if wants_ack:
-            return Outcome(refusal(error))
+            return Outcome(refusal(error), refused=error)
         last_ms = client.error_sent_ms.get(error.code)
         if last_ms is not None and 0 <= now_ms - last_ms < ERROR_INTERVAL_MS:
             client.errors_held[error.code] = client.errors_held.get(error.code, 0) + 1
-            return Outcome()
+            return Outcome(refused=error)
         client.error_sent_ms[error.code] = now_ms
         payload: dict[str, Any] = {**error_json(error), "suppressed": client.errors_held.pop(error.code, 0)}
         if isinstance(event, str):
@@ -363,7 +416,7 @@ class Relay:
         track = _track_of(args)
         if event == Event.MEDIA_CHUNK and track is not None:
             payload["track"] = track
-        return Outcome(None, [Send((client.id,), Event.ERROR, payload)])
+        return Outcome(None, [Send((client.id,), Event.ERROR, payload)], error)
 
 
 def _chunk(args: list[Any]) -> tuple[Any, bytes]:

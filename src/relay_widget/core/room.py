@@ -10,8 +10,6 @@ from relay_widget.errors import WireError
 from relay_widget.protocol import (
     MAX_BACKLOG_BYTES,
     MAX_GROUP_BYTES,
-    MAX_PEERS_PER_ROOM,
-    MAX_TRACKS_PER_PEER,
     Code,
     Event,
     LeftReason,
@@ -19,6 +17,7 @@ from relay_widget.protocol import (
 )
 
 from .effects import Effect, Send, SendMedia
+from .limits import DEFAULT_LIMITS, Limits
 from .link import LinkObject
 from .links import Links
 from .load import load_of, max_wait_ms
@@ -97,16 +96,30 @@ class Peer:
 class Room:
     """Peers that see each other. Every peer is subscribed to every other peer's tracks, with loopback to its own."""
 
-    def __init__(self, name: str, stats: Stats, queues: Queues, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        stats: Stats,
+        queues: Queues,
+        random: Callable[[], float],
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self.name = name
+        self._limits = limits
         self.peers: dict[str, Peer] = {}
         self._by_connection: dict[str, Peer] = {}
         self._stats = stats
         self._queues = queues
         self._queued_bytes = queues.queued_bytes
-        self._links = Links(random)
+        self._links = Links(random, limits.room_peers)
         self._unsteady: set[LiveTrack] = set()  # tracks whose publisher has something to hear, now or later
         self._lag_due_ms = inf
+
+    @property
+    def held_bytes(self) -> float:
+        """What is kept for late joiners, and what is on its way over impaired links."""
+        tracks = sum(track.held_bytes for peer in self.peers.values() for track in peer.tracks.values())
+        return tracks + sum(link.held_bytes for link in self._links.by_connection.values())
 
     @property
     def due_ms(self) -> float:
@@ -141,10 +154,10 @@ class Room:
 
     def check_space(self, leaving: Peer | None = None) -> None:
         """Refuse one more peer if the room is full, not counting one that is about to leave."""
-        if len(self.peers) - (leaving is not None and leaving.id in self.peers) >= MAX_PEERS_PER_ROOM:
+        if len(self.peers) - (leaving is not None and leaving.id in self.peers) >= self._limits.room_peers:
             raise WireError(
                 Code.ROOM_FULL,
-                f"The room {self.name!r} is full ({MAX_PEERS_PER_ROOM} peers): wait until somebody leaves, "
+                f"The room {self.name!r} is full ({self._limits.room_peers} peers): wait until somebody leaves, "
                 "or use another room.",
             )
 
@@ -195,12 +208,8 @@ class Room:
         if track is not None:
             track.info = info
         else:
-            if len(peer.tracks) >= MAX_TRACKS_PER_PEER:
-                raise WireError(
-                    Code.TOO_MANY_TRACKS,
-                    f"A peer may publish {MAX_TRACKS_PER_PEER} tracks: unpublish one before the next.",
-                )
-            track = peer.tracks[info.track] = LiveTrack(peer.id, info)
+            self._check_tracks(peer)
+            track = peer.tracks[info.track] = LiveTrack(peer.id, info, self._limits.init_bytes)
             for other in self._others(peer):
                 track.subscriptions[other.connection] = Subscription()
             if peer.loopback:
@@ -328,6 +337,19 @@ class Room:
         self._links.push(link, way, now_ms, audio=track.info.audio_only)
         return []
 
+    def _check_tracks(self, peer: Peer) -> None:
+        """Refuse one more track of this peer if it, or the room, has as many as there may be."""
+        if len(peer.tracks) >= self._limits.peer_tracks:
+            raise WireError(
+                Code.TOO_MANY_TRACKS,
+                f"A peer may publish {self._limits.peer_tracks} tracks: unpublish one before the next.",
+            )
+        if sum(len(other.tracks) for other in self.peers.values()) >= self._limits.room_tracks:
+            raise WireError(
+                Code.TOO_MANY_TRACKS,
+                f"Room {self.name!r} has {self._limits.room_tracks} tracks already: wait until one is taken back.",
+            )
+
     def _track(self, peer: Peer, track_id: str) -> LiveTrack:
         track = peer.tracks.get(track_id)
         if track is None:
@@ -358,6 +380,7 @@ class Room:
     def _count_dropped(self, connection: str, groups: int) -> None:
         self._stats.dropped_groups += groups
         self._stats.dropped_objects += 1
+        self._stats.dropped["impaired" if connection in self._links.by_connection else "slow"] += 1
         peer = self._by_connection[connection]
         peer.dropped_groups += groups
         peer.dropped_objects += 1

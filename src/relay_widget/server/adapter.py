@@ -7,18 +7,20 @@ import logging
 import random
 import secrets
 import time
+from collections import Counter
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from relay_widget.core import Close, Relay, Send, SendMedia
+from relay_widget.core import DEFAULT_LIMITS, Close, Limits, Relay, Send, SendMedia
 from relay_widget.errors import WireError
 from relay_widget.protocol import RESUME_LIFETIME_S, Event, check_version, error_json
 from relay_widget.tokens import Grant, mint, verify
 
 from . import frames
 from .fanout import Fanout, Outlet
+from .log import ClientLog
 from .packets import CLIENT_EVENT
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from relay_widget.core import Effect, Role
 
 _log = logging.getLogger(__name__)
+_EVENTS = frozenset[str](Event)
 _NAMESPACE = "/"
 _PEER_ID_BYTES = 9
 REFUSED_LINGER_S = 1.0
@@ -44,6 +47,7 @@ class Adapter:
         secret: What tokens are signed with.
         needs_token: Whether a client without a valid token is refused.
         on_connections: Called with the number of clients whenever it changes.
+        limits: How much the relay bears.
     """
 
     def __init__(
@@ -54,12 +58,17 @@ class Adapter:
         secret: str,
         needs_token: bool,
         on_connections: Callable[[int], None] = lambda _: None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._sio = sio
         self._fanout = fanout
         self._secret = secret
         self._needs_token = needs_token
         self._on_connections = on_connections
+        self._clients = ClientLog(_log)
+        self.ended: Counter[str] = Counter()
+        """How many connections have ended, by reason."""
+        self._given_up: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_ms = inf
@@ -69,6 +78,7 @@ class Adapter:
             new_peer_id=lambda: secrets.token_urlsafe(_PEER_ID_BYTES),
             queues=fanout,
             random=random.random,
+            limits=limits,
         )
         sio.on("connect", self._connect)
         sio.on("disconnect", self._disconnect)
@@ -80,29 +90,41 @@ class Adapter:
 
     # The handlers are plain functions: what an event leads to is done before the next one is looked at.
 
-    def _connect(self, sid: str, _environ: dict[str, Any], auth: object = None) -> None:
+    def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
+        address = environ.get("REMOTE_ADDR")
         session_id = self._sio.manager.eio_sid_from_sid(sid, _NAMESPACE)
         try:
             grant = self._authenticate(auth)
+            role: Role = grant.role if grant is not None and self._needs_token else "any"
+            grant = grant or Grant("peer")
+            self.relay.connect(
+                sid, self.now_ms(), role=role, peer_id=grant.peer, call=grant.call, administers=grant.administers
+            )
         except WireError as error:
-            self.relay.stats.refused[error.code] += 1
+            self.refused(error.code, connection=sid, address=address)
             # What nobody may use is not kept open, but a long poll has to fetch the refusal first.
             asyncio.get_running_loop().call_later(
                 REFUSED_LINGER_S, lambda: self._start(self._sio.eio.disconnect(session_id))
             )
             raise Refused(error.message, error_json(error)) from None
         session = self._sio.eio.sockets[session_id]
-        outlet = Outlet(session.queue, upgraded=session.upgraded, on_overflow=lambda: self._abort(session_id))
+        outlet = Outlet(session.queue, upgraded=session.upgraded, on_overflow=lambda: self._give_up(sid, session_id))
         self._fanout.add(sid, session_id, outlet)
-        role: Role = grant.role if grant is not None and self._needs_token else "any"
-        grant = grant or Grant("peer")
-        self.relay.connect(
-            sid, self.now_ms(), role=role, peer_id=grant.peer, call=grant.call, administers=grant.administers
-        )
-        self._on_connections(len(self._fanout))
+        count = len(self._fanout)
+        self._clients.info("connected", connection=sid, address=address, **self.relay.who(sid), connections=count)
+        self._on_connections(count)
+
+    def refused(self, code: str, **who: object) -> None:
+        """Count and log what was refused before the core saw it."""
+        self.relay.stats.refused[code] += 1
+        self._clients.info("refused", code=code, **who)
 
     def _disconnect(self, sid: str, reason: str) -> None:
-        _log.debug("connection %s ended: %s", sid, reason)
+        reason = "not-reading" if sid in self._given_up else reason.replace(" ", "-")
+        self.ended[reason] += 1
+        self._given_up.discard(sid)
+        count = len(self._fanout) - 1
+        self._clients.info("disconnected", connection=sid, **self.relay.who(sid), reason=reason, connections=count)
         self._fanout.remove(sid)
         self._perform(self.relay.disconnect(sid))
         self._on_connections(len(self._fanout))
@@ -118,6 +140,10 @@ class Adapter:
             _log.exception("the event %r failed", event)
             outcome = self.relay.fail(sid, event, now_ms, wants_ack=ack_id is not None)
             ack = outcome.ack
+        if outcome.refused is not None:
+            name = event if isinstance(event, str) and event in _EVENTS else None  # it could be anything
+            code = outcome.refused.code
+            self._clients.info("refused", code=code, event=name, connection=sid, **self.relay.who(sid))
         if ack is not None and ack_id is not None:
             self._fanout.send((sid,), frames.acknowledgement(ack_id, ack))
         self._perform(outcome.effects)
@@ -162,15 +188,23 @@ class Adapter:
         self._timer, self._timer_due_ms = None, inf
         self._perform(self.relay.take_due(self.now_ms()))
 
-    def _abort(self, session_id: str) -> None:
+    def _give_up(self, sid: str, session_id: str) -> None:
         """End a connection that does not read, without waiting for it to."""
-        _log.info("a client does not read what it is sent: its connection is ended")
+        self._given_up.add(sid)
+        self.end_session(session_id)
+
+    def end_session(self, session_id: str) -> None:
+        """End an Engine.IO session at once, without a word to its client."""
         transport = self._fanout.transports.get(session_id)
         session = self._sio.eio.sockets.get(session_id)
         if transport is not None:
             transport.abort()
         elif session is not None:
-            self._start(session.close(wait=False, abort=True))
+            self._start(self._close(session))
+
+    async def _close(self, session: Any) -> None:
+        await session.close(wait=False, abort=True)
+        self._sio.eio.sockets.pop(session.sid, None)  # now, not when engineio next looks
 
     def _start(self, coroutine: Any) -> None:
         task = asyncio.ensure_future(coroutine)
