@@ -20,7 +20,7 @@ from relay_widget.tokens import mint
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from relay_widget.tokens import TokenRole
+    from relay_widget.grants import TokenRole
 
 START_TIMEOUT_S = 30
 END_TIMEOUT_S = 20

@@ -72,6 +72,12 @@ def test_nobody_at_the_screen_is_shown_no_token() -> None:
     assert len(serve("--port", "0", secret=SECRET, lines=1)) == 1
 
 
+def test_the_first_of_several_keys_signs() -> None:
+    keys = f"new:{'n' * 43},{SECRET}"
+    [*_, token] = serve("--port", "0", "--print-token", secret=keys, lines=3)
+    assert verify(f"new:{'n' * 43}", token).role == "peer"
+
+
 def test_without_tokens_it_says_so() -> None:
     [_, warning] = serve("--port", "0", "--no-auth", lines=2)
     assert "no token" in warning

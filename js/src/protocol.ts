@@ -16,6 +16,7 @@ export const EVENT = {
   mediaChunk: "media-chunk",
   clock: "clock",
   report: "report",
+  renew: "renew",
   peerJoined: "peer-joined",
   peerLeft: "peer-left",
   peerRenamed: "peer-renamed",
@@ -28,7 +29,7 @@ export const EVENT = {
 
 export type ObjectType = "init" | "key" | "delta";
 export type Packaging = "webm" | "fmp4";
-export type LeftReason = "left" | "lost" | "replaced";
+export type LeftReason = "left" | "lost" | "replaced" | "expired";
 
 export interface WireError {
   code: string;
@@ -135,5 +136,13 @@ export interface Report {
 }
 
 export type Ack<T extends object = object> = ({ ok: true } & T) | { ok: false; error: WireError };
-export type JoinAck = Ack<{ peer: string; peers: PeerInfo[]; now_ms: number; resume: string }>;
+export type /** A token to come back with, and until when the relay lets this page stay (null: for ever). */
+export type StayAck = Ack<{ resume: string; expires_ms: number | null }>;
+export type JoinAck = Ack<{
+  peer: string;
+  peers: PeerInfo[];
+  now_ms: number;
+  resume: string;
+  expires_ms: number | null;
+}>;
 export type ClockAck = Ack<{ t0: number; now_ms: number }>;

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import RelayStartError
+from .errors import InvalidValueError, RelayStartError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(arguments: argparse.Namespace) -> None:
     from .server.run import ServeSettings, serve  # noqa: PLC0415 - 0.4 s that --help need not wait for
-    from .tokens import MIN_SECRET_CHARS  # noqa: PLC0415
 
-    secret = os.environ.get(SECRET_VARIABLE) or None
-    if secret is not None and len(secret) < MIN_SECRET_CHARS:
-        raise RelayStartError(
-            "relay-start", f"{SECRET_VARIABLE} is too short: give it at least {MIN_SECRET_CHARS} characters."
-        )
+    secret = _given_secret()
     settings = ServeSettings(
         host=arguments.host,
         port=arguments.port,
@@ -66,6 +61,17 @@ def _serve(arguments: argparse.Namespace) -> None:
     serve(settings, on_ready=announce)
 
 
+def _given_secret() -> str | None:
+    """The secret of the environment, if there is one there."""
+    from .tokens import check_secret  # noqa: PLC0415
+
+    secret = os.environ.get(SECRET_VARIABLE) or None
+    try:
+        return None if secret is None else check_secret(secret)
+    except InvalidValueError as error:
+        raise RelayStartError("relay-start", f"{SECRET_VARIABLE}: {error.message}") from None
+
+
 def _token(secret: str) -> str:
     from .tokens import mint  # noqa: PLC0415 - only when one is shown
 
@@ -80,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
         "serve",
         help="run a relay",
         description="Run a relay until it is interrupted. "
-        f"Its secret is taken from the environment variable {SECRET_VARIABLE}, or made anew.",
+        f"Its secret is taken from the environment variable {SECRET_VARIABLE}, or made anew. "
+        "To change it without a break, give several with ids (new:…,old:…): the first one signs, all are good.",
     )
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=_port, help="port to listen on, 0 for any free one (default: 8765)")

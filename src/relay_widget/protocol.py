@@ -59,7 +59,7 @@ MAX_BYTES_PER_S_PER_PEER = 4_000_000
 TICKET_LIFETIME_S = 120
 """How long a ticket that a kernel gives its page can be used to connect."""
 RESUME_LIFETIME_S = 12 * 3600
-"""How long a peer can come back under its own id. It lives in the page's memory only."""
+"""How long a kernel's page may stay, and come back under its own id, without a fresh ticket."""
 REPORT_INTERVAL_MS = 250
 """How often a receiver reports its figures."""
 SNAPSHOT_INTERVAL_MS = 100
@@ -87,6 +87,7 @@ class Event(StrEnum):
     MEDIA_CHUNK = "media-chunk"  # both ways
     CLOCK = "clock"
     REPORT = "report"
+    RENEW = "renew"
     WATCH = "watch"
     UNWATCH = "unwatch"
     IMPAIR = "impair"
@@ -132,7 +133,7 @@ class Code(StrEnum):
 
 
 ObjectType = Literal["init", "key", "delta"]
-LeftReason = Literal["left", "lost", "replaced"]
+LeftReason = Literal["left", "lost", "replaced", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +403,11 @@ def parse_report(payload: object) -> Report:
 def parse_clock(payload: object) -> float:
     """``t0``: the client's time in ms, echoed in the answer."""
     return _number(payload, "t0", Code.BAD_MESSAGE)
+
+
+def parse_renew(payload: object) -> object:
+    """``{token}``: whatever it is, it is checked elsewhere."""
+    return _mapping(payload, Event.RENEW).get("token")
 
 
 def parse_watch(payload: object) -> str:

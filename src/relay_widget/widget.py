@@ -22,6 +22,7 @@ from .monitor import shared_monitor
 from .protocol import (
     DEFAULT_STALL_EVERY_MS,
     MAX_NAME_CHARS,
+    RESUME_LIFETIME_S,
     TICKET_LIFETIME_S,
     Event,
     check_name,
@@ -509,7 +510,13 @@ class _Follower:
                 return
             self._ticket_due_s = time.monotonic() + self._ticket_retry_s
             self._ticket_retry_s = min(2 * self._ticket_retry_s, _TICKET_RENEWAL_S)
-        token = mint(address.secret, role="peer", lifetime_s=TICKET_LIFETIME_S, call=self._call_id)
+        token = mint(
+            address.secret,
+            role="peer",
+            lifetime_s=RESUME_LIFETIME_S,
+            connect_within_s=TICKET_LIFETIME_S,
+            call=self._call_id,
+        )
         self._call.send({"kind": "ticket", "url": address.url, "token": token})
         if self._join_wanted:
             self._call.send({"kind": "join"})

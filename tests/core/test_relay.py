@@ -25,7 +25,7 @@ from .world import PUBLISH, World, assert_decodable, received_media
 def test_join_tells_who_is_there() -> None:
     world = World()
     first = world.join("ada")
-    assert first == {"ok": True, "peer": "p1", "peers": [], "now_ms": 1000.0}
+    assert first == {"ok": True, "peer": "p1", "peers": [], "now_ms": 1000.0, "expires_ms": None}
     world.ask("ada", "publish", PUBLISH)
     second = world.join("bob")
     [ada] = second["peers"]
@@ -74,7 +74,7 @@ def test_an_id_that_comes_back_replaces_the_old_connection() -> None:
     ]
     assert world.code("old", "join", "lab") == Code.REPLACED
     assert world.relay.disconnect("old") == []
-    assert world.relay.call("new") == "c1"
+    assert world.relay.grant("new").call == "c1"
 
 
 def test_a_refused_join_changes_nothing_for_the_old_connection() -> None:

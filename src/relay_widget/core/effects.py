@@ -34,7 +34,18 @@ class Close:
     connection: str
 
 
-Effect = Send | SendMedia | Close
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """For the log: this peer was refused something, and so often more since this was last said of it."""
+
+    peer: str
+    event: str
+    code: str
+    reason: str
+    suppressed: int
+
+
+Effect = Send | SendMedia | Close | Refused
 
 
 @dataclass(frozen=True, slots=True)

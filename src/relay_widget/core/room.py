@@ -60,6 +60,7 @@ class Peer:
         plays: tuple[str, ...],
         call: str | None,
         *,
+        subscribes: bool = True,
         loopback: bool = False,
     ) -> None:
         self.connection = connection
@@ -67,6 +68,7 @@ class Peer:
         self.name = name
         self.plays = plays
         self.call = call
+        self.subscribes = subscribes
         self.loopback = loopback
         self.tracks: dict[str, LiveTrack] = {}
         self.report: Report | None = None
@@ -155,7 +157,7 @@ class Room:
         self._links.joined(peer.id, peer.connection, now_ms)
         link = self._links.by_connection.get(peer.connection)
         spare_bytes: float = MAX_GROUP_BYTES
-        for other in self.peers.values():
+        for other in self.peers.values() if peer.subscribes else ():
             for track in other.tracks.values():
                 subscription = track.subscriptions[peer.connection] = Subscription()
                 load = self._load(peer.connection, self._queued_bytes(peer.connection), link, track, now_ms)
@@ -201,7 +203,7 @@ class Room:
                     f"A peer may publish {MAX_TRACKS_PER_PEER} tracks: unpublish one before the next.",
                 )
             track = peer.tracks[info.track] = LiveTrack(peer.id, info)
-            for other in self._others(peer):
+            for other in self._listeners(peer):
                 track.subscriptions[other.connection] = Subscription()
             if peer.loopback:
                 track.subscriptions[peer.connection] = Subscription()
@@ -258,7 +260,7 @@ class Room:
         to: list[str] = []
         lost = False
         header = {"from": peer.id, "relayed_ms": now_ms}
-        for other in self._others(peer):
+        for other in self._listeners(peer):
             link = self._links.by_connection.get(other.connection)
             load = self._load(other.connection, self._queued_bytes(other.connection), link, None, now_ms)
             if load == "full":
@@ -336,6 +338,9 @@ class Room:
 
     def _others(self, peer: Peer) -> Iterable[Peer]:
         return (other for other in self.peers.values() if other is not peer)
+
+    def _listeners(self, peer: Peer) -> Iterable[Peer]:
+        return (other for other in self._others(peer) if other.subscribes)
 
     def _tell_others(self, peer: Peer, event: Event, payload: dict[str, Any]) -> list[Effect]:
         to = tuple(other.connection for other in self._others(peer))
