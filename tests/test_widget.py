@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,8 @@ from relay_widget import (
     RelayWidgetError,
     launcher,
 )
-from relay_widget.tokens import mint
+from relay_widget.grants import Grant
+from relay_widget.tokens import mint, verify
 
 from .test_launcher import no_monitor_runs, runtime, wait_until
 
@@ -43,13 +45,13 @@ def call(runtime: Path) -> Iterator[Call]:
 class Page:
     """Stands in for the call's browser page: a Socket.IO client with the ticket that the call hands out."""
 
-    def __init__(self, call: Call, *, own: bool) -> None:
+    def __init__(self, call: Call, *, own: bool, token: str | None = None) -> None:
         self.client = socketio.SimpleClient()
         relay = launcher.ensure_relay()
         if own:
             self.token = heard(call, "ticket")["token"]
         else:
-            self.token = mint(relay.secret, role="peer", lifetime_s=60)
+            self.token = token or mint(relay.secret, role="peer", lifetime_s=60)
         self.client.connect(relay.url, auth={"token": self.token, "protocol": 1}, transports=["websocket"])
 
     def join(self, room: str, name: str) -> dict[str, Any]:
@@ -370,6 +372,37 @@ def test_a_peer_that_has_just_gone_is_said(call: Call) -> None:
         call.impair(gone, delay_ms=100)  # by the relay, or by what is known of the room, whichever is first
     assert refused.value.code == "unknown-peer"
     alan.close()
+
+
+class TestInvite:
+    def test_it_is_for_the_call_s_room_and_says_what_was_asked_for(self, call: Call) -> None:
+        token = call.invite("Grace", publish=False, expires=60)
+        grant = verify(launcher.ensure_relay().secret, token)
+        assert 0 < grant.expires_s - time.time() <= 60
+        assert replace(grant, expires_s=0) == Grant(room="lab", name="Grace", publish=False, expires_s=0)
+        assert verify(launcher.ensure_relay().secret, call.invite(administer=True)).is_administrator("lab")
+
+    def test_its_holder_comes_in_and_nowhere_else(self, call: Call) -> None:
+        guest = Page(call, own=False, token=call.invite("Grace"))
+        assert guest.client.call("join", {"room": "other", "name": "x"})["error"]["code"] == "forbidden"
+        guest.join("lab", "x")
+        assert [peer.name for peer in call.wait_for_peers(1, timeout=20)] == ["Grace"]
+        guest.close()
+
+    @pytest.mark.parametrize("expires", [0, -1, float("nan"), float("inf"), "1h", None])
+    def test_impossible_times(self, call: Call, expires: Any) -> None:
+        with pytest.raises(InvalidValueError) as refused:
+            call.invite(expires=expires)
+        assert refused.value.code == "bad-expires"
+
+    def test_names_and_rooms_that_cannot_be_invited(self, call: Call) -> None:
+        with pytest.raises(InvalidValueError) as refused:
+            call.invite("two\nlines")
+        assert refused.value.code == "bad-name"
+        call.room = "lab*"
+        with pytest.raises(InvalidValueError) as refused:
+            call.invite()
+        assert refused.value.code == "bad-room"
 
 
 def test_impair_in_an_observer_is_an_error_not_a_deadlock(call: Call) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import getpass
+import numbers
 import os
 import secrets
 import threading
@@ -15,9 +16,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets as t
 
-from .errors import FrontendMissingError, PeersTimeoutError, RelayRequestError, RelayStartError, WireError
+from .errors import (
+    FrontendMissingError,
+    InvalidValueError,
+    PeersTimeoutError,
+    RelayRequestError,
+    RelayStartError,
+    WireError,
+)
 from .impair import checked, whom
 from .latency import LatencyHistory, by_hop
+from .launcher import ensure_relay
 from .monitor import shared_monitor
 from .protocol import (
     DEFAULT_STALL_EVERY_MS,
@@ -45,11 +54,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .launcher import RelayAddress
+    from .tokens import Token
 
 _STATIC = Path(__file__).parent / "static"
 _SETTABLE = ("room", "name", "timeslice", "target_latency", "source", "microphone", "camera", "auto_join", "layout")
 _LOST_AFTER_S = 30.0
 """A participant that was in the room and has not come back for this long has left."""
+_MAX_INVITE_S = 366 * 24 * 3600
 _TICKET_FIRST_RETRY_S = 0.25
 _TICKET_RENEWAL_S = TICKET_LIFETIME_S / 2
 
@@ -240,6 +251,51 @@ class Call(anywidget.AnyWidget):
             "stall_every_ms": stall_every_ms,
         }
         self._follower.impair(peer, checked(figures).as_json())
+
+    def invite(
+        self,
+        name: str | None = None,
+        *,
+        publish: bool = True,
+        subscribe: bool = True,
+        administer: bool = False,
+        expires: float = 3600,
+    ) -> Token:
+        """Make a token for somebody else: whoever holds it may come into this call's room, as any Socket.IO client.
+
+        It is a str, to be handed over in private; what a notebook shows and saves of it says nothing, ``print()`` shows
+        it. It can not be taken back, but it ends by itself, and with the relay.
+
+        Args:
+            name: What its holder is called, whatever it asks to be called. None leaves that to it.
+            publish: Whether it may send picture and sound.
+            subscribe: Whether it gets those of the others.
+            administer: Whether it may do to the room what this call may: `impair`, `mute`, `remove`, `lock`, `end`.
+            expires: Seconds until it ends, connected or not.
+
+        Raises:
+            InvalidValueError: ``bad-name``, ``bad-room`` or ``bad-expires``.
+            RelayStartError: There is no relay and none could be started.
+        """
+        room = str(self.room)
+        if room.endswith("*"):
+            raise InvalidValueError(
+                "bad-room", f"A token for room {room!r} would be one for all that begin so: choose a name without a *."
+            )
+        if not isinstance(expires, numbers.Real) or not 0 < expires <= _MAX_INVITE_S:
+            raise InvalidValueError(
+                "bad-expires", f"expires must be seconds above 0 and at most {_MAX_INVITE_S}, not {expires!r}."
+            )
+        return mint(
+            ensure_relay().secret,
+            role="peer",
+            lifetime_s=float(expires),
+            room=room,
+            name=None if name is None else _checked(check_name, name),
+            publish=publish,
+            subscribe=subscribe,
+            administers=(room,) if administer else (),
+        )
 
     def latency_frame(self) -> Any:
         """The latency since this call was made, as far as its browser has been in a room: never cleared.
