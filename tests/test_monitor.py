@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from relay_widget import launcher
 from relay_widget.monitor import Monitor, shared_monitor
+from relay_widget.protocol import Event
 
 from .test_launcher import runtime, wait_until
 
@@ -66,6 +68,17 @@ def test_tells_relay_then_the_room(monitor: Monitor) -> None:
     assert listener.heard == ["relay", "snapshot"]
     wait_until(lambda: bool(listener.threads))
     assert listener.threads == {"relay-widget-monitor"}
+
+
+def test_its_own_token_is_renewed_before_it_ends(monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    lifetime_s = 4
+    monkeypatch.setattr("relay_widget.monitor._TOKEN_LIFETIME_S", lifetime_s)
+    listener = Listening("lab")
+    monitor.add(listener)
+    wait_until(lambda: "snapshot" in listener.heard)
+    time.sleep(1.5 * lifetime_s)
+    monitor.request(Event.WATCH, {"room": "lab"})
+    assert listener.heard == ["relay", "snapshot"]
 
 
 def test_a_crash_is_told_and_healed(monitor: Monitor) -> None:

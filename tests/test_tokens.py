@@ -15,7 +15,7 @@ from IPython.lib import pretty
 from relay_widget.errors import InvalidValueError, WireError
 from relay_widget.grants import Grant
 from relay_widget.protocol import Code
-from relay_widget.tokens import check_secret, mint, sign, verify
+from relay_widget.tokens import Token, check_secret, mint, sign, verify
 
 SECRET = "s" * 43
 
@@ -117,7 +117,7 @@ def test_secrets_that_cannot_be_used_are_refused_and_not_shown(secret: str) -> N
 
 
 def test_a_token_shows_itself_only_when_asked() -> None:
-    token = mint(SECRET, role="peer", lifetime_s=60)
+    token = Token(mint(SECRET, role="peer", lifetime_s=60))
     for shown in (repr(token), repr([token]), pretty.pretty(token)):  # type: ignore[no-untyped-call]
         assert all(part not in shown for part in token.split("."))
     assert json.loads(json.dumps(token)) == f"{token}" == str(token)

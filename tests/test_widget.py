@@ -59,6 +59,13 @@ class Page:
         assert ack["ok"], ack
         return ack
 
+    def hears(self, event: str) -> Any:
+        """What comes with the next such event; others are passed over."""
+        while True:
+            name, *what = self.client.receive(timeout=20)
+            if name == event:
+                return what[0]
+
     def close(self) -> None:
         self.client.disconnect()
 
@@ -372,6 +379,52 @@ def test_a_peer_that_has_just_gone_is_said(call: Call) -> None:
         call.impair(gone, delay_ms=100)  # by the relay, or by what is known of the room, whichever is first
     assert refused.value.code == "unknown-peer"
     alan.close()
+
+
+class TestAdminister:
+    def test_mute_lock_remove_and_end(self, call: Call) -> None:
+        grace, katherine = Page(call, own=False), Page(call, own=False)
+        grace.join("lab", "Grace")
+        grace.client.call("publish", {"track": "video", "mimeType": "video/webm"})
+        katherine.join("lab", "Katherine")
+        call.wait_for_peers(2, timeout=20)
+        call.mute("Grace", "video")
+        assert grace.hears("track-muted") == {"track": "video", "muted": True}
+        wait_until(lambda: all(peer.tracks == () for peer in call.peers))
+        call.unmute("Grace")
+        assert grace.hears("track-muted") == {"track": None, "muted": False}
+        call.lock()
+        late = Page(call, own=False)
+        assert late.client.call("join", {"room": "lab", "name": "Late"})["error"]["code"] == "room-locked"
+        call.remove("Grace")
+        assert grace.hears("error")["code"] == "removed"
+        wait_until(lambda: [peer.name for peer in call.peers] == ["Katherine"])
+        call.unlock()
+        late.join("lab", "Late")
+        call.end()
+        for page in (katherine, late):
+            assert page.hears("error")["code"] == "room-ended"
+            page.close()
+        wait_until(lambda: call.peers == ())
+        with pytest.raises(RelayRequestError) as refused:
+            call.lock()
+        assert refused.value.code == "unknown-room"
+
+    def test_somebody_must_be_meant(self, call: Call) -> None:
+        for act in (call.mute, call.unmute, call.remove):
+            for nobody in (None, "Grace", 5):
+                with pytest.raises(InvalidValueError) as refused:
+                    act(nobody)  # type: ignore[arg-type]
+                assert refused.value.code == "unknown-peer"
+
+    def test_an_unknown_track_is_the_relay_s_word(self, call: Call) -> None:
+        page = Page(call, own=True)
+        page.join("lab", "Ada")
+        wait_until(lambda: call.state == "joined")
+        with pytest.raises(RelayRequestError) as refused:
+            call.mute("me", "screen")
+        assert refused.value.code == "unknown-track"
+        page.close()
 
 
 class TestInvite:

@@ -22,6 +22,7 @@ export const EVENT = {
   peerRenamed: "peer-renamed",
   trackPublished: "track-published",
   trackUnpublished: "track-unpublished",
+  trackMuted: "track-muted",
   groupsDropped: "groups-dropped",
   trackLag: "track-lag",
   error: "error",
@@ -29,7 +30,7 @@ export const EVENT = {
 
 export type ObjectType = "init" | "key" | "delta";
 export type Packaging = "webm" | "fmp4";
-export type LeftReason = "left" | "lost" | "replaced" | "expired";
+export type LeftReason = "left" | "lost" | "replaced" | "expired" | "removed";
 
 export interface WireError {
   code: string;
@@ -84,6 +85,12 @@ export interface TrackLag {
   lagging: number;
 }
 
+/** To the publisher: who runs the room has muted a track of it (null: all it sends), or unmuted it. */
+export interface TrackMuted {
+  track: string | null;
+  muted: boolean;
+}
+
 /** To a subscriber: what was left out of a track for it, in all since it was subscribed. */
 export interface GroupsDropped {
   from: string;
@@ -136,13 +143,11 @@ export interface Report {
 }
 
 export type Ack<T extends object = object> = ({ ok: true } & T) | { ok: false; error: WireError };
-export type /** A token to come back with, and until when the relay lets this page stay (null: for ever). */
-export type StayAck = Ack<{ resume: string; expires_ms: number | null }>;
-export type JoinAck = Ack<{
-  peer: string;
-  peers: PeerInfo[];
-  now_ms: number;
+/** A token to come back with, and until when the relay lets this page stay (null: for ever). */
+interface Stay {
   resume: string;
   expires_ms: number | null;
-}>;
+}
+export type JoinAck = Ack<Stay & { peer: string; peers: PeerInfo[]; now_ms: number }>;
+export type RenewAck = Ack<Stay>;
 export type ClockAck = Ack<{ t0: number; now_ms: number }>;

@@ -91,12 +91,17 @@ class Event(StrEnum):
     WATCH = "watch"
     UNWATCH = "unwatch"
     IMPAIR = "impair"
+    MUTE = "mute"
+    REMOVE = "remove"
+    LOCK = "lock"
+    END = "end"
     # ---
     PEER_JOINED = "peer-joined"
     PEER_LEFT = "peer-left"
     PEER_RENAMED = "peer-renamed"
     TRACK_PUBLISHED = "track-published"
     TRACK_UNPUBLISHED = "track-unpublished"
+    TRACK_MUTED = "track-muted"
     GROUPS_DROPPED = "groups-dropped"
     TRACK_LAG = "track-lag"
     ROOM = "room"
@@ -124,16 +129,19 @@ class Code(StrEnum):
     OUT_OF_ORDER = "out-of-order"
     TOO_MANY_ROOMS = "too-many-rooms"
     ROOM_FULL = "room-full"
+    ROOM_LOCKED = "room-locked"
     TOO_MANY_TRACKS = "too-many-tracks"
     CHUNK_TOO_LARGE = "chunk-too-large"
     INIT_TOO_LARGE = "init-too-large"
     TOO_FAST = "too-fast"
     REPLACED = "replaced"
+    REMOVED = "removed"
+    ROOM_ENDED = "room-ended"
     INTERNAL = "internal"
 
 
 ObjectType = Literal["init", "key", "delta"]
-LeftReason = Literal["left", "lost", "replaced", "expired"]
+LeftReason = Literal["left", "lost", "replaced", "expired", "removed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +290,16 @@ class Impair:
     impairment: Impairment | None
 
 
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Somebody who administers a room mutes a track in it, or (None) all of a peer; or lets it be heard again."""
+
+    room: str
+    peer: str
+    track: str | None
+    muted: bool
+
+
 def ok(**values: Any) -> dict[str, Any]:
     """An acknowledgement that says yes."""
     return {"ok": True, **values}
@@ -425,6 +443,35 @@ def parse_impair(payload: object) -> Impair:
         peer=None if peer is None else _word(peer, "peer"),
         impairment=None if impairment.is_none else impairment,
     )
+
+
+def parse_mute(payload: object) -> Mute:
+    """``{room, peer, track?, muted?}``."""
+    body = _mapping(payload, Event.MUTE)
+    track = body.get("track")
+    return Mute(
+        room=check_room(body.get("room")),
+        peer=_word(body.get("peer"), "peer"),
+        track=None if track is None else check_track_id(track, Code.BAD_TRACK),
+        muted=_flag(body.get("muted", True), "muted", Code.BAD_MESSAGE),
+    )
+
+
+def parse_remove(payload: object) -> tuple[str, str]:
+    """``{room, peer}``."""
+    body = _mapping(payload, Event.REMOVE)
+    return check_room(body.get("room")), _word(body.get("peer"), "peer")
+
+
+def parse_lock(payload: object) -> tuple[str, bool]:
+    """``{room, locked?}``."""
+    body = _mapping(payload, Event.LOCK)
+    return check_room(body.get("room")), _flag(body.get("locked", True), "locked", Code.BAD_MESSAGE)
+
+
+def parse_end(payload: object) -> str:
+    """``{room}``."""
+    return check_room(_mapping(payload, Event.END).get("room"))
 
 
 def check_impairment(values: Mapping[str, Any]) -> Impairment:

@@ -31,7 +31,7 @@ __all__ = ["MIN_SECRET_CHARS", "Token", "check_secret", "mint", "sign", "verify"
 
 
 class Token(str):
-    """A token, which is a str; only its repr, which notebooks save, keeps it to itself."""
+    """A token to be handed over: a str, only that its repr, which notebooks save, keeps it to itself."""
 
     __slots__ = ()
 
@@ -66,7 +66,7 @@ def mint(
     connect_within_s: float | None = None,
     now_s: float | None = None,
     **rights: Any,
-) -> Token:
+) -> str:
     """Make a token.
 
     Args:
@@ -82,7 +82,7 @@ def mint(
     return sign(secret, grant, connect_by_s=None if connect_within_s is None else made_s + connect_within_s)
 
 
-def sign(secret: str, grant: Grant, *, connect_by_s: float | None = None) -> Token:
+def sign(secret: str, grant: Grant, *, connect_by_s: float | None = None) -> str:
     """Make a token of this grant, which must have a role and an end.
 
     Args:
@@ -105,7 +105,7 @@ def sign(secret: str, grant: Grant, *, connect_by_s: float | None = None) -> Tok
         claims["connect_by"] = int(connect_by_s)
     key = _keys(secret)[0]
     headers = None if key.id is None else {"kid": key.id}
-    return Token(jwt.encode(claims, key.secret, algorithm=_ALGORITHM, headers=headers))
+    return jwt.encode(claims, key.secret, algorithm=_ALGORITHM, headers=headers)
 
 
 def verify(secret: str, token: object, *, now_s: float | None = None) -> Grant:

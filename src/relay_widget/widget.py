@@ -48,13 +48,12 @@ from .settings import (
     check_target_latency,
     check_timeslice,
 )
-from .tokens import mint
+from .tokens import Token, mint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .launcher import RelayAddress
-    from .tokens import Token
 
 _STATIC = Path(__file__).parent / "static"
 _SETTABLE = ("room", "name", "timeslice", "target_latency", "source", "microphone", "camera", "auto_join", "layout")
@@ -250,7 +249,52 @@ class Call(anywidget.AnyWidget):
             "stall_ms": stall_ms,
             "stall_every_ms": stall_every_ms,
         }
-        self._follower.impair(peer, checked(figures).as_json())
+        self._follower.administer(Event.IMPAIR, peer, **checked(figures).as_json())
+
+    def mute(self, peer: RemotePeer | str, track: str | None = None) -> None:
+        """Have the relay pass on nothing more of what somebody sends. It is told, and cannot undo it.
+
+        It holds until `unmute`, also when it comes back, or until the room is empty.
+
+        Args:
+            peer: Whom: one of ``call.peers``, its id, a name that only one has, or ``"me"``.
+            track: One of its tracks (``"audio"``, ``"video"``); None: all of them, and those to come.
+
+        Raises:
+            InvalidValueError: Nobody that is meant (``unknown-peer``, ``ambiguous-peer``, ``not-joined``).
+            RelayRequestError: The relay refused (``unknown-room``, ``unknown-track``), or did not answer.
+            RelayStartError: There is no relay and none could be started.
+        """
+        self._follower.administer(Event.MUTE, _somebody(peer), track=track, muted=True)
+
+    def unmute(self, peer: RemotePeer | str, track: str | None = None) -> None:
+        """Let what `mute` has muted be heard and seen again. Arguments and errors are those of `mute`."""
+        self._follower.administer(Event.MUTE, _somebody(peer), track=track, muted=False)
+
+    def remove(self, peer: RemotePeer | str) -> None:
+        """Take somebody out of the room. Its connection ends; unless the room is locked, it may come in again.
+
+        Args:
+            peer: Whom, as in `mute`. Errors are those of `mute`, too.
+        """
+        self._follower.administer(Event.REMOVE, _somebody(peer))
+
+    def lock(self) -> None:
+        """Let nobody new into the room, until `unlock` or until it is empty. Who is in it may come back.
+
+        Raises:
+            RelayRequestError: The relay refused (``unknown-room``: nobody is in the room), or did not answer.
+            RelayStartError: There is no relay and none could be started.
+        """
+        self._follower.administer(Event.LOCK, locked=True)
+
+    def unlock(self) -> None:
+        """Let everybody into the room again. Errors are those of `lock`."""
+        self._follower.administer(Event.LOCK, locked=False)
+
+    def end(self) -> None:
+        """End the call for everybody: all are taken out of the room. Errors are those of `lock`."""
+        self._follower.administer(Event.END)
 
     def invite(
         self,
@@ -286,7 +330,7 @@ class Call(anywidget.AnyWidget):
             raise InvalidValueError(
                 "bad-expires", f"expires must be seconds above 0 and at most {_MAX_INVITE_S}, not {expires!r}."
             )
-        return mint(
+        token = mint(
             ensure_relay().secret,
             role="peer",
             lifetime_s=float(expires),
@@ -296,6 +340,7 @@ class Call(anywidget.AnyWidget):
             subscribe=subscribe,
             administers=(room,) if administer else (),
         )
+        return Token(token)
 
     def latency_frame(self) -> Any:
         """The latency since this call was made, as far as its browser has been in a room: never cleared.
@@ -492,13 +537,15 @@ class _Follower:
                 self._changed.wait(0.5 if left_s is None else min(0.5, left_s))
             return tuple(self._call.peers)
 
-    def impair(self, peer: RemotePeer | str | None, figures: dict[str, Any]) -> None:
+    def administer(self, event: Event, peer: RemotePeer | str | None = None, **what: Any) -> None:
+        """Ask the relay for something that only who administers the room may ask; no peer is the whole room."""
         with self._lock:
             room = self.room
             meant = whom(peer, room, self._call.peers, self._own_peers)
         try:
             for peer_id in meant:
-                shared_monitor().request(Event.IMPAIR, {"room": room, "peer": peer_id, **figures})
+                whose = {} if peer_id is None else {"peer": peer_id}
+                shared_monitor().request(event, {"room": room, **whose, **what})
         except RelayRequestError:
             if self._failure is not None:
                 raise self._failure from None
@@ -576,6 +623,12 @@ class _Follower:
         self._call.send({"kind": "ticket", "url": address.url, "token": token})
         if self._join_wanted:
             self._call.send({"kind": "join"})
+
+
+def _somebody(peer: RemotePeer | str) -> RemotePeer | str:
+    if peer is None:
+        raise InvalidValueError("unknown-peer", "Say who is meant, as in call.peers[0]: None is nobody.")
+    return peer
 
 
 def _checked(check: Any, value: object) -> str:

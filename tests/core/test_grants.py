@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import Any
 
 import pytest
@@ -184,7 +185,8 @@ def test_nobody_is_there_longer_than_its_token_and_nobody_shorter(steps: list[tu
             world.join(client, expires_s=ends_ms[client] / 1000)
         elif what == "renew" and client is not None:
             world.ask(client, "renew", {"token": world.token(seconds)})
-            ends_ms[client] = max(ends_ms[client], world.now_ms + seconds * 1000)
+            # Tokens end at whole seconds.
+            ends_ms[client] = max(ends_ms[client], floor(world.now_ms / 1000 + seconds) * 1000)
         elif what == "leave" and client is not None:
             world.perform(world.relay.disconnect(client))
             del ends_ms[client]

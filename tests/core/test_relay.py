@@ -234,6 +234,7 @@ def test_only_monitors_watch_and_only_peers_join() -> None:
     assert world.ask("monitor", "watch", {"room": "lab"}) == {
         "ok": True,
         "room": "lab",
+        "locked": False,
         "peers": [],
         "now_ms": 1000.0,
     }
@@ -272,7 +273,7 @@ def test_monitors_see_every_change_at_most_so_often() -> None:
     assert world.relay.due_ms == world.now_ms + SNAPSHOT_INTERVAL_MS
     world.now_ms = world.relay.due_ms
     world.perform(world.relay.take_due(world.now_ms))
-    assert world.take("m") == [(Event.ROOM, {"room": "lab", "peers": [], "now_ms": world.now_ms})]
+    assert world.take("m") == [(Event.ROOM, {"room": "lab", "locked": False, "peers": [], "now_ms": world.now_ms})]
     world.ask("m", "unwatch", {"room": "lab"})
     world.join("bob")
     assert world.relay.due_ms == inf

@@ -155,3 +155,40 @@ async def test_no_log_holds_a_token_or_the_secret(talkative: RelayProcess, room:
         assert claims[:20] not in relay.log
         assert signature[:20] not in relay.log
     assert relay.secret not in relay.log
+
+
+async def test_acts_of_an_administrator(relay: RelayProcess, room: str) -> None:
+    async with Client() as host, Client() as ada, Client() as bob, Client() as late:
+        await host.connect(relay.url, relay.auth(administers=(room,)))
+        await ada.connect(relay.url, relay.auth())
+        await bob.connect(relay.url, relay.auth())
+        me = (await ada.join(room))["peer"]
+        await bob.join(room, "Bob")
+        await ada.ask("publish", PUBLISH)
+        await bob.next("track-published")
+        for act in ("mute", "remove", "lock", "end"):
+            assert await code(bob, act, {"room": room, "peer": me}) == "forbidden"
+
+        assert await host.ask("mute", {"room": room, "peer": me, "track": "camera"}) == {"ok": True}
+        assert await ada.next("track-muted") == ({"track": "camera", "muted": True},)
+        assert await bob.next() == ("track-unpublished", {"from": me, "track": "camera", "muted": True})
+        await ada.ask("media-chunk", header("init"), b"init")
+        await ada.ask("media-chunk", header("key"), b"unheard")
+        assert (await host.ask("mute", {"room": room, "peer": me, "muted": False}))["ok"]
+        await ada.ask("media-chunk", header("key", group=2), b"heard")
+        assert (await bob.next())[0] == "track-published"
+        assert [(await bob.next())[2] for _ in range(2)] == [b"init", b"heard"]
+
+        assert (await host.ask("lock", {"room": room}))["ok"]
+        await late.connect(relay.url, relay.auth())
+        assert await code(late, "join", {"room": room, "name": "Late"}) == "room-locked"
+
+        assert (await host.ask("remove", {"room": room, "peer": me}))["ok"]
+        assert (await ada.next("error"))[0]["code"] == "removed"
+        await ada.next("disconnect")
+        assert (await bob.next()) == ("peer-left", {"peer": me, "reason": "removed"})
+
+        assert (await host.ask("end", {"room": room}))["ok"]
+        assert (await bob.next("error"))[0]["code"] == "room-ended"
+        await bob.next("disconnect")
+        assert (await late.join(room, "Late"))["peers"] == []

@@ -17,10 +17,14 @@ from relay_widget.protocol import (
     error_json,
     ok,
     parse_clock,
+    parse_end,
     parse_header,
     parse_impair,
     parse_join,
+    parse_lock,
+    parse_mute,
     parse_publish,
+    parse_remove,
     parse_rename,
     parse_renew,
     parse_report,
@@ -129,6 +133,10 @@ class Relay:
             Event.WATCH: self._watch,
             Event.UNWATCH: self._unwatch,
             Event.IMPAIR: self._impair,
+            Event.MUTE: self._mute,
+            Event.REMOVE: self._remove,
+            Event.LOCK: self._lock,
+            Event.END: self._end_room,
         }
 
     def connect(self, connection: str, now_ms: float, grant: Grant) -> None:
@@ -221,6 +229,7 @@ class Relay:
         earlier = self._in_room.get(client.peer_id)
         room = self.rooms.get(request.room)
         if room is not None:
+            room.check_lock(client.peer_id)
             room.check_space(None if earlier is None else earlier.peer)
         elif len(self.rooms) >= MAX_ROOMS:
             raise WireError(Code.TOO_MANY_ROOMS, f"The relay has {MAX_ROOMS} rooms already: join one of them.")
@@ -337,6 +346,40 @@ class Relay:
         self._heed(room)
         return Outcome(ok(), effects)
 
+    def _mute(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        request = parse_mute(_only(args, Event.MUTE))
+        room = self._administered(client, request.room)
+        effects = room.mute(request.peer, request.track, muted=request.muted)
+        self._changed(room)
+        self._heed(room)
+        return Outcome(ok(), effects)
+
+    def _remove(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        name, peer_id = parse_remove(_only(args, Event.REMOVE))
+        room = self._administered(client, name)
+        removed = self._in_room[room.peer(peer_id).id]
+        room.shut_out(peer_id)
+        why = WireError(Code.REMOVED, f"You have been removed from room {name!r} by who administers it.")
+        return Outcome(ok(), self._end(removed, why, "removed"))
+
+    def _lock(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        name, locked = parse_lock(_only(args, Event.LOCK))
+        room = self._administered(client, name)
+        room.lock(locked=locked)
+        self._changed(room)
+        return Outcome(ok())
+
+    def _end_room(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        name = parse_end(_only(args, Event.END))
+        room = self._administered(client, name)
+        why = WireError(Code.ROOM_ENDED, f"Room {name!r} has been ended for everybody by who administers it.")
+        ended = [self._in_room[peer_id] for peer_id in room.peers]
+        for one in ended:
+            one.ended = why
+            self._take_out(one, "removed")  # nobody is told of the others: everybody goes
+        told = Send(tuple(one.id for one in ended), Event.ERROR, error_json(why))
+        return Outcome(ok(), [told, *(Close(one.id) for one in ended)])
+
     # -----------------------------------------------------------------------------------------------------
 
     def _administered(self, client: _Connection, name: str) -> Room:
@@ -407,7 +450,7 @@ class Relay:
 
     def _snapshot(self, name: str, now_ms: float) -> dict[str, Any]:
         room = self.rooms.get(name)
-        return {"room": name, "peers": [], "now_ms": now_ms} if room is None else room.snapshot(now_ms)
+        return {"room": name, "locked": False, "peers": [], "now_ms": now_ms} if room is None else room.snapshot(now_ms)
 
     def _refuse(
         self,
