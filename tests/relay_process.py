@@ -108,7 +108,7 @@ class RelayProcess:
 
     def auth(self, role: TokenRole = "peer", **claims: Any) -> dict[str, Any]:
         """What a client connects with."""
-        claims.setdefault("lifetime_s", 120)
+        claims.setdefault("lifetime_s", 3600)
         return {"token": mint(self.secret, role=role, **claims), "protocol": PROTOCOL_VERSION}
 
     def rss_bytes(self) -> int:

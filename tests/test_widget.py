@@ -51,7 +51,7 @@ class Page:
         if own:
             self.token = heard(call, "ticket")["token"]
         else:
-            self.token = token or mint(relay.secret, role="peer", lifetime_s=60)
+            self.token = token or mint(relay.secret, role="peer", lifetime_s=600)
         self.client.connect(relay.url, auth={"token": self.token, "protocol": 1}, transports=["websocket"])
 
     def join(self, room: str, name: str) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def test_own_participant_makes_the_state_joined_and_feeds_the_figures(call: Call
 def test_traits_move_while_this_thread_is_busy(call: Call) -> None:
     """Pure Python holding the interpreter, as a cell does: the monitor still gets its turns."""
     relay = launcher.ensure_relay()
-    auth = {"token": mint(relay.secret, role="peer", lifetime_s=60), "protocol": 1}
+    auth = {"token": mint(relay.secret, role="peer", lifetime_s=600), "protocol": 1}
     code = (
         "import socketio, time; c = socketio.SimpleClient();"
         f"c.connect({relay.url!r}, auth={auth!r}, transports=['websocket']);"

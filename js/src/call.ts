@@ -340,6 +340,7 @@ export class CallController {
   #refused(error: WireError): void {
     const stale = error.code === "bad-token" || error.code === "expired-token";
     if (stale && this.#active && ++this.#tokenRefusals < MAX_TOKEN_REFUSALS) {
+      this.#publisher.stop(); // it may have expired in the middle of the call
       this.state.phase.value = "connecting";
       this.#enterRoom();
       this.link.askTicket();

@@ -60,7 +60,7 @@ afterAll(() => {
 });
 
 /** A token as the kernel mints it. */
-async function mint(role: "peer" | "monitor" = "peer", lifetime_s = 60): Promise<string> {
+async function mint(role: "peer" | "monitor" = "peer", lifetime_s = 600): Promise<string> {
   const code =
     "import sys; from relay_widget.tokens import mint; print(mint(sys.argv[1], role=sys.argv[2], lifetime_s=float(sys.argv[3]), administers=('*',)))";
   return await new Promise((resolve, reject) => {
