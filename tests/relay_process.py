@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-    from relay_widget.tokens import TokenRole
+    from relay_widget.grants import TokenRole
 
 START_TIMEOUT_S = 30
 END_TIMEOUT_S = 20
@@ -34,13 +34,11 @@ class RelayProcess:
 
     Args:
         arguments: More arguments of ``relay-widget serve``.
-        module: What is run as ``relay-widget``.
         folder: Where its runtime file and log are; a temporary one if not given.
         tls: How to check it, if it is told to serve TLS.
     """
 
     arguments: tuple[str, ...] = ()
-    module: str = "relay_widget"
     folder: Path | None = None
     tls: ssl.SSLContext | None = None
     url: str = ""
@@ -79,7 +77,7 @@ class RelayProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "-m", self.module, "serve", "--runtime-file", str(self.runtime_file)]
+        command = [sys.executable, "-m", "relay_widget", "serve", "--runtime-file", str(self.runtime_file)]
         with self.runtime_file.with_suffix(".log").open("ab") as log:
             self._process = subprocess.Popen([*command, *self.arguments], stdout=log, stderr=log)
         deadline_s = time.monotonic() + START_TIMEOUT_S
@@ -118,7 +116,7 @@ class RelayProcess:
 
     def auth(self, role: TokenRole = "peer", **claims: Any) -> dict[str, Any]:
         """What a client connects with."""
-        claims.setdefault("lifetime_s", 120)
+        claims.setdefault("lifetime_s", 3600)
         return {"token": mint(self.secret, role=role, **claims), "protocol": PROTOCOL_VERSION}
 
     def rss_bytes(self) -> int:

@@ -60,5 +60,6 @@ class NothingReceivedError(RelayWidgetError):
 class RelayRequestError(RelayWidgetError):
     """The relay refused what Python asked of it, or did not answer.
 
-    Codes: the relay's (``unknown-room``, ``unknown-peer``, ``forbidden``), ``no-answer``, ``wrong-thread``.
+    Codes: the relay's (``unknown-room``, ``unknown-peer``, ``unknown-track``, ``forbidden``), ``no-answer``,
+    ``wrong-thread``.
     """

@@ -86,7 +86,7 @@ Figures = dict[str, float]
 @contextlib.contextmanager
 def relay(load: Load, seconds: float) -> Iterator[Task]:
     """The relay, with tokens and labelled media."""
-    with RelayProcess(module="tests.bench.fanout_relay") as process:
+    with RelayProcess(("--max-room-peers", "1100")) as process:
         port = int(process.url.rpartition(":")[2])
         auth = process.auth(lifetime_s=TOKEN_LIFETIME_S)
         yield Task(load, seconds, port, process.process.pid, auth, TRACK)

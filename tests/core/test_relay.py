@@ -28,7 +28,7 @@ from .world import PUBLISH, World, assert_decodable, received_media
 def test_join_tells_who_is_there() -> None:
     world = World()
     first = world.join("ada")
-    assert first == {"ok": True, "peer": "p1", "peers": [], "now_ms": 1000.0}
+    assert first == {"ok": True, "peer": "p1", "peers": [], "now_ms": 1000.0, "expires_ms": None}
     world.ask("ada", "publish", PUBLISH)
     second = world.join("bob")
     [ada] = second["peers"]
@@ -77,7 +77,7 @@ def test_an_id_that_comes_back_replaces_the_old_connection() -> None:
     ]
     assert world.code("old", "join", "lab") == Code.REPLACED
     assert world.relay.disconnect("old") == []
-    assert world.relay.call("new") == "c1"
+    assert world.relay.grant("new").call == "c1"
 
 
 def test_a_refused_join_changes_nothing_for_the_old_connection() -> None:
@@ -237,6 +237,7 @@ def test_only_monitors_watch_and_only_peers_join() -> None:
     assert world.ask("monitor", "watch", {"room": "lab"}) == {
         "ok": True,
         "room": "lab",
+        "locked": False,
         "peers": [],
         "now_ms": 1000.0,
     }
@@ -275,7 +276,7 @@ def test_monitors_see_every_change_at_most_so_often() -> None:
     assert world.relay.due_ms == world.now_ms + SNAPSHOT_INTERVAL_MS
     world.now_ms = world.relay.due_ms
     world.perform(world.relay.take_due(world.now_ms))
-    assert world.take("m") == [(Event.ROOM, {"room": "lab", "peers": [], "now_ms": world.now_ms})]
+    assert world.take("m") == [(Event.ROOM, {"room": "lab", "locked": False, "peers": [], "now_ms": world.now_ms})]
     world.ask("m", "unwatch", {"room": "lab"})
     world.join("bob")
     assert world.relay.due_ms == inf

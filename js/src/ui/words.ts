@@ -154,6 +154,19 @@ const WORDS: Readonly<Record<string, Words>> = {
     "Join a room that exists, or wait until one is empty.",
   ),
   "room-full": error("This room is full.", "Wait until somebody leaves, or join another room."),
+  "room-locked": error("This room is locked.", "Ask somebody in it to unlock it, then press Try again."),
+  removed: error(
+    "You have been taken out of this room.",
+    "Whoever runs it did that. If it was a mistake, press Try again.",
+  ),
+  "room-ended": error(
+    "This call has been ended for everybody.",
+    "Nothing is sent or recorded now. Press Try again to begin a new one.",
+  ),
+  "track-muted": warn(
+    "You are muted by whoever runs this room.",
+    "Some or all of what you send does not reach the others until you are unmuted.",
+  ),
   "too-many-tracks": warn("You send as many things as the relay allows.", "Stop one of them first."),
   "chunk-too-large": asDetailed(
     warn(

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from relay_widget.errors import WireError
     from relay_widget.protocol import Event
 
 
@@ -35,7 +34,18 @@ class Close:
     connection: str
 
 
-Effect = Send | SendMedia | Close
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """For the log: this connection was refused something, and so often more since this was last said of it."""
+
+    connection: str
+    event: str
+    code: str
+    reason: str
+    suppressed: int
+
+
+Effect = Send | SendMedia | Close | Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +54,3 @@ class Outcome:
 
     ack: dict[str, Any] | None = None
     effects: list[Effect] = field(default_factory=list)
-    refused: WireError | None = None
-    """Why nothing came of it, for the log."""

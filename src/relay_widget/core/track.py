@@ -27,6 +27,7 @@ class LiveTrack:
         self.subscriptions: dict[str, Subscription] = {}
         self.lag = Lag()
         self._max_init_bytes = max_init_bytes
+        self.muted = False  # by who administers the room
         self._group: int | None = None
         self._next_object = 0
         self._skipping: Code | None = None
@@ -62,6 +63,18 @@ class LiveTrack:
         else:
             self._continue_group(item, now_ms)
         return item
+
+    def mute(self) -> None:
+        """Nobody gets it any more; its objects are still taken in order."""
+        self.muted = True
+        for connection in self.subscriptions:
+            self.lag.left(connection)
+        self.subscriptions.clear()
+
+    def unmute(self) -> None:
+        """It can be subscribed to again, from its next group on: what was muted stays unheard."""
+        self.muted = False
+        self.group.give_up()
 
     def skip_group(self, code: Code) -> None:
         """Something of the current group was refused with this code: take nothing more until the next key."""
