@@ -102,6 +102,12 @@ const WORDS: Readonly<Record<string, Words>> = {
   "disk-full": asDetailed(
     error("The relay did not start: the disk is full.", "Make some room on it, then press Try again."),
   ),
+  tls: asDetailed(
+    error(
+      "The relay did not start: its certificate or key cannot be used.",
+      "Give it a certificate and the key that belongs to it, both as PEM files.",
+    ),
+  ),
 
   // Refusals of the relay
   "bad-token": error(
@@ -149,6 +155,13 @@ const WORDS: Readonly<Record<string, Words>> = {
     "Some of what you send reached the relay in a wrong order and was left out.",
     "It mends itself with the next picture. If it happens again, leave and join again.",
   ),
+  "relay-full": asDetailed(
+    error(
+      "The relay takes nobody more now.",
+      "It has as many clients as it can serve. Press Try again later, or use another relay.",
+    ),
+  ),
+  "relay-ending": error("This relay is about to end.", "Press Try again: another one may answer by then."),
   "too-many-rooms": error(
     "The relay holds as many rooms as it can.",
     "Join a room that exists, or wait until one is empty.",
