@@ -153,8 +153,7 @@ export class Session {
     this.#forgetRoom();
     this.#transport = null;
     this.#resume = null;
-    clearInterval(this.#clockTimer);
-    clearTimeout(this.#renewalTimer);
+    this.#stopTimers();
     if (transport === null) return;
     try {
       if (wasIn && transport.up) await transport.request(EVENT.leave);
@@ -208,8 +207,7 @@ export class Session {
         if (!current()) return;
         const wasIn = this.#joined;
         this.#joined = false;
-        clearInterval(this.#clockTimer);
-        clearTimeout(this.#renewalTimer);
+        this.#stopTimers();
         if (wasIn && this.#join !== null) this.events.onReconnecting();
       },
       onRefused: (error) => {
@@ -243,7 +241,7 @@ export class Session {
     setTimeout(() => {
       if (this.#transport !== transport || !this.#joined) return;
       this.#joined = false;
-      clearInterval(this.#clockTimer);
+      this.#stopTimers();
       this.events.onReconnecting();
       this.#reopen();
     }, Math.random() * within_ms);
@@ -335,6 +333,11 @@ export class Session {
     if (ack !== null) await this.#enter();
   }
 
+  #stopTimers(): void {
+    clearInterval(this.#clockTimer);
+    clearTimeout(this.#renewalTimer);
+  }
+
   #forgetRoom(): void {
     this.#joined = false;
     this.#early = [];
@@ -350,8 +353,7 @@ export class Session {
     this.#resume = null;
     // A ticket is good for one try after a refusal; the kernel sends another.
     this.#ticket = null;
-    clearInterval(this.#clockTimer);
-    clearTimeout(this.#renewalTimer);
+    this.#stopTimers();
     this.#forgetRoom();
     this.events.onFailed(error);
   }
