@@ -61,6 +61,15 @@ describe("intake", () => {
     expect(started().accept({ ...late, captured_ms: 60 }, 40)).toBe("append");
   });
 
+  test("of a publisher without stamps it is known by when it is received", () => {
+    const key = { ...header("key", 1, 0), captured_ms: Number.NaN };
+    const intake = new Intake();
+    intake.accept(header("init", 0, 0), 40, 1000);
+    intake.accept({ ...key, group: 0 }, 40, 1000);
+    expect(intake.accept(key, 40, 1040)).toBe("append");
+    expect(intake.accept({ ...key, group: 2 }, 40, 1500)).toBe("resume");
+  });
+
   test("what the relay sends again after a reconnection is not appended twice", () => {
     const intake = started();
     intake.accept(header("delta", 0, 1));

@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { Packaging } from "../src/protocol.js";
 import type { MediaObject, Segmenter } from "../src/segment/index.js";
 
+export { concatenated as join } from "../src/segment/joiner.js";
+
 export interface Vector {
   name: string;
   mimeType: string;
@@ -73,16 +75,6 @@ export function run(segmenter: Segmenter, parts: Iterable<Uint8Array>): MediaObj
   for (const part of parts) objects.push(...segmenter.push(part));
   objects.push(...segmenter.flush());
   return objects;
-}
-
-export function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
 }
 
 export function sha256(bytes: Uint8Array): string {

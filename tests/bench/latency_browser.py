@@ -114,7 +114,8 @@ class Load:
         # A process that has ended meanwhile takes its time with it.
         spent = {name: max(0.0, 100 * (spent_s - before.get(name, 0)) / elapsed_s) for name, spent_s in now.items()}
         known = spent["browser"] + sum(spent[name] for name in self._pids)
-        return {**spent, "other": max(0.0, spent.pop("machine") - known)}
+        spent["other"] = max(0.0, spent.pop("machine") - known)
+        return spent
 
     def _now(self) -> dict[str, float]:
         metrics = {one["name"]: one["value"] for one in self._page.send("Performance.getMetrics")["metrics"]}

@@ -40,8 +40,8 @@ BACK_WITHIN_MS = 30
 """So near to what it was before, the latency is back."""
 FRESH_MS = 1000
 """Pictures that are older are not live."""
-STILL_MS = 2000
-"""A group, one second, may be missing, and the next one's keyframe may wait in the link; more is a standstill."""
+STILL_MS = 1500
+"""A group, one second, may be missing; more is a standstill."""
 
 
 class Trouble:

@@ -13,8 +13,8 @@ export type Verdict =
   | "append";
 
 const NOTHING = -1;
-/** A key captured this much later than the object before it: the tail of the old group is missing, which its
- * numbers cannot show. Resetting the parser for nothing would cost one picture. */
+/** A key captured (of a publisher who does not say when: received) this much later than the object before it: the tail
+ * of the old group is missing, which its numbers cannot show. Resetting the parser for nothing would cost one picture. */
 const TAIL_LOST_AFTER_MS = 150;
 const TAIL_LOST_AFTER_SLICES = 2;
 
@@ -25,13 +25,14 @@ export class Intake {
   /** Nothing can be decoded before the next key. */
   #waiting = true;
   #lostGroups = 0;
-  #captured_ms = 0;
+  #made_ms = 0;
 
   /** `timeslice_ms`: how long one object is meant to be. */
-  accept(header: MediaHeader, timeslice_ms = 0): Verdict {
+  accept(header: MediaHeader, timeslice_ms = 0, received_ms = Number.NaN): Verdict {
     if (header.type === "init") return this.#init(header.epoch);
     if (header.epoch !== this.#epoch || this.#seen(header)) return "ignore";
-    if (header.type === "key") return this.#key(header, timeslice_ms);
+    const made_ms = Number.isFinite(header.captured_ms) ? header.captured_ms : received_ms;
+    if (header.type === "key") return this.#key(header, made_ms, timeslice_ms);
     if (this.#waiting) return "ignore";
     if (header.group !== this.#group || header.object !== this.#object + 1) {
       this.waitForKey();
@@ -39,7 +40,7 @@ export class Intake {
       return "ignore";
     }
     this.#object = header.object;
-    this.#captured_ms = header.captured_ms;
+    this.#made_ms = made_ms;
     return "append";
   }
 
@@ -65,14 +66,14 @@ export class Intake {
     return "new-epoch";
   }
 
-  #key(header: MediaHeader, timeslice_ms: number): Verdict {
+  #key(header: MediaHeader, made_ms: number, timeslice_ms: number): Verdict {
     const first = this.#group === NOTHING;
     const missing = first ? 0 : header.group - this.#group - 1;
     const patience_ms = Math.max(TAIL_LOST_AFTER_MS, TAIL_LOST_AFTER_SLICES * timeslice_ms);
-    const cut = !first && !this.#waiting && header.captured_ms - this.#captured_ms > patience_ms;
+    const cut = !first && !this.#waiting && made_ms - this.#made_ms > patience_ms;
     this.#lostGroups += missing;
     const verdict = (this.#waiting && !first) || missing > 0 || cut ? "resume" : "append";
-    this.#captured_ms = header.captured_ms;
+    this.#made_ms = made_ms;
     this.#group = header.group;
     this.#object = header.object;
     this.#waiting = false;

@@ -88,7 +88,7 @@ class MsePlayer implements Player {
     if (this.#disposed) return;
     const { clock } = this.options;
     const received_ms = clock.now_ms();
-    const verdict = this.#intake.accept(header, this.#track.timeslice_ms);
+    const verdict = this.#intake.accept(header, this.#track.timeslice_ms, received_ms);
     if (verdict === "new-epoch") this.#startEpoch(header.epoch, bytes);
     if (verdict === "ignore" || verdict === "new-epoch" || this.#givenUp) return;
     const lost = this.#intake.takeLostGroups();

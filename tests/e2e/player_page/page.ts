@@ -74,14 +74,15 @@ class Bench {
     this.#recorder = recorder;
     const segmenter = createSegmenter(packagingOf(this.#take.mimeType));
     const epoch = this.#epoch;
-    const clock = new CaptureClock(performance.now(), this.#take.audio, this.#take.timeslice_ms);
+    const clock = new CaptureClock(this.#take.audio);
     let reading: Promise<void> = Promise.resolve();
     recorder.addEventListener("dataavailable", ({ data }) => {
       reading = reading.then(async () => {
         const bytes = new Uint8Array(await data.arrayBuffer());
         if (recorder !== this.#recorder) return;
         for (const object of segmenter.push(bytes)) {
-          const captured_ms = clock.captured_ms(performance.now(), object.mediaTime_ms);
+          clock.observe(performance.now(), object.mediaTime_ms);
+          const captured_ms = clock.captured_ms(object.mediaTime_ms);
           this.#send({ epoch, captured_ms, ...object }, object.bytes);
         }
       });
