@@ -31,8 +31,8 @@ help:
 	  'make bench-trouble a link that stalls, and one that is too narrow' \
 	  'make bench-hidden  a minute in a hidden tab' \
 	  'make bench-sync    lip-sync, from beeps and pictures' \
-  'make bench-fanout  what a delivery costs, against Node socket.io; a table (15 minutes)' \
-  'make bench-stalled what subscribers that read nothing cost the others (8 minutes)' \
+	  'make bench-fanout  what a delivery costs, against Node socket.io; a table (15 minutes)' \
+	  'make bench-stalled what subscribers that read nothing cost the others (8 minutes)' \
 	  'make screenshots   the pictures of the README, from a real call' \
 	  'make constraints   pin the newest Python packages'
 
