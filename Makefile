@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync screenshots constraints clean
+.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-fanout bench-stalled screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -31,6 +31,8 @@ help:
 	  'make bench-trouble a link that stalls, and one that is too narrow' \
 	  'make bench-hidden  a minute in a hidden tab' \
 	  'make bench-sync    lip-sync, from beeps and pictures' \
+	  'make bench-fanout  what a delivery costs, against Node socket.io; a table (15 minutes)' \
+	  'make bench-stalled what subscribers that read nothing cost the others (8 minutes)' \
 	  'make screenshots   the pictures of the README, from a real call' \
 	  'make constraints   pin the newest Python packages'
 
@@ -80,6 +82,12 @@ bench-join bench-start bench-heal bench-latency: bench-%: build .make/browser
 
 bench-two-way bench-long bench-trouble bench-hidden bench-sync: bench-%: build .make/browser
 	@$(BIN)/python -m tests.bench.latency_$(subst -,_,$*)
+
+bench-fanout: build
+	@$(BIN)/python -m tests.bench.fanout
+
+bench-stalled: build
+	@$(BIN)/python -m tests.bench.fanout --stalled
 
 screenshots: build .make/browser
 	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py

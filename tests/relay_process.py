@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from relay_widget.protocol import PROTOCOL_VERSION
 from relay_widget.tokens import mint
+from tests.machine import rss_bytes
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
 
-    from relay_widget.tokens import TokenRole
+    from relay_widget.grants import TokenRole
 
 START_TIMEOUT_S = 30
 END_TIMEOUT_S = 20
@@ -34,10 +35,12 @@ class RelayProcess:
     Args:
         arguments: More arguments of ``relay-widget serve``.
         folder: Where its runtime file and log are; a temporary one if not given.
+        tls: How to check it, if it is told to serve TLS.
     """
 
     arguments: tuple[str, ...] = ()
     folder: Path | None = None
+    tls: ssl.SSLContext | None = None
     url: str = ""
     secret: str = ""
     _process: subprocess.Popen[bytes] | None = None
@@ -98,7 +101,12 @@ class RelayProcess:
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of a GET, with exactly these headers beside Host."""
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=10)
+        scheme, _, address = self.url.partition("://")
+        connection = (
+            http.client.HTTPConnection(address, timeout=10)
+            if scheme == "http"
+            else http.client.HTTPSConnection(address, timeout=10, context=self.tls)
+        )
         try:
             connection.request("GET", path, headers=headers or {})
             response = connection.getresponse()
@@ -108,13 +116,12 @@ class RelayProcess:
 
     def auth(self, role: TokenRole = "peer", **claims: Any) -> dict[str, Any]:
         """What a client connects with."""
-        claims.setdefault("lifetime_s", 120)
+        claims.setdefault("lifetime_s", 3600)
         return {"token": mint(self.secret, role=role, **claims), "protocol": PROTOCOL_VERSION}
 
     def rss_bytes(self) -> int:
         """The memory it holds now."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        return rss_bytes(self.process.pid)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end and wait for it; its exit code."""

@@ -7,18 +7,30 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from relay_widget.cli import SECRET_VARIABLE, main
+from relay_widget.grants import Grant
 from relay_widget.tokens import verify
 
+from .relay_process import RelayProcess
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SECRET = "s" * 43
 TIMEOUT_S = 30
+
+
+@pytest.fixture
+def relay() -> Iterator[RelayProcess]:
+    with RelayProcess() as process:
+        yield process
 
 
 def run(*arguments: str, secret: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -70,6 +82,12 @@ def test_nobody_at_the_screen_is_shown_no_token() -> None:
     [_, hint] = serve("--port", "0", lines=2)
     assert "--print-token" in hint
     assert len(serve("--port", "0", secret=SECRET, lines=1)) == 1
+
+
+def test_the_first_of_several_keys_signs() -> None:
+    keys = f"new:{'n' * 43},{SECRET}"
+    [*_, token] = serve("--port", "0", "--print-token", secret=keys, lines=3)
+    assert verify(f"new:{'n' * 43}", token).role == "peer"
 
 
 def test_without_tokens_it_says_so() -> None:
@@ -145,3 +163,40 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
             main([argument])
         assert caught.value.code == 0
     assert capsys.readouterr().out
+
+
+def token(*arguments: str, secret: str | None = SECRET) -> Grant:
+    printed = run("token", *arguments, secret=secret)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    return verify(secret or SECRET, printed.stdout.strip())
+
+
+def test_a_token_says_what_was_asked_for() -> None:
+    grant = token("--room", "lab", "--name", "Ada", "--no-publish", "--expires", "90s")
+    assert 0 < grant.expires_s - time.time() <= 90
+    assert replace(grant, expires_s=0) == Grant(room="lab", name="Ada", publish=False, expires_s=0)
+    grant = token("--room", "lab-*", "--no-subscribe", "--administer", "--expires", "7d")
+    assert 6 * 86400 < grant.expires_s - time.time() <= 7 * 86400
+    assert (grant.subscribe, grant.room, grant.administers) == (False, "lab-*", ("lab-*",))
+    assert token("--administer").administers == ("*",)
+    assert 3500 < token().expires_s - time.time() <= 3600
+
+
+def test_a_token_for_the_relay_that_runs_here(relay: RelayProcess) -> None:
+    printed = run("token", "--runtime-file", str(relay.runtime_file), secret="")
+    assert verify(relay.secret, printed.stdout.strip()).role == "peer"
+
+
+def test_no_secret_no_token(tmp_path: Path) -> None:
+    [name, code, message] = last_line(run("token", "--runtime-file", str(tmp_path / "none.json"), secret=""))
+    assert (name, code) == ("relay-widget", "relay-start")
+    assert SECRET_VARIABLE in message
+
+
+@pytest.mark.parametrize(
+    "bad", ["--expires 0s", "--expires 1", "--expires -1h", "--expires 1w", "--room=", "--name=", "--secret x"]
+)
+def test_tokens_that_cannot_be_made(bad: str) -> None:
+    result = run("token", *bad.split(), secret=SECRET)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "Traceback" not in result.stderr

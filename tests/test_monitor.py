@@ -4,12 +4,14 @@ import gc
 import os
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from relay_widget import launcher
 from relay_widget.monitor import Monitor, shared_monitor
+from relay_widget.protocol import Event
 
 from .test_launcher import runtime, wait_until
 
@@ -97,6 +99,17 @@ def test_what_is_collected_meanwhile_may_leave_the_monitor(monitor: Monitor) -> 
     finally:
         ended.set()
         gc.set_threshold(*threshold)
+
+
+def test_its_own_token_is_renewed_before_it_ends(monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    lifetime_s = 4
+    monkeypatch.setattr("relay_widget.monitor._TOKEN_LIFETIME_S", lifetime_s)
+    listener = Listening("lab")
+    monitor.add(listener)
+    wait_until(lambda: "snapshot" in listener.heard)
+    time.sleep(1.5 * lifetime_s)
+    monitor.request(Event.WATCH, {"room": "lab"})
+    assert listener.heard == ["relay", "snapshot"]
 
 
 def test_a_crash_is_told_and_healed(monitor: Monitor) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,8 @@ from relay_widget import (
     RelayWidgetError,
     launcher,
 )
-from relay_widget.tokens import mint
+from relay_widget.grants import Grant
+from relay_widget.tokens import mint, verify
 
 from .test_launcher import no_monitor_runs, runtime, wait_until
 
@@ -43,19 +45,26 @@ def call(runtime: Path) -> Iterator[Call]:
 class Page:
     """Stands in for the call's browser page: a Socket.IO client with the ticket that the call hands out."""
 
-    def __init__(self, call: Call, *, own: bool) -> None:
+    def __init__(self, call: Call, *, own: bool, token: str | None = None) -> None:
         self.client = socketio.SimpleClient()
         relay = launcher.ensure_relay()
         if own:
             self.token = heard(call, "ticket")["token"]
         else:
-            self.token = mint(relay.secret, role="peer", lifetime_s=60)
+            self.token = token or mint(relay.secret, role="peer", lifetime_s=600)
         self.client.connect(relay.url, auth={"token": self.token, "protocol": 1}, transports=["websocket"])
 
     def join(self, room: str, name: str) -> dict[str, Any]:
         ack: dict[str, Any] = self.client.call("join", {"room": room, "name": name})
         assert ack["ok"], ack
         return ack
+
+    def hears(self, event: str) -> Any:
+        """What comes with the next such event; others are passed over."""
+        while True:
+            name, *what = self.client.receive(timeout=20)
+            if name == event:
+                return what[0]
 
     def close(self) -> None:
         self.client.disconnect()
@@ -162,7 +171,7 @@ def test_own_participant_makes_the_state_joined_and_feeds_the_figures(call: Call
 def test_traits_move_while_this_thread_is_busy(call: Call) -> None:
     """Pure Python holding the interpreter, as a cell does: the monitor still gets its turns."""
     relay = launcher.ensure_relay()
-    auth = {"token": mint(relay.secret, role="peer", lifetime_s=60), "protocol": 1}
+    auth = {"token": mint(relay.secret, role="peer", lifetime_s=600), "protocol": 1}
     code = (
         "import socketio, time; c = socketio.SimpleClient();"
         f"c.connect({relay.url!r}, auth={auth!r}, transports=['websocket']);"
@@ -370,6 +379,83 @@ def test_a_peer_that_has_just_gone_is_said(call: Call) -> None:
         call.impair(gone, delay_ms=100)  # by the relay, or by what is known of the room, whichever is first
     assert refused.value.code == "unknown-peer"
     alan.close()
+
+
+class TestAdminister:
+    def test_mute_lock_remove_and_end(self, call: Call) -> None:
+        grace, katherine = Page(call, own=False), Page(call, own=False)
+        grace.join("lab", "Grace")
+        grace.client.call("publish", {"track": "video", "mimeType": "video/webm"})
+        katherine.join("lab", "Katherine")
+        call.wait_for_peers(2, timeout=20)
+        call.mute("Grace", "video")
+        assert grace.hears("track-muted") == {"track": "video", "muted": True}
+        wait_until(lambda: all(peer.tracks == () for peer in call.peers))
+        call.unmute("Grace")
+        assert grace.hears("track-muted") == {"track": None, "muted": False}
+        call.lock()
+        late = Page(call, own=False)
+        assert late.client.call("join", {"room": "lab", "name": "Late"})["error"]["code"] == "room-locked"
+        call.remove("Grace")
+        assert grace.hears("error")["code"] == "removed"
+        wait_until(lambda: [peer.name for peer in call.peers] == ["Katherine"])
+        call.unlock()
+        late.join("lab", "Late")
+        call.end()
+        for page in (katherine, late):
+            assert page.hears("error")["code"] == "room-ended"
+            page.close()
+        wait_until(lambda: call.peers == ())
+        with pytest.raises(RelayRequestError) as refused:
+            call.lock()
+        assert refused.value.code == "unknown-room"
+
+    def test_somebody_must_be_meant(self, call: Call) -> None:
+        for act in (call.mute, call.unmute, call.remove):
+            for nobody in (None, "Grace", 5):
+                with pytest.raises(InvalidValueError) as refused:
+                    act(nobody)  # type: ignore[arg-type]
+                assert refused.value.code == "unknown-peer"
+
+    def test_an_unknown_track_is_the_relay_s_word(self, call: Call) -> None:
+        page = Page(call, own=True)
+        page.join("lab", "Ada")
+        wait_until(lambda: call.state == "joined")
+        with pytest.raises(RelayRequestError) as refused:
+            call.mute("me", "screen")
+        assert refused.value.code == "unknown-track"
+        page.close()
+
+
+class TestInvite:
+    def test_it_is_for_the_call_s_room_and_says_what_was_asked_for(self, call: Call) -> None:
+        token = call.invite("Grace", publish=False, expires=60)
+        grant = verify(launcher.ensure_relay().secret, token)
+        assert 0 < grant.expires_s - time.time() <= 60
+        assert replace(grant, expires_s=0) == Grant(room="lab", name="Grace", publish=False, expires_s=0)
+        assert verify(launcher.ensure_relay().secret, call.invite(administer=True)).is_administrator("lab")
+
+    def test_its_holder_comes_in_and_nowhere_else(self, call: Call) -> None:
+        guest = Page(call, own=False, token=call.invite("Grace"))
+        assert guest.client.call("join", {"room": "other", "name": "x"})["error"]["code"] == "forbidden"
+        guest.join("lab", "x")
+        assert [peer.name for peer in call.wait_for_peers(1, timeout=20)] == ["Grace"]
+        guest.close()
+
+    @pytest.mark.parametrize("expires", [0, -1, float("nan"), float("inf"), "1h", None])
+    def test_impossible_times(self, call: Call, expires: Any) -> None:
+        with pytest.raises(InvalidValueError) as refused:
+            call.invite(expires=expires)
+        assert refused.value.code == "bad-expires"
+
+    def test_names_and_rooms_that_cannot_be_invited(self, call: Call) -> None:
+        with pytest.raises(InvalidValueError) as refused:
+            call.invite("two\nlines")
+        assert refused.value.code == "bad-name"
+        call.room = "lab*"
+        with pytest.raises(InvalidValueError) as refused:
+            call.invite()
+        assert refused.value.code == "bad-room"
 
 
 def test_impair_in_an_observer_is_an_error_not_a_deadlock(call: Call) -> None:

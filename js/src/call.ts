@@ -10,6 +10,7 @@ import {
   type PeerInfo,
   REPORT_INTERVAL_MS,
   type TrackInfo,
+  type TrackMuted,
   type WireError,
 } from "./protocol.js";
 import { Publisher, VIDEO_TRACK, type Wishes } from "./publisher.js";
@@ -51,6 +52,8 @@ export class CallController {
   #peers: readonly PeerInfo[] = [];
   readonly #ownTracks = new Map<string, TrackInfo>();
   #ownId = "";
+  /** Our tracks that who runs the room has muted; null is all of them. */
+  readonly #mutedTracks = new Set<string | null>();
   #views = 0;
   #unseenTimer: ReturnType<typeof setTimeout> | undefined;
   #patienceTimer: ReturnType<typeof setTimeout> | undefined;
@@ -119,6 +122,8 @@ export class CallController {
       },
       onFailed: (error) => this.#refused(error),
       onUnreachable: () => this.#say("relay-unreachable"),
+      onExpiring: () => link.askTicket(),
+      onMuted: (muted) => this.#muted(muted),
       onWireError: (error) => console.warn(`relay-widget: ${error.message} (${error.code})`),
       onPeers: (peers) => {
         this.#peers = peers;
@@ -322,6 +327,7 @@ export class CallController {
     const { state } = this;
     clearTimeout(this.#patienceTimer);
     this.#tokenRefusals = 0;
+    this.#mutedTracks.clear(); // the relay says it anew when we publish
     state.phase.value = "joined";
     state.problem.value = null;
     state.transport.value = this.#session.transportName;
@@ -334,6 +340,7 @@ export class CallController {
   #refused(error: WireError): void {
     const stale = error.code === "bad-token" || error.code === "expired-token";
     if (stale && this.#active && ++this.#tokenRefusals < MAX_TOKEN_REFUSALS) {
+      this.#publisher.stop(); // it may have expired in the middle of the call
       this.state.phase.value = "connecting";
       this.#enterRoom();
       this.link.askTicket();
@@ -343,6 +350,14 @@ export class CallController {
     this.#say(error.code, error.message);
     this.#leave("failed");
     this.link.askTicket();
+  }
+
+  #muted({ track, muted }: TrackMuted): void {
+    if (muted) this.#mutedTracks.add(track);
+    else if (track === null) this.#mutedTracks.clear();
+    else this.#mutedTracks.delete(track);
+    if (this.#mutedTracks.size > 0) this.#say("track-muted");
+    else if (this.state.problem.value?.code === "track-muted") this.state.problem.value = null;
   }
 
   #leave(phase: "left" | "failed" | "idle"): void {

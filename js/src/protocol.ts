@@ -16,19 +16,22 @@ export const EVENT = {
   mediaChunk: "media-chunk",
   clock: "clock",
   report: "report",
+  renew: "renew",
   peerJoined: "peer-joined",
   peerLeft: "peer-left",
   peerRenamed: "peer-renamed",
   trackPublished: "track-published",
   trackUnpublished: "track-unpublished",
+  trackMuted: "track-muted",
   groupsDropped: "groups-dropped",
   trackLag: "track-lag",
+  relayEnding: "relay-ending",
   error: "error",
 } as const;
 
 export type ObjectType = "init" | "key" | "delta";
 export type Packaging = "webm" | "fmp4";
-export type LeftReason = "left" | "lost" | "replaced";
+export type LeftReason = "left" | "lost" | "replaced" | "expired" | "removed";
 
 export interface WireError {
   code: string;
@@ -83,6 +86,18 @@ export interface TrackLag {
   lagging: number;
 }
 
+/** To everybody: the relay ends; come back at some time within so long. */
+export interface RelayEnding {
+  message: string;
+  reconnect_ms: number;
+}
+
+/** To the publisher: who runs the room has muted a track of it (null: all it sends), or unmuted it. */
+export interface TrackMuted {
+  track: string | null;
+  muted: boolean;
+}
+
 /** To a subscriber: what was left out of a track for it, in all since it was subscribed. */
 export interface GroupsDropped {
   from: string;
@@ -135,5 +150,11 @@ export interface Report {
 }
 
 export type Ack<T extends object = object> = ({ ok: true } & T) | { ok: false; error: WireError };
-export type JoinAck = Ack<{ peer: string; peers: PeerInfo[]; now_ms: number; resume: string }>;
+/** A token to come back with, and until when the relay lets this page stay (null: for ever). */
+interface Stay {
+  resume: string;
+  expires_ms: number | null;
+}
+export type JoinAck = Ack<Stay & { peer: string; peers: PeerInfo[]; now_ms: number }>;
+export type RenewAck = Ack<Stay>;
 export type ClockAck = Ack<{ t0: number; now_ms: number }>;

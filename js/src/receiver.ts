@@ -81,7 +81,7 @@ export class Receiver {
     const remote = this.#remotes.get(peer);
     if (remote === undefined) return;
     clearTimeout(remote.awayTimer);
-    if (reason === "left") this.#remove(peer);
+    if (reason !== "lost" && reason !== "replaced") this.#remove(peer);
     else remote.awayTimer = setTimeout(() => this.#remove(peer), AWAY_KEPT_MS);
     this.changed();
   }

@@ -8,10 +8,13 @@ import {
   type LeftReason,
   type MediaHeader,
   type PeerInfo,
+  type RelayEnding,
   type RelayedHeader,
+  type RenewAck,
   type Report,
   type TrackInfo,
   type TrackLag,
+  type TrackMuted,
   type WireError,
 } from "./protocol.js";
 import { local_ms, RelayClock } from "./time.js";
@@ -24,6 +27,11 @@ const CLOCK_INTERVAL_MS = 10_000;
 /** A question that the relay has not answered at all has waited as long as one waits for an answer. */
 const UNANSWERED_MS = 5000;
 const UNREACHABLE_AFTER_ATTEMPTS = 4;
+/** Errors after which the relay ends the connection, and which coming back by itself would not mend. */
+const ENDS = new Set(["replaced", "removed", "room-ended", "expired-token"]);
+const MIN_RENEWAL_MS = 500;
+/** Timers of browsers cannot be set to more than 24 days. */
+const MAX_RENEWAL_MS = 24 * 3_600_000;
 
 export interface SessionEvents {
   /** In the room (again); the relay knows nothing of our media. */
@@ -38,6 +46,10 @@ export interface SessionEvents {
   onPeers(peers: readonly PeerInfo[]): void;
   onPeerGone(peer: string, reason: LeftReason): void;
   onMedia(header: RelayedHeader, bytes: Uint8Array): void;
+  /** The relay lets this page stay for so long only: a fresh ticket is wanted before (`offerTicket`). */
+  onExpiring(): void;
+  /** Who runs the room has muted or unmuted us. */
+  onMuted(muted: TrackMuted): void;
   /** How many of those who get one of our tracks lose groups of it. */
   onTrackLag(lag: TrackLag): void;
   /** The relay has left out what did not fit through the way to this page: totals of one track. */
@@ -64,6 +76,8 @@ export class Session {
   #peers = new Map<string, PeerInfo>();
   #tracks = new Map<string, TrackInfo>();
   #clockTimer: ReturnType<typeof setInterval> | undefined;
+  #renewalTimer: ReturnType<typeof setTimeout> | undefined;
+  #expiring = false;
   readonly #uplink = new Uplink();
   #entering = false;
   #moving = false;
@@ -102,6 +116,7 @@ export class Session {
   offerTicket(ticket: Ticket): void {
     this.#ticket = ticket;
     if (this.#join === null) return;
+    if (this.#joined && this.#expiring && this.#resume?.url === ticket.url) void this.#renew(ticket);
     if (this.#transport === null) this.#open();
     else if (this.#openedUrl !== ticket.url && !this.#joined) {
       this.#resume = null; // another relay: the old one's token and peer id mean nothing there
@@ -138,7 +153,7 @@ export class Session {
     this.#forgetRoom();
     this.#transport = null;
     this.#resume = null;
-    clearInterval(this.#clockTimer);
+    this.#stopTimers();
     if (transport === null) return;
     try {
       if (wasIn && transport.up) await transport.request(EVENT.leave);
@@ -192,7 +207,7 @@ export class Session {
         if (!current()) return;
         const wasIn = this.#joined;
         this.#joined = false;
-        clearInterval(this.#clockTimer);
+        this.#stopTimers();
         if (wasIn && this.#join !== null) this.events.onReconnecting();
       },
       onRefused: (error) => {
@@ -218,6 +233,18 @@ export class Session {
     this.#transport?.close();
     this.#transport = null;
     this.#open();
+  }
+
+  /** All pages of a relay come back to the next one, each at a time of its own. */
+  #goBeforeItEnds(within_ms: number): void {
+    const transport = this.#transport;
+    setTimeout(() => {
+      if (this.#transport !== transport || !this.#joined) return;
+      this.#joined = false;
+      this.#stopTimers();
+      this.events.onReconnecting();
+      this.#reopen();
+    }, Math.random() * within_ms);
   }
 
   #currentTicket(): Ticket {
@@ -249,8 +276,8 @@ export class Session {
     this.clock.reset();
     this.clock.add(t0, ack.now_ms, local_ms());
     this.#peer = ack.peer;
-    this.#resume = { url: this.#currentTicket().url, token: ack.resume };
     this.#joined = true;
+    this.#stay(this.#currentTicket().url, ack);
     this.#uplink.reset();
     for (const peer of this.#peers.keys()) {
       if (!ack.peers.some((now) => now.id === peer)) this.#drop(peer, "lost");
@@ -266,6 +293,36 @@ export class Session {
     else if (this.#join.name !== request.name) void this.#ask(EVENT.rename, { name: this.#join.name });
   }
 
+  /** What the relay gives us to come back with; and ask for a fresh ticket at half of the time that is left, and again
+   * at half of the rest, since a kernel that computes answers late. */
+  #stay(url: string, { resume, expires_ms }: { resume: string; expires_ms: number | null }): void {
+    this.#resume = { url, token: resume };
+    this.#expiring = false;
+    clearTimeout(this.#renewalTimer);
+    if (expires_ms !== null) this.#awaitExpiry(expires_ms);
+  }
+
+  #awaitExpiry(expires_ms: number): void {
+    const half_ms = (expires_ms - this.clock.now_ms()) / 2;
+    this.#renewalTimer = setTimeout(
+      () => {
+        if (!this.#joined) return;
+        if (half_ms <= MAX_RENEWAL_MS) {
+          this.#expiring = true;
+          this.events.onExpiring();
+        }
+        this.#awaitExpiry(expires_ms);
+      },
+      Math.min(MAX_RENEWAL_MS, Math.max(MIN_RENEWAL_MS, half_ms)),
+    );
+  }
+
+  async #renew(ticket: Ticket): Promise<void> {
+    const transport = this.#transport;
+    const ack = (await this.#ask(EVENT.renew, { token: ticket.token })) as RenewAck | null;
+    if (this.#transport === transport && this.#joined && ack?.ok) this.#stay(ticket.url, ack);
+  }
+
   async #move(): Promise<void> {
     const transport = this.#transport;
     this.#moving = true;
@@ -276,6 +333,11 @@ export class Session {
     if (ack !== null) await this.#enter();
   }
 
+  #stopTimers(): void {
+    clearInterval(this.#clockTimer);
+    clearTimeout(this.#renewalTimer);
+  }
+
   #forgetRoom(): void {
     this.#joined = false;
     this.#early = [];
@@ -284,13 +346,14 @@ export class Session {
   }
 
   #fail(error: WireError): void {
-    this.#transport?.close();
-    this.#transport = null;
+    const transport = this.#transport;
+    this.#transport = null; // first: that its end is no reconnection
+    transport?.close();
     this.#join = null;
     this.#resume = null;
     // A ticket is good for one try after a refusal; the kernel sends another.
     this.#ticket = null;
-    clearInterval(this.#clockTimer);
+    this.#stopTimers();
     this.#forgetRoom();
     this.events.onFailed(error);
   }
@@ -372,16 +435,21 @@ export class Session {
         this.#changeTracks(from, (tracks) => tracks.filter((t) => t.track !== track));
         break;
       }
+      case EVENT.trackMuted:
+        this.events.onMuted(payload as TrackMuted);
+        break;
       case EVENT.trackLag:
         this.events.onTrackLag(payload as TrackLag);
         break;
       case EVENT.groupsDropped:
         this.events.onGroupsDropped(payload as GroupsDropped);
         break;
+      case EVENT.relayEnding:
+        this.#goBeforeItEnds((payload as RelayEnding).reconnect_ms);
+        break;
       case EVENT.error: {
         const error = payload as WireError;
-        // The same participant has come in from another page: that one goes on, this one ends.
-        if (error.code === "replaced") this.#fail(error);
+        if (ENDS.has(error.code)) this.#fail(error);
         else this.events.onWireError(error);
         break;
       }

@@ -13,6 +13,7 @@ import type {
   RelayedHeader,
   TrackInfo,
   TrackLag,
+  TrackMuted,
   WireError,
 } from "../src/protocol.js";
 import { Session } from "../src/session.js";
@@ -24,7 +25,7 @@ const python = new URL("../../.venv/bin/python", import.meta.url).pathname;
 const runtimeFile = join(mkdtempSync(join(tmpdir(), "relay-")), "relay.json");
 let relay: ChildProcess;
 let url: string;
-let secret: string;
+let secret = "";
 
 const TRACK: TrackInfo = {
   track: "main",
@@ -37,8 +38,11 @@ const TRACK: TrackInfo = {
   timeslice_ms: 40,
 };
 
-async function startRelay(): Promise<void> {
-  relay = spawn(python, ["-m", "relay_widget", "serve", "--runtime-file", runtimeFile], { stdio: "ignore" });
+async function startRelay(...more: string[]): Promise<void> {
+  // It would wait a minute for pages that do not go by themselves.
+  const serve = ["-m", "relay_widget", "serve", "--runtime-file", runtimeFile, "--grace", "60", ...more];
+  const env = { ...process.env, ...(secret && { RELAY_WIDGET_SECRET: secret }) };
+  relay = spawn(python, serve, { stdio: "ignore", env });
   await vi.waitFor(
     () => {
       const record = JSON.parse(readFileSync(runtimeFile, "utf8")) as {
@@ -53,17 +57,17 @@ async function startRelay(): Promise<void> {
   );
 }
 
-beforeAll(startRelay, 30_000);
+beforeAll(() => startRelay(), 30_000);
 afterAll(() => {
-  relay.kill("SIGTERM");
+  relay.kill("SIGKILL");
 });
 
 /** A token as the kernel mints it. */
-async function mint(role: "peer" | "monitor" = "peer"): Promise<string> {
+async function mint(role: "peer" | "monitor" = "peer", lifetime_s = 600): Promise<string> {
   const code =
-    "import sys; from relay_widget.tokens import mint; print(mint(sys.argv[1], role=sys.argv[2], lifetime_s=60, administers=('*',)))";
+    "import sys; from relay_widget.tokens import mint; print(mint(sys.argv[1], role=sys.argv[2], lifetime_s=float(sys.argv[3]), administers=('*',)))";
   return await new Promise((resolve, reject) => {
-    const child = spawn(python, ["-c", code, secret, role]);
+    const child = spawn(python, ["-c", code, secret, role, String(lifetime_s)]);
     let out = "";
     child.stdout.on("data", (data) => {
       out += data;
@@ -74,13 +78,13 @@ async function mint(role: "peer" | "monitor" = "peer"): Promise<string> {
   });
 }
 
-/** What the kernel does with `call.impair`. */
-async function impair(room: string, peer: string, rate_kbps: number): Promise<void> {
+/** What the kernel does with `call.impair`, `call.mute` and so on. */
+async function administer(act: string, payload: object): Promise<void> {
   const token = await mint("monitor");
   await new Promise<void>((resolve, reject) => {
     const transport: Transport = createSocketIoTransport(() => ({ url, token }), {
       onUp: async () => {
-        const ack = (await transport.request("impair", { room, peer, rate_kbps })) as { ok: boolean };
+        const ack = (await transport.request(act, payload)) as { ok: boolean };
         transport.close();
         if (ack.ok) resolve();
         else reject(new Error(JSON.stringify(ack)));
@@ -138,6 +142,8 @@ class Participant {
   gone: { peer: string; reason: LeftReason }[] = [];
   media: { header: RelayedHeader; bytes: Uint8Array }[] = [];
   lags: TrackLag[] = [];
+  expiring = 0;
+  muted: TrackMuted[] = [];
   dropped: GroupsDropped[] = [];
   readonly session = new Session(createSocketIoTransport, {
     onJoined: () => {
@@ -148,6 +154,10 @@ class Participant {
     },
     onFailed: (error) => this.failed.push(error),
     onUnreachable: () => {},
+    onExpiring: () => {
+      this.expiring += 1;
+    },
+    onMuted: (muted) => this.muted.push(muted),
     onWireError: (error) => this.errors.push(error),
     onPeers: (peers) => {
       this.peers = peers;
@@ -160,9 +170,9 @@ class Participant {
 
   constructor(readonly name: string) {}
 
-  async join(room: string, way = url): Promise<this> {
+  async join(room: string, way = url, lifetime_s?: number): Promise<this> {
     this.session.join({ room, name: this.name, plays: [] });
-    this.session.offerTicket({ url: way, token: await mint() });
+    this.session.offerTicket({ url: way, token: await mint("peer", lifetime_s) });
     await vi.waitFor(() => expect(this.joined).toBeGreaterThan(0), { timeout: 10_000 });
     return this;
   }
@@ -290,7 +300,7 @@ describe("two participants", () => {
 
   test("who does not get all is told, and so is who sends it", async () => {
     ada.session.publish(TRACK);
-    await impair(`room-${room}`, grace.session.peer, 200);
+    await administer("impair", { room: `room-${room}`, peer: grace.session.peer, rate_kbps: 200 });
     const stop = ada.film(1500);
     await vi.waitFor(
       () => expect(ada.lags.at(-1)).toEqual({ track: "main", subscribers: 1, lagging: 1 }),
@@ -298,7 +308,7 @@ describe("two participants", () => {
     );
     await vi.waitFor(() => expect(grace.dropped.at(-1)?.dropped_groups).toBeGreaterThan(0), 15_000);
     expect(grace.dropped.at(-1)).toMatchObject({ from: ada.session.peer, track: "main" });
-    await impair(`room-${room}`, grace.session.peer, 0);
+    await administer("impair", { room: `room-${room}`, peer: grace.session.peer, rate_kbps: 0 });
     await vi.waitFor(() => expect(ada.lags.at(-1)?.lagging).toBe(0), 15_000);
     expect(ada.session.uplink.skipping).toBe(false); // its own way is good
     stop();
@@ -331,6 +341,46 @@ describe("two participants", () => {
     expect(ada.session.joined).toBe(true);
   });
 
+  test("a muted track is gone for the others and comes back; its publisher is told", async () => {
+    const act = { room: `room-${room}`, peer: ada.session.peer, track: "main" };
+    ada.session.publish(TRACK);
+    ada.send(1, 0, 0, "init", "header");
+    ada.send(1, 1, 0, "key", "heard");
+    await vi.waitFor(() => expect(texts(grace)).toEqual(["init header", "key heard"]));
+    await administer("mute", act);
+    await vi.waitFor(() => expect(ada.muted).toEqual([{ track: "main", muted: true }]));
+    await vi.waitFor(() => expect(grace.peers[0]?.tracks).toEqual([]));
+    ada.send(1, 2, 0, "key", "unheard");
+    await administer("mute", { ...act, muted: false });
+    await vi.waitFor(() => expect(ada.muted.at(-1)).toEqual({ track: "main", muted: false }));
+    ada.send(1, 3, 0, "key", "heard again");
+    await vi.waitFor(() =>
+      expect(texts(grace)).toEqual(["init header", "key heard", "init header", "key heard again"]),
+    );
+    expect(grace.peers[0]?.tracks).toEqual([TRACK]);
+  });
+
+  test("who is removed is told, and does not come back by itself", async () => {
+    await administer("remove", { room: `room-${room}`, peer: ada.session.peer });
+    await vi.waitFor(() => expect(ada.failed.map((error) => error.code)).toEqual(["removed"]));
+    await vi.waitFor(() => expect(grace.gone).toEqual([{ peer: expect.any(String), reason: "removed" }]));
+    await administer("lock", { room: `room-${room}` });
+    const late = new Participant("Katherine");
+    late.session.join({ room: `room-${room}`, name: "Katherine", plays: [] });
+    late.session.offerTicket({ url, token: await mint() });
+    await vi.waitFor(() => expect(late.failed.map((error) => error.code)).toEqual(["room-locked"]));
+    expect([ada.joined, ada.reconnecting, grace.joined]).toEqual([1, 0, 1]);
+    expect(grace.peers).toEqual([]);
+  });
+
+  test("a call that is ended is over for everybody", async () => {
+    await administer("end", { room: `room-${room}` });
+    for (const one of [ada, grace]) {
+      await vi.waitFor(() => expect(one.failed.map((error) => error.code)).toEqual(["room-ended"]));
+      expect([one.joined, one.reconnecting]).toEqual([1, 0]);
+    }
+  });
+
   test("a killed relay: both come back under their own ids, and say their tracks again", async () => {
     const id = ada.session.peer;
     ada.session.publish(TRACK);
@@ -344,6 +394,25 @@ describe("two participants", () => {
       expect(grace.peers.map((peer) => [peer.id, peer.tracks.length])).toEqual([[id, 1]]),
     );
   }, 40_000);
+
+  test("a relay that ends is left before it has, and the next one at its address is found", async () => {
+    const ended = new Promise((resolve) => relay.once("exit", resolve));
+    const id = ada.session.peer;
+    ada.session.publish(TRACK);
+    await vi.waitFor(() => expect(grace.peers[0]?.tracks).toHaveLength(1));
+    relay.kill("SIGTERM");
+    await vi.waitFor(() => expect([ada.reconnecting, grace.reconnecting]).toEqual([1, 1]), {
+      timeout: 10_000,
+    });
+    expect(await ended).toBe(0);
+    await startRelay("--port", new URL(url).port);
+    await vi.waitFor(() => expect([ada.joined, grace.joined]).toEqual([2, 2]), { timeout: 15_000 });
+    expect(ada.session.peer).toBe(id);
+    await vi.waitFor(() =>
+      expect(grace.peers.map((peer) => [peer.id, peer.tracks.length])).toEqual([[id, 1]]),
+    );
+    expect([ada.failed, grace.failed]).toEqual([[], []]);
+  }, 40_000);
 });
 
 test("a wrong ticket fails with its code, and a good one then works", async () => {
@@ -354,6 +423,21 @@ test("a wrong ticket fails with its code, and a good one then works", async () =
   await ada.join("doors");
   await ada.session.leave();
 });
+
+test("who is given a fresh ticket in time stays, who is not is told why", async () => {
+  const ada = await new Participant("Ada").join("long", url, 6);
+  const grace = await new Participant("Grace").join("long", url, 6);
+  await vi.waitFor(() => expect(ada.expiring).toBeGreaterThan(0), 10_000);
+  ada.session.offerTicket({ url, token: await mint() });
+  await vi.waitFor(() => expect(grace.failed.map((error) => error.code)).toEqual(["expired-token"]), 10_000);
+  await vi.waitFor(() => expect(ada.gone).toEqual([{ peer: expect.any(String), reason: "expired" }]));
+  const late = await new Participant("Katherine").join("long");
+  expect(late.peers.map((peer) => peer.name)).toEqual(["Ada"]);
+  await new Promise((resolve) => setTimeout(resolve, 2000)); // its first ticket's end, if it had come later
+  expect([ada.joined, ada.reconnecting, ada.failed, ada.errors]).toEqual([1, 0, [], []]);
+  await ada.session.leave();
+  await late.session.leave();
+}, 40_000);
 
 test("an unusable name fails with its code", async () => {
   const nobody = new Participant("");

@@ -27,7 +27,14 @@ const CAPTURE = [
   "capture-failed",
   "gesture-needed",
 ];
-const LOCAL = ["relay-unreachable", "ticket-missing", "mse-missing", "no-common-codec", "playback-blocked"];
+const LOCAL = [
+  "relay-unreachable",
+  "ticket-missing",
+  "mse-missing",
+  "no-common-codec",
+  "playback-blocked",
+  "track-muted",
+];
 const FALLBACK = problemFor("never-heard-of").title;
 
 describe("problemFor", () => {

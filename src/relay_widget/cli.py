@@ -1,19 +1,25 @@
-"""The command line: ``relay-widget serve``."""
+"""The command line: ``relay-widget serve`` and ``relay-widget token``."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import ipaddress
 import logging
 import os
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import RelayStartError
+from .core import Limits
+from .errors import InvalidValueError, RelayStartError, WireError
+from .protocol import check_name, check_room
+from .server.log import JsonFormatter, TextFormatter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 SECRET_VARIABLE = "RELAY_WIDGET_SECRET"  # noqa: S105 - the variable's name
 PRINTED_TOKEN_LIFETIME_S = 12 * 3600
@@ -22,9 +28,8 @@ PRINTED_TOKEN_LIFETIME_S = 12 * 3600
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        _serve(arguments)
+        arguments.run(arguments)
     except RelayStartError as error:
         # The last line, in this form: the launcher reads it from the log.
         print(f"relay-widget: {error.code}: {error.message}", file=sys.stderr)
@@ -33,14 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if arguments.log_format == "json" else TextFormatter())
+    logging.basicConfig(level=arguments.log_level.upper(), handlers=[handler])
     from .server.run import ServeSettings, serve  # noqa: PLC0415 - 0.4 s that --help need not wait for
-    from .tokens import MIN_SECRET_CHARS  # noqa: PLC0415
 
-    secret = os.environ.get(SECRET_VARIABLE) or None
-    if secret is not None and len(secret) < MIN_SECRET_CHARS:
-        raise RelayStartError(
-            "relay-start", f"{SECRET_VARIABLE} is too short: give it at least {MIN_SECRET_CHARS} characters."
-        )
+    secret = _given_secret()
     settings = ServeSettings(
         host=arguments.host,
         port=arguments.port,
@@ -50,6 +53,11 @@ def _serve(arguments: argparse.Namespace) -> None:
         allow_origins=tuple(arguments.allow_origin),
         idle_timeout_s=arguments.idle_timeout,
         runtime_file=arguments.runtime_file,
+        metrics_from=tuple(arguments.metrics_from),
+        grace_s=arguments.grace,
+        tls_cert=arguments.tls_cert,
+        tls_key=arguments.tls_key,
+        limits=Limits(**{field.name: getattr(arguments, f"max_{field.name}") for field in dataclasses.fields(Limits)}),
     )
 
     def announce(url: str, secret_in_use: str) -> None:
@@ -59,17 +67,58 @@ def _serve(arguments: argparse.Namespace) -> None:
         if not settings.needs_token:
             print("Anybody who can reach it may use it: no token is needed.", flush=True)
         elif arguments.print_token or (secret is None and sys.stdout.isatty()):
-            print(f"A token to connect with, good for 12 hours:\n{_token(secret_in_use)}", flush=True)
+            print(f"A token to connect with, good for 12 hours:\n{_any_token(secret_in_use)}", flush=True)
         elif secret is None:
             print("Its secret is its own: start it with --print-token to be shown a token.", flush=True)
 
     serve(settings, on_ready=announce)
 
 
-def _token(secret: str) -> str:
+def _given_secret() -> str | None:
+    """The secret of the environment, if there is one there."""
+    from .tokens import check_secret  # noqa: PLC0415
+
+    secret = os.environ.get(SECRET_VARIABLE) or None
+    try:
+        return None if secret is None else check_secret(secret)
+    except InvalidValueError as error:
+        raise RelayStartError("relay-start", f"{SECRET_VARIABLE}: {error.message}") from None
+
+
+def _any_token(secret: str) -> str:
     from .tokens import mint  # noqa: PLC0415 - only when one is shown
 
     return mint(secret, role="peer", lifetime_s=PRINTED_TOKEN_LIFETIME_S)
+
+
+def _token(arguments: argparse.Namespace) -> None:
+    from .tokens import mint  # noqa: PLC0415 - as above
+
+    room = arguments.room
+    token = mint(
+        _given_secret() or _secret_of_relay(arguments.runtime_file),
+        role="peer",
+        lifetime_s=arguments.expires,
+        room=room,
+        name=arguments.name,
+        publish=arguments.publish,
+        subscribe=arguments.subscribe,
+        administers=("*" if room is None else room,) if arguments.administer else (),
+    )
+    print(token)
+
+
+def _secret_of_relay(path: Path | None) -> str:
+    from .launcher import read_runtime_file, runtime_file  # noqa: PLC0415 - as above
+
+    path = path or runtime_file()
+    address = read_runtime_file(path)
+    if address is None:
+        raise RelayStartError(
+            "relay-start",
+            f"There is no relay's file {path}: start the relay, or give its secret in {SECRET_VARIABLE}.",
+        )
+    return address.secret
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,8 +129,10 @@ def _parser() -> argparse.ArgumentParser:
         "serve",
         help="run a relay",
         description="Run a relay until it is interrupted. "
-        f"Its secret is taken from the environment variable {SECRET_VARIABLE}, or made anew.",
+        f"Its secret is taken from the environment variable {SECRET_VARIABLE}, or made anew. "
+        "To change it without a break, give several with ids (new:…,old:…): the first one signs, all are good.",
     )
+    serve.set_defaults(run=_serve)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=_port, help="port to listen on, 0 for any free one (default: 8765)")
     serve.add_argument("--no-auth", action="store_true", help="let clients connect without a token")
@@ -96,8 +147,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ORIGIN",
         help="another origin whose pages may use it",
     )
+    serve.add_argument("--tls-cert", type=Path, metavar="PEM", help="serve https: the certificate, with its chain")
+    serve.add_argument("--tls-key", type=Path, metavar="PEM", help="its private key")
     serve.add_argument(
         "--idle-timeout", type=_seconds, metavar="SECONDS", help="end when nobody was connected for so long"
+    )
+    serve.add_argument(
+        "--grace",
+        type=_seconds,
+        default=2.0,
+        metavar="SECONDS",
+        help="how long clients have to go elsewhere when it is to end (default: %(default)s)",
     )
     serve.add_argument(
         "--runtime-file",
@@ -107,12 +167,69 @@ def _parser() -> argparse.ArgumentParser:
         "behind are taken over",
     )
     serve.add_argument(
+        "--metrics-from",
+        type=_network,
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="another network (10.0.0.0/8) that may read /metrics, beside this machine",
+    )
+    serve.add_argument(
         "--log-level",
         default="warning",
         choices=("debug", "info", "warning", "error"),
-        help="(default: %(default)s)",
+        help="(default: %(default)s); at info, who connects and what is refused",
     )
+    serve.add_argument("--log-format", default="text", choices=("text", "json"), help="(default: %(default)s)")
+    limits = serve.add_argument_group("limits", "what is more is refused, by name; see Limits in PROTOCOL.md")
+    for field in dataclasses.fields(Limits):
+        limits.add_argument(
+            f"--max-{field.name.replace('_', '-')}",
+            type=_count,
+            default=field.default,
+            metavar="N",
+            help=f"{field.metadata['what']} (default: %(default)s)",
+        )
+    token = commands.add_parser(
+        "token",
+        help="print a token",
+        description="Print a token to connect to a relay with. The relay's secret is taken from the environment "
+        f"variable {SECRET_VARIABLE}, or from the file of the relay that runs here.",
+    )
+    token.set_defaults(run=_token)
+    token.add_argument(
+        "--room", type=_text(check_room), help="the room, or the beginning of rooms' names and a * (default: any)"
+    )
+    token.add_argument("--name", type=_text(check_name), help="what its holder is called (default: as it likes)")
+    token.add_argument("--no-publish", dest="publish", action="store_false", help="it may not send anything")
+    token.add_argument("--no-subscribe", dest="subscribe", action="store_false", help="it gets nobody's media")
+    token.add_argument("--administer", action="store_true", help="it may mute, remove, lock and end there")
+    token.add_argument(
+        "--expires",
+        type=_duration,
+        default=3600,
+        metavar="TIME",
+        help="how long it is good: 90s, 15m, 1h or 7d (default: 1h)",
+    )
+    token.add_argument("--runtime-file", type=Path, metavar="PATH", help="file of the relay it is for")
     return parser
+
+
+def _text(check: Callable[[object], str]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        try:
+            return check(text)
+        except WireError as error:
+            raise argparse.ArgumentTypeError(error.message) from None
+
+    return parse
+
+
+def _duration(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if match is None or int(match[1]) == 0:
+        raise argparse.ArgumentTypeError("a time is a whole number above 0 and one of s, m, h, d, as in 15m")
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
 def _port(text: str) -> int:
@@ -120,6 +237,20 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:  # noqa: PLR2004 - what a port can be
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a network is written as in 10.0.0.0/8 ({error})") from None
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("a limit is a whole number from 1")
+    return count
 
 
 def _seconds(text: str) -> float:

@@ -41,7 +41,7 @@ class InvalidValueError(RelayWidgetError, ValueError):
 class RelayStartError(RelayWidgetError):
     """The relay process could not be started or does not answer.
 
-    Codes: ``port-in-use``, ``runtime-dir``, ``disk-full``, ``relay-start``.
+    Codes: ``port-in-use``, ``runtime-dir``, ``disk-full``, ``tls``, ``relay-start``.
     """
 
 
@@ -60,5 +60,6 @@ class NothingReceivedError(RelayWidgetError):
 class RelayRequestError(RelayWidgetError):
     """The relay refused what Python asked of it, or did not answer.
 
-    Codes: the relay's (``unknown-room``, ``unknown-peer``, ``forbidden``), ``no-answer``, ``wrong-thread``.
+    Codes: the relay's (``unknown-room``, ``unknown-peer``, ``unknown-track``, ``forbidden``), ``no-answer``,
+    ``wrong-thread``.
     """

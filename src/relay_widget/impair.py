@@ -1,4 +1,4 @@
-"""What `Call.impair` is given, made fit for the relay: whom it means, and figures that are possible."""
+"""What `Call.impair` and its like are given, made fit for the relay: whom it means, and figures that are possible."""
 
 from __future__ import annotations
 

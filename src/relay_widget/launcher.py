@@ -58,7 +58,7 @@ def runtime_file() -> Path:
 
 def find_relay() -> RelayAddress | None:
     """The relay that is running and answers, or None."""
-    address = _read(runtime_file())
+    address = read_runtime_file(runtime_file())
     return address if address is not None and _answers(address) else None
 
 
@@ -89,7 +89,7 @@ def ensure_relay() -> RelayAddress:
 def _patiently_find(path: Path) -> RelayAddress | None:
     """The relay of the runtime file; one that is alive but slow is waited for, lest there be two."""
     deadline_s = time.monotonic() + _SLOW_RELAY_S
-    while (address := _read(path)) is not None:
+    while (address := read_runtime_file(path)) is not None:
         if _answers(address):
             return address
         if not _is_alive(address) or time.monotonic() > deadline_s:
@@ -127,7 +127,7 @@ def _start(path: Path) -> RelayAddress:
         _children.append(process)
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline_s:
-            address = _read(path)
+            address = read_runtime_file(path)
             if address is not None and address.pid == process.pid and _answers(address):
                 return address
             if process.poll() is not None:
@@ -138,7 +138,8 @@ def _start(path: Path) -> RelayAddress:
     raise RelayStartError("relay-start", message)
 
 
-def _read(path: Path) -> RelayAddress | None:
+def read_runtime_file(path: Path) -> RelayAddress | None:
+    """What a relay's file says of it, whether it answers or not; None if there is none."""
     try:
         record = json.loads(path.read_bytes())
         return RelayAddress(record["url"], record["secret"], int(record["pid"]), record["instance"])

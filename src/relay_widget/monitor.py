@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from . import launcher
 from .errors import RelayRequestError, RelayStartError
-from .protocol import PROTOCOL_VERSION, TICKET_LIFETIME_S, Event
+from .protocol import PROTOCOL_VERSION, RESUME_LIFETIME_S, TICKET_LIFETIME_S, Event
 
 if TYPE_CHECKING:
     import socketio
@@ -31,6 +31,8 @@ _FAILED_RETRY_S = 5.0
 _REQUEST_TIMEOUT_S = 5
 _CONNECT_TIMEOUT_S = 10
 _STOP_TIMEOUT_S = 3
+_TOKEN_LIFETIME_S = RESUME_LIFETIME_S
+"""How long the monitor's own token is good; at half of that it hands in a fresh one."""
 
 _log = logging.getLogger(__name__)
 
@@ -164,8 +166,6 @@ class Monitor:
         """Follow one relay until it is gone or nobody listens; False if it could not be reached at all."""
         import socketio  # noqa: PLC0415 - 0.4 s that belong to this thread, not to the cell
 
-        from .tokens import mint  # noqa: PLC0415
-
         client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
         gone = asyncio.Event()
 
@@ -178,11 +178,11 @@ class Monitor:
 
         client.on("disconnect", on_disconnect)
         client.on(Event.ROOM, on_room)
-        token = mint(address.secret, role="monitor", lifetime_s=TICKET_LIFETIME_S, administers=("*",))
+        client.on(Event.RELAY_ENDING, on_disconnect)
         try:
             await client.connect(
                 address.url,
-                auth={"token": token, "protocol": PROTOCOL_VERSION},
+                auth={"token": _token(address), "protocol": PROTOCOL_VERSION},
                 transports=["websocket"],
                 wait_timeout=_REQUEST_TIMEOUT_S,
             )
@@ -192,7 +192,7 @@ class Monitor:
         self._tell("on_relay", address)
         self._follow_with(client)
         try:
-            await self._watch_rooms(client, gone)
+            await self._watch_rooms(client, gone, address)
         finally:
             self._follow_with(None)
             await client.disconnect()
@@ -204,9 +204,10 @@ class Monitor:
             self._client = client
             self._connected.notify_all()
 
-    async def _watch_rooms(self, client: socketio.AsyncClient, gone: asyncio.Event) -> None:
+    async def _watch_rooms(self, client: socketio.AsyncClient, gone: asyncio.Event, address: RelayAddress) -> None:
         import socketio  # noqa: PLC0415 - as above
 
+        renewed_s = time.monotonic()
         watched: dict[str, int] = {}  # room -> how many listeners have had its state
         while not gone.is_set():
             with self._lock:
@@ -222,6 +223,9 @@ class Monitor:
                         ack = await client.call(Event.WATCH, {"room": room}, timeout=_REQUEST_TIMEOUT_S)
                         self._deliver(ack)
                         watched[room] = rooms.count(room)
+                if time.monotonic() - renewed_s > _TOKEN_LIFETIME_S / 2:
+                    await client.call(Event.RENEW, {"token": _token(address)}, timeout=_REQUEST_TIMEOUT_S)
+                    renewed_s = time.monotonic()
             except socketio.exceptions.SocketIOError as error:
                 _log.info("the relay did not answer the monitor: %s", error)
                 return
@@ -253,6 +257,18 @@ class Monitor:
             listeners = list(self._listeners)
         for listener in listeners:
             _call(listener, what, *values)
+
+
+def _token(address: RelayAddress) -> str:
+    from .tokens import mint  # noqa: PLC0415 - what belongs to this thread, not to the cell
+
+    return mint(
+        address.secret,
+        role="monitor",
+        lifetime_s=_TOKEN_LIFETIME_S,
+        connect_within_s=TICKET_LIFETIME_S,
+        administers=("*",),
+    )
 
 
 def _call(listener: Listener, what: str, *values: object) -> None:

@@ -42,8 +42,13 @@ MAX_AUDIO_WAIT_MS = 5_000
 MAX_BACKLOG_BYTES = MAX_AUDIO_QUEUE_BYTES + MAX_GROUP_BYTES + MAX_MESSAGE_BYTES
 """What may wait for one client in all: a full queue, one late joiner's burst, and answers it asked for. A
 client over it does not read at all and is disconnected."""
+MAX_CONNECTIONS = 2_000
+"""Clients connected to one relay at a time."""
+MAX_MEMORY_BYTES = 1_000_000_000
+"""What one relay holds for clients and for late joiners before it lets nobody more in."""
 MAX_ROOMS = 1_000
 MAX_PEERS_PER_ROOM = 100
+MAX_TRACKS_PER_ROOM = 400
 MAX_TRACKS_PER_PEER = 4
 MAX_NAME_CHARS = 64
 MAX_TRACK_ID_CHARS = 64
@@ -56,10 +61,16 @@ MAX_REPORT_PEERS = MAX_PEERS_PER_ROOM
 MAX_REPORT_FIGURES = 40
 MAX_BYTES_PER_S_PER_PEER = 4_000_000
 """What one peer may publish, over one second; 32 Mbit/s is far above any camera."""
+MAX_CHUNKS_PER_S_PER_PEER = 2_000
+"""Chunks of media, over one second; four tracks in slices of 10 ms are 400."""
+CONNECT_TIMEOUT_S = 10
+"""How long a socket may be open without Socket.IO's CONNECT."""
 TICKET_LIFETIME_S = 120
 """How long a ticket that a kernel gives its page can be used to connect."""
 RESUME_LIFETIME_S = 12 * 3600
-"""How long a peer can come back under its own id. It lives in the page's memory only."""
+"""How long a kernel's page may stay, and come back under its own id, without a fresh ticket."""
+RECONNECT_SPREAD_MS = 500
+"""Within which time clients come back when their relay ends: not all at once."""
 REPORT_INTERVAL_MS = 250
 """How often a receiver reports its figures."""
 SNAPSHOT_INTERVAL_MS = 100
@@ -87,18 +98,25 @@ class Event(StrEnum):
     MEDIA_CHUNK = "media-chunk"  # both ways
     CLOCK = "clock"
     REPORT = "report"
+    RENEW = "renew"
     WATCH = "watch"
     UNWATCH = "unwatch"
     IMPAIR = "impair"
+    MUTE = "mute"
+    REMOVE = "remove"
+    LOCK = "lock"
+    END = "end"
     # ---
     PEER_JOINED = "peer-joined"
     PEER_LEFT = "peer-left"
     PEER_RENAMED = "peer-renamed"
     TRACK_PUBLISHED = "track-published"
     TRACK_UNPUBLISHED = "track-unpublished"
+    TRACK_MUTED = "track-muted"
     GROUPS_DROPPED = "groups-dropped"
     TRACK_LAG = "track-lag"
     ROOM = "room"
+    RELAY_ENDING = "relay-ending"
     ERROR = "error"
 
 
@@ -121,18 +139,23 @@ class Code(StrEnum):
     UNKNOWN_PEER = "unknown-peer"
     UNKNOWN_TRACK = "unknown-track"
     OUT_OF_ORDER = "out-of-order"
+    RELAY_FULL = "relay-full"
+    RELAY_ENDING = "relay-ending"
     TOO_MANY_ROOMS = "too-many-rooms"
     ROOM_FULL = "room-full"
+    ROOM_LOCKED = "room-locked"
     TOO_MANY_TRACKS = "too-many-tracks"
     CHUNK_TOO_LARGE = "chunk-too-large"
     INIT_TOO_LARGE = "init-too-large"
     TOO_FAST = "too-fast"
     REPLACED = "replaced"
+    REMOVED = "removed"
+    ROOM_ENDED = "room-ended"
     INTERNAL = "internal"
 
 
 ObjectType = Literal["init", "key", "delta"]
-LeftReason = Literal["left", "lost", "replaced"]
+LeftReason = Literal["left", "lost", "replaced", "expired", "removed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +304,16 @@ class Impair:
     impairment: Impairment | None
 
 
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Somebody who administers a room mutes a track in it, or (None) all of a peer; or lets it be heard again."""
+
+    room: str
+    peer: str
+    track: str | None
+    muted: bool
+
+
 def ok(**values: Any) -> dict[str, Any]:
     """An acknowledgement that says yes."""
     return {"ok": True, **values}
@@ -404,6 +437,11 @@ def parse_clock(payload: object) -> float:
     return _number(payload, "t0", Code.BAD_MESSAGE)
 
 
+def parse_renew(payload: object) -> object:
+    """``{token}``: whatever it is, it is checked elsewhere."""
+    return _mapping(payload, Event.RENEW).get("token")
+
+
 def parse_watch(payload: object) -> str:
     """``{room}``."""
     return check_room(_mapping(payload, Event.WATCH).get("room"))
@@ -419,6 +457,35 @@ def parse_impair(payload: object) -> Impair:
         peer=None if peer is None else _word(peer, "peer"),
         impairment=None if impairment.is_none else impairment,
     )
+
+
+def parse_mute(payload: object) -> Mute:
+    """``{room, peer, track?, muted?}``."""
+    body = _mapping(payload, Event.MUTE)
+    track = body.get("track")
+    return Mute(
+        room=check_room(body.get("room")),
+        peer=_word(body.get("peer"), "peer"),
+        track=None if track is None else check_track_id(track, Code.BAD_TRACK),
+        muted=_flag(body.get("muted", True), "muted", Code.BAD_MESSAGE),
+    )
+
+
+def parse_remove(payload: object) -> tuple[str, str]:
+    """``{room, peer}``."""
+    body = _mapping(payload, Event.REMOVE)
+    return check_room(body.get("room")), _word(body.get("peer"), "peer")
+
+
+def parse_lock(payload: object) -> tuple[str, bool]:
+    """``{room, locked?}``."""
+    body = _mapping(payload, Event.LOCK)
+    return check_room(body.get("room")), _flag(body.get("locked", True), "locked", Code.BAD_MESSAGE)
+
+
+def parse_end(payload: object) -> str:
+    """``{room}``."""
+    return check_room(_mapping(payload, Event.END).get("room"))
 
 
 def check_impairment(values: Mapping[str, Any]) -> Impairment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import getpass
+import numbers
 import os
 import secrets
 import threading
@@ -15,13 +16,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets as t
 
-from .errors import FrontendMissingError, PeersTimeoutError, RelayRequestError, RelayStartError, WireError
+from .errors import (
+    FrontendMissingError,
+    InvalidValueError,
+    PeersTimeoutError,
+    RelayRequestError,
+    RelayStartError,
+    WireError,
+)
 from .impair import checked, whom
 from .latency import LatencyHistory, by_hop
+from .launcher import ensure_relay
 from .monitor import shared_monitor
 from .protocol import (
     DEFAULT_STALL_EVERY_MS,
     MAX_NAME_CHARS,
+    RESUME_LIFETIME_S,
     TICKET_LIFETIME_S,
     Event,
     check_name,
@@ -38,7 +48,7 @@ from .settings import (
     check_target_latency,
     check_timeslice,
 )
-from .tokens import mint
+from .tokens import Token, mint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +59,7 @@ _STATIC = Path(__file__).parent / "static"
 _SETTABLE = ("room", "name", "timeslice", "target_latency", "source", "microphone", "camera", "auto_join", "layout")
 _LOST_AFTER_S = 30.0
 """A participant that was in the room and has not come back for this long has left."""
+_MAX_INVITE_S = 366 * 24 * 3600
 _TICKET_FIRST_RETRY_S = 0.25
 _TICKET_RENEWAL_S = TICKET_LIFETIME_S / 2
 
@@ -238,7 +249,98 @@ class Call(anywidget.AnyWidget):
             "stall_ms": stall_ms,
             "stall_every_ms": stall_every_ms,
         }
-        self._follower.impair(peer, checked(figures).as_json())
+        self._follower.administer(Event.IMPAIR, peer, **checked(figures).as_json())
+
+    def mute(self, peer: RemotePeer | str, track: str | None = None) -> None:
+        """Have the relay pass on nothing more of what somebody sends. It is told, and cannot undo it.
+
+        It holds until `unmute`, also when it comes back, or until the room is empty.
+
+        Args:
+            peer: Whom: one of ``call.peers``, its id, a name that only one has, or ``"me"``.
+            track: One of its tracks (``"audio"``, ``"video"``); None: all of them, and those to come.
+
+        Raises:
+            InvalidValueError: Nobody that is meant (``unknown-peer``, ``ambiguous-peer``, ``not-joined``).
+            RelayRequestError: The relay refused (``unknown-room``, ``unknown-track``), or did not answer.
+            RelayStartError: There is no relay and none could be started.
+        """
+        self._follower.administer(Event.MUTE, _somebody(peer), track=track, muted=True)
+
+    def unmute(self, peer: RemotePeer | str, track: str | None = None) -> None:
+        """Let what `mute` has muted be heard and seen again. Arguments and errors are those of `mute`."""
+        self._follower.administer(Event.MUTE, _somebody(peer), track=track, muted=False)
+
+    def remove(self, peer: RemotePeer | str) -> None:
+        """Take somebody out of the room. Its connection ends; unless the room is locked, it may come in again.
+
+        Args:
+            peer: Whom, as in `mute`. Errors are those of `mute`, too.
+        """
+        self._follower.administer(Event.REMOVE, _somebody(peer))
+
+    def lock(self) -> None:
+        """Let nobody new into the room, until `unlock` or until it is empty. Who is in it may come back.
+
+        Raises:
+            RelayRequestError: The relay refused (``unknown-room``: nobody is in the room), or did not answer.
+            RelayStartError: There is no relay and none could be started.
+        """
+        self._follower.administer(Event.LOCK, locked=True)
+
+    def unlock(self) -> None:
+        """Let everybody into the room again. Errors are those of `lock`."""
+        self._follower.administer(Event.LOCK, locked=False)
+
+    def end(self) -> None:
+        """End the call for everybody: all are taken out of the room. Errors are those of `lock`."""
+        self._follower.administer(Event.END)
+
+    def invite(
+        self,
+        name: str | None = None,
+        *,
+        publish: bool = True,
+        subscribe: bool = True,
+        administer: bool = False,
+        expires: float = 3600,
+    ) -> Token:
+        """Make a token for somebody else: whoever holds it may come into this call's room, as any Socket.IO client.
+
+        It is a str, to be handed over in private; what a notebook shows and saves of it says nothing, ``print()`` shows
+        it. It can not be taken back, but it ends by itself, and with the relay.
+
+        Args:
+            name: What its holder is called, whatever it asks to be called. None leaves that to it.
+            publish: Whether it may send picture and sound.
+            subscribe: Whether it gets those of the others.
+            administer: Whether it may do to the room what this call may: `impair`, `mute`, `remove`, `lock`, `end`.
+            expires: Seconds until it ends, connected or not.
+
+        Raises:
+            InvalidValueError: ``bad-name``, ``bad-room`` or ``bad-expires``.
+            RelayStartError: There is no relay and none could be started.
+        """
+        room = str(self.room)
+        if room.endswith("*"):
+            raise InvalidValueError(
+                "bad-room", f"A token for room {room!r} would be one for all that begin so: choose a name without a *."
+            )
+        if not isinstance(expires, numbers.Real) or not 0 < expires <= _MAX_INVITE_S:
+            raise InvalidValueError(
+                "bad-expires", f"expires must be seconds above 0 and at most {_MAX_INVITE_S}, not {expires!r}."
+            )
+        token = mint(
+            ensure_relay().secret,
+            role="peer",
+            lifetime_s=float(expires),
+            room=room,
+            name=None if name is None else _checked(check_name, name),
+            publish=publish,
+            subscribe=subscribe,
+            administers=(room,) if administer else (),
+        )
+        return Token(token)
 
     def latency_frame(self) -> Any:
         """The latency since this call was made, as far as its browser has been in a room: never cleared.
@@ -435,13 +537,15 @@ class _Follower:
                 self._changed.wait(0.5 if left_s is None else min(0.5, left_s))
             return tuple(self._call.peers)
 
-    def impair(self, peer: RemotePeer | str | None, figures: dict[str, Any]) -> None:
+    def administer(self, event: Event, peer: RemotePeer | str | None = None, **what: Any) -> None:
+        """Ask the relay for something that only who administers the room may ask; no peer is the whole room."""
         with self._lock:
             room = self.room
             meant = whom(peer, room, self._call.peers, self._own_peers)
         try:
             for peer_id in meant:
-                shared_monitor().request(Event.IMPAIR, {"room": room, "peer": peer_id, **figures})
+                whose = {} if peer_id is None else {"peer": peer_id}
+                shared_monitor().request(event, {"room": room, **whose, **what})
         except RelayRequestError:
             if self._failure is not None:
                 raise self._failure from None
@@ -509,10 +613,22 @@ class _Follower:
                 return
             self._ticket_due_s = time.monotonic() + self._ticket_retry_s
             self._ticket_retry_s = min(2 * self._ticket_retry_s, _TICKET_RENEWAL_S)
-        token = mint(address.secret, role="peer", lifetime_s=TICKET_LIFETIME_S, call=self._call_id)
+        token = mint(
+            address.secret,
+            role="peer",
+            lifetime_s=RESUME_LIFETIME_S,
+            connect_within_s=TICKET_LIFETIME_S,
+            call=self._call_id,
+        )
         self._call.send({"kind": "ticket", "url": address.url, "token": token})
         if self._join_wanted:
             self._call.send({"kind": "join"})
+
+
+def _somebody(peer: RemotePeer | str) -> RemotePeer | str:
+    if peer is None:
+        raise InvalidValueError("unknown-peer", "Say who is meant, as in call.peers[0]: None is nobody.")
+    return peer
 
 
 def _checked(check: Any, value: object) -> str:

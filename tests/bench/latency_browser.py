@@ -14,6 +14,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.machine import machine_s, process_s
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -125,16 +127,3 @@ class Load:
         spent_s["machine"], spent_s["stolen"] = machine_s()
         spent_s["clock"] = metrics["Timestamp"]
         return spent_s
-
-
-def process_s(pid: int) -> float:
-    """CPU time that a process has had."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def machine_s() -> tuple[float, float]:
-    """CPU time that all processes have had, and that a virtual machine wanted and did not get."""
-    user, nice, system, _idle, _iowait, irq, softirq, steal = Path("/proc/stat").read_text().split()[1:9]
-    ticks_per_s = os.sysconf("SC_CLK_TCK")
-    return sum(map(int, (user, nice, system, irq, softirq))) / ticks_per_s, int(steal) / ticks_per_s

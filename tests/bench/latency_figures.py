@@ -38,11 +38,14 @@ def seen(raw: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def table(rows: Mapping[str, Mapping[str, float]], columns: Mapping[str, str]) -> str:
-    """Rows by title; columns by the name of their figure, with the head to print."""
+def table(
+    rows: Mapping[str, Mapping[str, float]], columns: Mapping[str, str], decimals: Mapping[str, int] | None = None
+) -> str:
+    """Rows by title; columns by the name of their figure, with the head to print, and decimals if not 0."""
+    digits = decimals or {}
     lines = [" " * _TITLE_CHARS + "".join(f"{head:>{_COLUMN_CHARS}}" for head in columns.values())]
     for title, row in rows.items():
-        cells = "".join(f"{_cell(row.get(name, math.nan)):>{_COLUMN_CHARS}}" for name in columns)
+        cells = "".join(f"{_cell(row.get(name, math.nan), digits.get(name, 0)):>{_COLUMN_CHARS}}" for name in columns)
         lines.append(f"{title:{_TITLE_CHARS}}{cells}")
     return "\n".join(lines)
 
@@ -52,5 +55,5 @@ def verdict(claims: Iterable[tuple[str, bool]]) -> str:
     return "\n".join(f"{'ok ' if holds else 'NOT'} {claim}" for claim, holds in claims)
 
 
-def _cell(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.0f}"
+def _cell(value: float, decimals: int) -> str:
+    return "-" if math.isnan(value) else f"{value:.{decimals}f}"

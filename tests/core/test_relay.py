@@ -3,10 +3,13 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay_widget.core.relay import ERROR_INTERVAL_MS
+from relay_widget.core import Limits
+from relay_widget.core.relay import ERROR_INTERVAL_MS, MEMORY_INTERVAL_MS
+from relay_widget.errors import WireError
 from relay_widget.protocol import (
     MAX_BYTES_PER_S_PER_PEER,
     MAX_CHUNK_BYTES,
@@ -25,7 +28,7 @@ from .world import PUBLISH, World, assert_decodable, received_media
 def test_join_tells_who_is_there() -> None:
     world = World()
     first = world.join("ada")
-    assert first == {"ok": True, "peer": "p1", "peers": [], "now_ms": 1000.0}
+    assert first == {"ok": True, "peer": "p1", "peers": [], "now_ms": 1000.0, "expires_ms": None}
     world.ask("ada", "publish", PUBLISH)
     second = world.join("bob")
     [ada] = second["peers"]
@@ -74,7 +77,7 @@ def test_an_id_that_comes_back_replaces_the_old_connection() -> None:
     ]
     assert world.code("old", "join", "lab") == Code.REPLACED
     assert world.relay.disconnect("old") == []
-    assert world.relay.call("new") == "c1"
+    assert world.relay.grant("new").call == "c1"
 
 
 def test_a_refused_join_changes_nothing_for_the_old_connection() -> None:
@@ -234,6 +237,7 @@ def test_only_monitors_watch_and_only_peers_join() -> None:
     assert world.ask("monitor", "watch", {"room": "lab"}) == {
         "ok": True,
         "room": "lab",
+        "locked": False,
         "peers": [],
         "now_ms": 1000.0,
     }
@@ -272,7 +276,7 @@ def test_monitors_see_every_change_at_most_so_often() -> None:
     assert world.relay.due_ms == world.now_ms + SNAPSHOT_INTERVAL_MS
     world.now_ms = world.relay.due_ms
     world.perform(world.relay.take_due(world.now_ms))
-    assert world.take("m") == [(Event.ROOM, {"room": "lab", "peers": [], "now_ms": world.now_ms})]
+    assert world.take("m") == [(Event.ROOM, {"room": "lab", "locked": False, "peers": [], "now_ms": world.now_ms})]
     world.ask("m", "unwatch", {"room": "lab"})
     world.join("bob")
     assert world.relay.due_ms == inf
@@ -372,3 +376,44 @@ def test_a_subscriber_can_always_decode_what_it_gets(steps: list[tuple[Any, ...]
     ]
     told = [payload["dropped_objects"] for event, payload in world.received["s0"] if event == Event.GROUPS_DROPPED]
     assert s0.dropped_objects == (told[-1] if told else 0)
+
+
+def test_the_memory_of_queues_and_of_late_joiners_is_bounded() -> None:
+    world = World(Limits(memory_bytes=10_000))
+    world.join("ada")
+    world.connect("bob")
+    world.ask("ada", "publish", PUBLISH)
+    world.ask("ada", "media-chunk", header("init"), bytes(1000))
+    world.ask("ada", "media-chunk", header("key"), bytes(4000))
+    world.queued["ada"] = 5000
+    assert world.relay.held_bytes() == 10_000
+    world.queued["ada"] += 1
+    assert world.ask("bob", "join", "lab")["ok"]  # measured a moment ago
+    world.ask("bob", "leave")
+    world.now_ms += MEMORY_INTERVAL_MS
+    assert world.code("bob", "join", "lab") == Code.RELAY_FULL
+    with pytest.raises(WireError) as caught:
+        world.connect("cy")
+    assert caught.value.code == Code.RELAY_FULL
+    world.ask("ada", "media-chunk", header("key", group=2), b"k")
+    world.now_ms += MEMORY_INTERVAL_MS
+    assert world.ask("bob", "join", "lab")["ok"]
+
+
+def test_who_comes_back_finds_its_place_in_a_full_memory() -> None:
+    world = World(Limits(memory_bytes=10))
+    world.join("ada", peer_id="a")
+    world.queued["ada"] = 11
+    world.now_ms += MEMORY_INTERVAL_MS
+    world.connect("again", peer_id="a")
+    assert world.ask("again", "join", "lab")["ok"]
+
+
+def test_a_flood_of_tiny_chunks_ends() -> None:
+    world = World(Limits(peer_chunks_per_s=5))
+    world.join("ada")
+    answers = [world.ask("ada", "media-chunk", b"x")["ok"] for _ in range(7)]
+    assert answers == [True] * 5 + [False] * 2
+    world.now_ms += 200
+    assert world.ask("ada", "media-chunk", b"x")["ok"]
+    assert world.code("ada", "media-chunk", b"x") == Code.TOO_FAST

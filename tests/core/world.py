@@ -6,32 +6,46 @@ from collections import defaultdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from relay_widget.core import Close, Relay, Send, SendMedia
+from relay_widget.core import DEFAULT_LIMITS, Close, Limits, Refused, Relay, Send, SendMedia
+from relay_widget.grants import Grant
 from relay_widget.protocol import Event
+from relay_widget.tokens import mint, verify
 
 from .media import Queued, seeded
 
 if TYPE_CHECKING:
-    from relay_widget.core import Effect, Role
+    from relay_widget.core import Effect
+    from relay_widget.grants import Role
 
+SECRET = "s" * 43
 PUBLISH = {"track": "camera", "mimeType": "video/webm"}
 
 
 class World:
     """A relay, its clients' queues and its clock, all set by hand; and what every client has received."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         ids = count(1)
         self.now_ms = 1000.0
         self.queued: dict[str, int] = defaultdict(int)
         self.received: dict[str, list[tuple[Event, Any]]] = defaultdict(list)
         self.times_ms: dict[str, list[float]] = defaultdict(list)
         self.closed: list[str] = []
+        self.log: list[Refused] = []
         self.queues = Queued(self.queued)
-        self.relay = Relay(new_peer_id=lambda: f"p{next(ids)}", queues=self.queues, random=seeded())
+        self.relay = Relay(
+            new_peer_id=lambda: f"p{next(ids)}",
+            queues=self.queues,
+            random=seeded(),
+            limits=limits,
+            verify=lambda token: verify(SECRET, token, now_s=self.now_ms / 1000),
+        )
 
-    def connect(self, name: str, role: Role = "peer", **known: Any) -> None:
-        self.relay.connect(name, self.now_ms, role=role, **known)
+    def connect(self, name: str, /, role: Role = "peer", *, peer_id: str | None = None, **rights: Any) -> None:
+        self.relay.connect(name, self.now_ms, Grant(role, peer=peer_id, **rights))
+
+    def token(self, lifetime_s: float, **rights: Any) -> str:
+        return mint(SECRET, role="peer", lifetime_s=lifetime_s, now_s=self.now_ms / 1000, **rights)
 
     def ask(self, name: str, event: object, *args: Any) -> dict[str, Any]:
         outcome = self.relay.handle(name, event, list(args), self.now_ms, wants_ack=True)
@@ -53,6 +67,8 @@ class World:
                     self._arrive(to, Event.MEDIA_CHUNK, (label, data))
                 case Close(name):
                     self.closed.append(name)
+                case Refused():
+                    self.log.append(effect)
 
     def join(self, name: str, room: str = "lab", role: Role = "peer", **known: Any) -> dict[str, Any]:
         self.connect(name, role, **known)

@@ -28,7 +28,7 @@ class ScriptedPeer:
 
     def __init__(self, lab: JupyterLab, room: str, name: str, mime_type: str = "video/webm;codecs=vp8,opus") -> None:
         relay = lab.relay()
-        token = mint(relay["secret"], role="peer", lifetime_s=60)
+        token = mint(relay["secret"], role="peer", lifetime_s=3600)
         self._client = socketio.SimpleClient()
         self._client.connect(relay["url"], auth={"token": token, "protocol": 1}, transports=["websocket"])
         self.id: str = self._ask("join", {"room": room, "name": name})["peer"]

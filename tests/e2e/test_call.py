@@ -183,18 +183,50 @@ def test_traits_and_buttons_act_both_ways(notebook: OpenNotebook, room: str) -> 
     grace.page.get_by_text("<b>Ada</b> L.", exact=True).first.wait_for()
 
 
-def test_killed_relay_heals_without_a_click(lab: JupyterLab, notebook: OpenNotebook, room: str) -> None:
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda end: end.name)
+def test_a_relay_that_ends_heals_without_a_click(
+    lab: JupyterLab, notebook: OpenNotebook, room: str, end: signal.Signals
+) -> None:
     ada = joined(notebook(cell(room, "Ada")))
     grace = joined(notebook(cell(room, "Grace")))
     plays(ada)
     plays(grace)
     for one in (ada, grace):
         one.python("story = []; call.observe(lambda change: story.append(change['new']), 'state')")
-    os.kill(lab.relay()["pid"], signal.SIGKILL)
+    os.kill(lab.relay()["pid"], end)
     ada.wait_python("story == ['reconnecting', 'joined']")
     grace.wait_python("story == ['reconnecting', 'joined']")
     plays(ada)
     plays(grace)
+
+
+def test_who_runs_the_room_keeps_order_in_it(notebook: OpenNotebook, room: str) -> None:
+    ada = joined(notebook(cell(room, "Ada")))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(ada)
+
+    ada.python("call.mute('Grace')")
+    ada.wait_python("call.peers[0].tracks == ()")
+    ada.page.wait_for_selector(".rw-tile[data-peer] .rw-face")
+    grace.page.get_by_text("You are muted").first.wait_for()
+    plays(grace)
+    ada.python("call.unmute('Grace')")
+    grace.page.get_by_text("You are muted").first.wait_for(state="detached")
+    plays(ada)
+
+    ada.python("call.remove('Grace')")
+    ada.wait_python("call.peers == ()")
+    grace.page.get_by_text("You have been taken out").first.wait_for()
+    grace.wait_python("call.error and call.error['code'] == 'removed'")
+    assert grace.page.evaluate("document.querySelectorAll('video').length") == 0
+    grace.page.get_by_role("button", name="Try again").click()
+    plays(ada)
+    plays(grace)
+
+    grace.python("call.end()")
+    for one in (ada, grace):
+        one.page.get_by_text("ended for everybody").first.wait_for()
+        one.wait_python("call.error and call.error['code'] == 'room-ended' and call.peers == ()")
 
 
 def test_a_busy_cell_hurts_nobody_and_the_traits_move(notebook: OpenNotebook, room: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tests.relay_process import RelayProcess
 
 PUBLISH = {"track": "camera", "mimeType": "video/webm;codecs=vp8,opus"}
+POLL = "/socket.io/?EIO=4&transport=polling"
 MEDIA = Path(__file__).parents[1] / "vectors" / "media"
 
 
@@ -96,6 +98,34 @@ async def test_a_recording_passes_unchanged_to_early_and_late(
             got, seen = await late.next("media-chunk")
             assert got.items() >= label.items()
             assert seen["sha256"] == sha256(data)
+
+
+async def test_a_large_chunk_by_long_polling_comes_whole_however_slowly_its_body_does(
+    relay: RelayProcess, room: str
+) -> None:
+    async with await peer(relay, room, "Bob") as bob:
+        data = os.urandom(700_000)
+        auth = "40" + json.dumps(relay.auth())
+        sid = json.loads(relay.get(POLL)[2][1:])["sid"]
+        join = '42["join",' + json.dumps({"room": room, "name": "Ada"}) + "]"
+        chunk = '451-["media-chunk",{"_placeholder":true,"num":0}]' + "\x1eb" + base64.b64encode(data).decode()
+        for packets in (auth, join, chunk):
+            await _post_in_pieces(relay, f"{POLL}&sid={sid}", packets.encode())
+        assert (await bob.next("media-chunk"))[1] == data
+
+
+async def _post_in_pieces(relay: RelayProcess, path: str, body: bytes) -> None:
+    host, _, port = relay.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode())
+    half = len(body) // 2
+    writer.write(body[:half])
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.write(body[half:])
+    assert b" 200 OK" in await reader.readline()
+    writer.close()
 
 
 async def test_a_late_joiner_has_its_answer_before_any_media(relay: RelayProcess, room: str) -> None:

@@ -9,7 +9,7 @@ import engineio
 import engineio.async_drivers.aiohttp
 
 from relay_widget.protocol import PROTOCOL_VERSION
-from relay_widget.server.app import AppSettings, create_app
+from relay_widget.server.app import AppSettings, RelayApp
 
 from .clients import RawClient
 
@@ -28,6 +28,7 @@ def test_health(relay: RelayProcess) -> None:
         "protocol": PROTOCOL_VERSION,
         "version": metadata.version("relay-widget"),
         "instance": record["instance"],
+        "status": "ready",
     }
 
 
@@ -47,7 +48,9 @@ def test_engineio_still_chooses_its_driver_where_we_replace_it() -> None:
     driver = engineio.async_drivers.aiohttp._async["websocket"]
     assert driver is engineio.async_drivers.aiohttp.WebSocket
     assert engineio.AsyncServer(async_mode="aiohttp")._async["websocket"] is driver
-    create_app(AppSettings(secret="s" * 43, instance="i"))
+    translate = engineio.async_drivers.aiohttp._async["translate_request"]
+    assert translate is engineio.async_drivers.aiohttp.translate_request
+    RelayApp(AppSettings(secret="s" * 43, instance="i"))
     assert engineio.async_drivers.aiohttp._async["websocket"] is driver  # one server's, not everybody's
 
 

@@ -102,6 +102,12 @@ const WORDS: Readonly<Record<string, Words>> = {
   "disk-full": asDetailed(
     error("The relay did not start: the disk is full.", "Make some room on it, then press Try again."),
   ),
+  tls: asDetailed(
+    error(
+      "The relay did not start: its certificate or key cannot be used.",
+      "Give it a certificate and the key that belongs to it, both as PEM files.",
+    ),
+  ),
 
   // Refusals of the relay
   "bad-token": error(
@@ -149,11 +155,31 @@ const WORDS: Readonly<Record<string, Words>> = {
     "Some of what you send reached the relay in a wrong order and was left out.",
     "It mends itself with the next picture. If it happens again, leave and join again.",
   ),
+  "relay-full": asDetailed(
+    error(
+      "The relay takes nobody more now.",
+      "It has as many clients as it can serve. Press Try again later, or use another relay.",
+    ),
+  ),
+  "relay-ending": error("This relay is about to end.", "Press Try again: another one may answer by then."),
   "too-many-rooms": error(
     "The relay holds as many rooms as it can.",
     "Join a room that exists, or wait until one is empty.",
   ),
   "room-full": error("This room is full.", "Wait until somebody leaves, or join another room."),
+  "room-locked": error("This room is locked.", "Ask somebody in it to unlock it, then press Try again."),
+  removed: error(
+    "You have been taken out of this room.",
+    "Whoever runs it did that. If it was a mistake, press Try again.",
+  ),
+  "room-ended": error(
+    "This call has been ended for everybody.",
+    "Nothing is sent or recorded now. Press Try again to begin a new one.",
+  ),
+  "track-muted": warn(
+    "You are muted by whoever runs this room.",
+    "Some or all of what you send does not reach the others until you are unmuted.",
+  ),
   "too-many-tracks": warn("You send as many things as the relay allows.", "Stop one of them first."),
   "chunk-too-large": asDetailed(
     warn(

@@ -34,7 +34,18 @@ class Close:
     connection: str
 
 
-Effect = Send | SendMedia | Close
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """For the log: this connection was refused something, and so often more since this was last said of it."""
+
+    connection: str
+    event: str
+    code: str
+    reason: str
+    suppressed: int
+
+
+Effect = Send | SendMedia | Close | Refused
 
 
 @dataclass(frozen=True, slots=True)

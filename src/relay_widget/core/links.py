@@ -5,8 +5,6 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from relay_widget.protocol import MAX_PEERS_PER_ROOM
-
 from .link import Link, LinkObject
 
 if TYPE_CHECKING:
@@ -23,13 +21,15 @@ class Links:
 
     Args:
         random: Gives numbers from 0 to 1, for the jitter.
+        max_peers: How many the room takes.
     """
 
-    def __init__(self, random: Callable[[], float]) -> None:
+    def __init__(self, random: Callable[[], float], max_peers: int) -> None:
         self.by_connection: dict[str, Link] = {}
         self.due_ms = inf
         """When `take_due` is to be called next, at the latest; inf while nothing is on its way."""
         self._random = random
+        self._max_peers = max_peers
         self._everybody: Impairment | None = None
         # By peer id, so that it holds for who comes back too; None is a peer that was put back to normal.
         self._single: dict[str, Impairment | None] = {}
@@ -62,7 +62,7 @@ class Links:
     ) -> Arrived:
         """Impair one peer of these (None: not any more). What arrives by that."""
         self._single[peer] = impairment
-        if len(self._single) > MAX_PEERS_PER_ROOM:
+        if len(self._single) > self._max_peers:
             self._single = {peer: one for peer, one in self._single.items() if peer in connections}
         return self._apply(connections[peer], impairment, now_ms)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from relay_widget.errors import WireError
 from relay_widget.protocol import (
-    MAX_CHUNK_BYTES,
-    MAX_ROOMS,
     Code,
     Event,
     LeftReason,
@@ -17,32 +15,60 @@ from relay_widget.protocol import (
     error_json,
     ok,
     parse_clock,
+    parse_end,
     parse_header,
     parse_impair,
     parse_join,
+    parse_lock,
+    parse_mute,
     parse_publish,
+    parse_remove,
     parse_rename,
+    parse_renew,
     parse_report,
     parse_unpublish,
     parse_watch,
     refusal,
 )
 
-from .effects import Close, Effect, Outcome, Send
+from .effects import Close, Effect, Outcome, Refused, Send
+from .limits import DEFAULT_LIMITS, Limits
 from .room import Peer, Room
-from .stats import EVENT_COST_BYTES, ByteBudget, Stats
+from .stats import EVENT_COST_BYTES, Budget, Stats
 from .watchers import Watchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from relay_widget.grants import Grant
+    from relay_widget.protocol import Join
+
     from .room import Queues
 
 ERROR_INTERVAL_MS = 1000
-"""A client is sent one `error` event per code in this time; the rest is counted."""
+"""A client is sent one `error` event per code in this time, and the log one line; the rest is counted."""
+EXPIRY_INTERVAL_MS = 1000
+"""How often, at most, the relay looks for tokens that have expired."""
+MEMORY_INTERVAL_MS = 1000
+"""How old the measured memory may be when somebody wants in."""
 _MAX_EVENT_CHARS = 64
 
-Role = Literal["peer", "monitor", "any"]
+
+class _Throttle:
+    """Lets one of each code through in `ERROR_INTERVAL_MS`, and counts the others."""
+
+    def __init__(self) -> None:
+        self._passed_ms: dict[str, float] = {}
+        self._held: dict[str, int] = {}
+
+    def take(self, code: str, now_ms: float) -> int | None:
+        """How many were held back before this one; None if it is held back too."""
+        last_ms = self._passed_ms.get(code)
+        if last_ms is not None and 0 <= now_ms - last_ms < ERROR_INTERVAL_MS:
+            self._held[code] = self._held.get(code, 0) + 1
+            return None
+        self._passed_ms[code] = now_ms
+        return self._held.pop(code, 0)
 
 
 @dataclass(slots=True)
@@ -50,16 +76,19 @@ class _Connection:
     """What the relay knows of one client."""
 
     id: str
-    role: Role
+    grant: Grant
     peer_id: str
-    call: str | None
-    administers: tuple[str, ...]
-    budget: ByteBudget
+    bytes: Budget
+    chunks: Budget
     peer: Peer | None = None
     room: Room | None = None
-    replaced: bool = False
-    error_sent_ms: dict[str, float] = field(default_factory=dict)
-    errors_held: dict[str, int] = field(default_factory=dict)
+    ended: WireError | None = None  # why, once its connection is about to end
+    errors: _Throttle = field(default_factory=_Throttle)
+    logged: _Throttle = field(default_factory=_Throttle)
+
+    @property
+    def expires_ms(self) -> float:
+        return self.grant.expires_s * 1000
 
 
 class Relay:
@@ -69,14 +98,29 @@ class Relay:
         new_peer_id: Makes an id for a peer that brings none.
         queues: What waits for the connections to be sent.
         random: Gives numbers from 0 to 1, for the jitter of impaired links.
+        verify: What a token grants, its end in the relay's clock; raises a WireError for one that is not good.
+        limits: How much it bears.
     """
 
-    def __init__(self, *, new_peer_id: Callable[[], str], queues: Queues, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        new_peer_id: Callable[[], str],
+        queues: Queues,
+        random: Callable[[], float],
+        verify: Callable[[object], Grant],
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self.rooms: dict[str, Room] = {}
         self.stats = Stats()
         self._new_peer_id = new_peer_id
         self._queues = queues
         self._random = random
+        self._limits = limits
+        self._memory_bytes = 0.0
+        self._memory_at_ms = -inf
+        self._verify = verify
+        self._expiry_due_ms = inf
         self.due_ms = inf
         """When `take_due` is to be called next, at the latest; inf while nothing happens by itself."""
         self._restless: set[Room] = set()  # rooms in which something happens by itself
@@ -92,25 +136,40 @@ class Relay:
             Event.MEDIA_CHUNK: self._media_chunk,
             Event.CLOCK: self._clock,
             Event.REPORT: self._report,
+            Event.RENEW: self._renew,
             Event.WATCH: self._watch,
             Event.UNWATCH: self._unwatch,
             Event.IMPAIR: self._impair,
+            Event.MUTE: self._mute,
+            Event.REMOVE: self._remove,
+            Event.LOCK: self._lock,
+            Event.END: self._end_room,
         }
 
-    def connect(
-        self,
-        connection: str,
-        now_ms: float,
-        *,
-        role: Role,
-        peer_id: str | None = None,
-        call: str | None = None,
-        administers: tuple[str, ...] = (),
-    ) -> None:
-        """A client has been let in; it administers the rooms of these names (``*``: all)."""
-        self._connections[connection] = _Connection(
-            connection, role, peer_id or self._new_peer_id(), call, administers, ByteBudget(now_ms)
+    def connect(self, connection: str, now_ms: float, grant: Grant) -> None:
+        """Let a client in, to do what it is granted.
+
+        Raises:
+            WireError: ``relay-full``.
+        """
+        if len(self._connections) >= self._limits.connections:
+            raise WireError(
+                Code.RELAY_FULL,
+                f"The relay has {self._limits.connections} clients already: try again later, or use another relay.",
+            )
+        if grant.peer not in self._in_room:  # who comes back makes as much free
+            self._check_memory(now_ms)
+        client = _Connection(
+            connection,
+            grant,
+            grant.peer or self._new_peer_id(),
+            Budget(now_ms, self._limits.peer_bytes_per_s),
+            Budget(now_ms, self._limits.peer_chunks_per_s),
         )
+        self._connections[connection] = client
+        if client.expires_ms < self._expiry_due_ms:
+            self._expiry_due_ms = client.expires_ms
+            self.due_ms = min(self.due_ms, self._expiry_due_ms)
 
     def disconnect(self, connection: str) -> list[Effect]:
         """A client is gone."""
@@ -120,9 +179,23 @@ class Relay:
         self._watchers.remove_monitor(connection)
         return self._take_out(gone, "lost")
 
-    def call(self, connection: str) -> str | None:
-        """The notebook's call this client belongs to."""
-        return self._connections[connection].call
+    def held_bytes(self) -> float:
+        """The memory held for clients: what waits for them (once for each), and what is kept for late joiners."""
+        queued_bytes = sum(map(self._queues.queued_bytes, self._connections))
+        return queued_bytes + sum(room.held_bytes for room in self.rooms.values())
+
+    def grant(self, connection: str) -> Grant:
+        """What this client may do, under the peer id that it has."""
+        client = self._connections[connection]
+        return replace(client.grant, peer=client.peer_id)
+
+    def who(self, connection: str) -> dict[str, str]:
+        """This client in a few words, for the log."""
+        client = self._connections.get(connection)
+        if client is None:
+            return {}
+        known = {"peer": client.peer_id, "role": client.grant.role}
+        return known if client.room is None else {**known, "room": client.room.name}
 
     def handle(self, connection: str, event: object, args: list[Any], now_ms: float, *, wants_ack: bool) -> Outcome:
         """An event of a client.
@@ -152,8 +225,8 @@ class Relay:
         return self._refuse(client, error, event, [], now_ms, wants_ack=wants_ack)
 
     def take_due(self, now_ms: float) -> list[Effect]:
-        """What happens by itself by now: monitors hear what has changed, media arrives over impaired links."""
-        effects: list[Effect] = []
+        """What happens by itself by now: tokens expire, monitors hear the news, media arrives over impaired links."""
+        effects = self._take_out_expired(now_ms)
         restless, self._restless, self.due_ms = self._restless, set(), inf
         for room in restless:
             effects += room.take_due(now_ms)
@@ -165,25 +238,25 @@ class Relay:
         snapshots_in_ms = self._watchers.due_in_ms(now_ms)
         if snapshots_in_ms is not None:
             self.due_ms = min(self.due_ms, now_ms + snapshots_in_ms)
+        self.due_ms = min(self.due_ms, self._expiry_due_ms)
         return effects
 
     # -----------------------------------------------------------------------------------------------------
 
     def _dispatch(self, client: _Connection, event: object, args: list[Any], now_ms: float) -> Outcome:
         handler = self._handlers.get(event) if isinstance(event, str) else None
-        if client.replaced:
-            raise WireError(Code.REPLACED, "This participant has come in from elsewhere: this connection has ended.")
+        if client.ended is not None:
+            raise client.ended
         if handler is None:
             raise WireError(Code.BAD_MESSAGE, "There is no such event: PROTOCOL.md lists them all.")
         # Media pays for its bytes when it is known to be wanted; everything else pays for the asking.
-        if event != Event.MEDIA_CHUNK and not client.budget.take(EVENT_COST_BYTES, now_ms, urgent=True):
+        if event != Event.MEDIA_CHUNK and not client.bytes.take(EVENT_COST_BYTES, now_ms, urgent=True):
             raise _too_fast()
         return handler(client, args, now_ms)
 
     def _join(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
         request = parse_join(_only(args, Event.JOIN))
-        if client.role == "monitor":
-            raise WireError(Code.FORBIDDEN, "This token is for watching: connect with a peer's token to join.")
+        _may_join(client.grant, request)
         if client.room is not None:
             raise WireError(
                 Code.ALREADY_JOINED,
@@ -193,20 +266,31 @@ class Relay:
         earlier = self._in_room.get(client.peer_id)
         room = self.rooms.get(request.room)
         if room is not None:
+            room.check_lock(client.peer_id)
             room.check_space(None if earlier is None else earlier.peer)
-        elif len(self.rooms) >= MAX_ROOMS:
-            raise WireError(Code.TOO_MANY_ROOMS, f"The relay has {MAX_ROOMS} rooms already: join one of them.")
+        elif len(self.rooms) >= self._limits.rooms:
+            raise WireError(Code.TOO_MANY_ROOMS, f"The relay has {self._limits.rooms} rooms already: join one of them.")
         else:
-            room = Room(request.room, self.stats, self._queues, self._random)
+            room = Room(request.room, self.stats, self._queues, self._random, self._limits)
+        if earlier is None:
+            self._check_memory(now_ms)
         effects = [] if earlier is None else self._replace(earlier)
-        peer = Peer(client.id, client.peer_id, request.name, request.plays, client.call, loopback=request.loopback)
+        peer = Peer(
+            client.id,
+            client.peer_id,
+            client.grant.name or request.name,
+            request.plays,
+            client.grant.call,
+            subscribes=client.grant.subscribe,
+            loopback=request.loopback,
+        )
         others, joined = room.join(peer, now_ms)
         self.rooms[room.name] = room
         self._in_room[peer.id] = client
         client.peer, client.room = peer, room
         self._heed(room)
         self._changed(room)
-        ack = ok(peer=peer.id, peers=[other.as_json() for other in others], now_ms=now_ms)
+        ack = ok(peer=peer.id, peers=[other.as_json() for other in others], now_ms=now_ms, **_stay(client))
         return Outcome(ack, effects + joined)
 
     def _leave(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
@@ -217,12 +301,15 @@ class Relay:
     def _rename(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         name = parse_rename(_only(args, Event.RENAME))
         peer, room = _joined(client)
+        if client.grant.name is not None:
+            raise WireError(Code.FORBIDDEN, f"This token is for {peer.name!r}: ask for another to be called otherwise.")
         self._changed(room)
         return Outcome(ok(), room.rename(peer, name))
 
     def _publish(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         track = parse_publish(_only(args, Event.PUBLISH))
         peer, room = _joined(client)
+        _may_publish(client.grant)
         effects = room.publish(peer, track)
         self._changed(room)
         return Outcome(ok(), effects)
@@ -237,15 +324,17 @@ class Relay:
     def _media_chunk(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
         label, data = _chunk(args)
         peer, room = _joined(client)
-        if len(data) > MAX_CHUNK_BYTES:
+        _may_publish(client.grant)
+        if len(data) > self._limits.chunk_bytes:
             if label is not None:
                 room.skip_group(peer, label.track, Code.CHUNK_TOO_LARGE)
             raise WireError(
                 Code.CHUNK_TOO_LARGE,
-                f"A chunk of {len(data)} bytes is over the limit of {MAX_CHUNK_BYTES}: use shorter slices.",
+                f"A chunk of {len(data)} bytes is over the limit of {self._limits.chunk_bytes}: use shorter slices.",
             )
         urgent = label is not None and label.type == "init"
-        if not client.budget.take(len(data) + EVENT_COST_BYTES, now_ms, urgent=urgent):
+        cost_bytes = len(data) + EVENT_COST_BYTES
+        if not client.chunks.take(1, now_ms, urgent=urgent) or not client.bytes.take(cost_bytes, now_ms, urgent=urgent):
             if label is not None:
                 room.skip_group(peer, label.track, Code.TOO_FAST)
             raise _too_fast()
@@ -268,37 +357,92 @@ class Relay:
         self._changed(room)
         return Outcome(ok())
 
+    def _renew(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        grant = self._verify(parse_renew(_only(args, Event.RENEW)))
+        if grant.peer not in (None, client.peer_id) or not grant.same_rights(client.grant):
+            # Or a token that may do little, for long, would prolong one that may do much.
+            raise WireError(Code.FORBIDDEN, "This token allows something else: connect anew to use it.")
+        if grant.expires_s > client.grant.expires_s:
+            client.grant = replace(client.grant, expires_s=grant.expires_s)
+        return Outcome(ok(**_stay(client)))
+
     def _watch(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
         room = parse_watch(_only(args, Event.WATCH))
-        _may_watch(client)
+        _may_watch(client.grant, room)
         self._watchers.add(room, client.id)
         return Outcome(ok(**self._snapshot(room, now_ms)))
 
     def _unwatch(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         room = parse_watch(_only(args, Event.UNWATCH))
-        _may_watch(client)
+        _may_watch(client.grant, room)
         self._watchers.remove(room, client.id)
         return Outcome(ok())
 
     def _impair(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
         request = parse_impair(_only(args, Event.IMPAIR))
-        if request.room not in client.administers and "*" not in client.administers:
-            raise WireError(
-                Code.FORBIDDEN,
-                f"Room {request.room!r} is not yours to impair: connect with a token that administers it.",
-            )
-        room = self.rooms.get(request.room)
-        if room is None:
-            raise WireError(
-                Code.UNKNOWN_ROOM,
-                f"Nobody is in room {request.room!r}, and an impairment ends with its room: join it first.",
-            )
+        room = self._administered(client, request.room)
         effects = room.impair(request.peer, request.impairment, now_ms)
         self._changed(room)
         self._heed(room)
         return Outcome(ok(), effects)
 
+    def _mute(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        request = parse_mute(_only(args, Event.MUTE))
+        room = self._administered(client, request.room)
+        effects = room.mute(request.peer, request.track, muted=request.muted)
+        self._changed(room)
+        self._heed(room)
+        return Outcome(ok(), effects)
+
+    def _remove(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        name, peer_id = parse_remove(_only(args, Event.REMOVE))
+        room = self._administered(client, name)
+        removed = self._in_room[room.peer(peer_id).id]
+        room.shut_out(peer_id)
+        why = WireError(Code.REMOVED, f"You have been removed from room {name!r} by who administers it.")
+        return Outcome(ok(), self._end(removed, why, "removed"))
+
+    def _lock(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        name, locked = parse_lock(_only(args, Event.LOCK))
+        room = self._administered(client, name)
+        room.lock(locked=locked)
+        self._changed(room)
+        return Outcome(ok())
+
+    def _end_room(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        name = parse_end(_only(args, Event.END))
+        room = self._administered(client, name)
+        why = WireError(Code.ROOM_ENDED, f"Room {name!r} has been ended for everybody by who administers it.")
+        ended = [self._in_room[peer_id] for peer_id in room.peers]
+        for one in ended:
+            one.ended = why
+            self._take_out(one, "removed")  # nobody is told of the others: everybody goes
+        told = Send(tuple(one.id for one in ended), Event.ERROR, error_json(why))
+        return Outcome(ok(), [told, *(Close(one.id) for one in ended)])
+
     # -----------------------------------------------------------------------------------------------------
+
+    def _administered(self, client: _Connection, name: str) -> Room:
+        """A room in which this client may do what only its administrators may."""
+        if not client.grant.is_administrator(name):
+            raise WireError(
+                Code.FORBIDDEN,
+                "That room is not yours to administer: connect with a token that administers it.",
+            )
+        room = self.rooms.get(name)
+        if room is None:
+            raise WireError(
+                Code.UNKNOWN_ROOM,
+                f"Nobody is in room {name!r}, and what is set for a room ends with it: join it first.",
+            )
+        return room
+
+    def _check_memory(self, now_ms: float) -> None:
+        """Refuse who would come in while too much is held. Measured now and then: it looks at everybody's queue."""
+        if not 0 <= now_ms - self._memory_at_ms < MEMORY_INTERVAL_MS:
+            self._memory_bytes, self._memory_at_ms = self.held_bytes(), now_ms
+        if self._memory_bytes > self._limits.memory_bytes:
+            raise WireError(Code.RELAY_FULL, "The relay's memory is taken: try again later, or use another relay.")
 
     def _changed(self, room: Room) -> None:
         """There is something new to see in this room."""
@@ -328,14 +472,32 @@ class Relay:
 
     def _replace(self, client: _Connection) -> list[Effect]:
         """End a connection whose participant has come in again on another."""
-        client.replaced = True
-        effects = self._take_out(client, "replaced")
         error = WireError(Code.REPLACED, "This participant has come in from elsewhere: this connection ends.")
-        return [Send((client.id,), Event.ERROR, error_json(error)), Close(client.id), *effects]
+        return self._end(client, error, "replaced")
+
+    def _take_out_expired(self, now_ms: float) -> list[Effect]:
+        """End the connections whose tokens are no longer good."""
+        if now_ms < self._expiry_due_ms:
+            return []
+        effects: list[Effect] = []
+        error = WireError(Code.EXPIRED_TOKEN, "The token has expired: connect again with a new one.")
+        for client in self._connections.values():
+            if client.ended is None and client.expires_ms <= now_ms:
+                effects += self._end(client, error, "expired")
+                effects += self._note_refusal(client, error, "", now_ms)
+        soonest_ms = min((client.expires_ms for client in self._connections.values() if not client.ended), default=inf)
+        self._expiry_due_ms = max(soonest_ms, now_ms + EXPIRY_INTERVAL_MS)
+        return effects
+
+    def _end(self, client: _Connection, why: WireError, reason: LeftReason) -> list[Effect]:
+        """Take a client out and end its connection, which is told why."""
+        client.ended = why
+        effects = self._take_out(client, reason)
+        return [Send((client.id,), Event.ERROR, error_json(why)), Close(client.id), *effects]
 
     def _snapshot(self, name: str, now_ms: float) -> dict[str, Any]:
         room = self.rooms.get(name)
-        return {"room": name, "peers": [], "now_ms": now_ms} if room is None else room.snapshot(now_ms)
+        return {"room": name, "locked": False, "peers": [], "now_ms": now_ms} if room is None else room.snapshot(now_ms)
 
     def _refuse(
         self,
@@ -347,23 +509,29 @@ class Relay:
         *,
         wants_ack: bool,
     ) -> Outcome:
-        self.stats.refused[error.code] += 1
-        if client.peer is not None:
-            client.peer.refused[error.code] += 1
+        name = event[:_MAX_EVENT_CHARS] if isinstance(event, str) else None
+        # An event that there is not may be called anything: it is not for the log.
+        noted = self._note_refusal(client, error, name if name in self._handlers else "", now_ms)
         if wants_ack:
-            return Outcome(refusal(error))
-        last_ms = client.error_sent_ms.get(error.code)
-        if last_ms is not None and 0 <= now_ms - last_ms < ERROR_INTERVAL_MS:
-            client.errors_held[error.code] = client.errors_held.get(error.code, 0) + 1
-            return Outcome()
-        client.error_sent_ms[error.code] = now_ms
-        payload: dict[str, Any] = {**error_json(error), "suppressed": client.errors_held.pop(error.code, 0)}
-        if isinstance(event, str):
-            payload["event"] = event[:_MAX_EVENT_CHARS]
+            return Outcome(refusal(error), noted)
+        held = client.errors.take(error.code, now_ms)
+        if held is None:
+            return Outcome(None, noted)
+        payload: dict[str, Any] = {**error_json(error), "suppressed": held}
+        if name is not None:
+            payload["event"] = name
         track = _track_of(args)
         if event == Event.MEDIA_CHUNK and track is not None:
             payload["track"] = track
-        return Outcome(None, [Send((client.id,), Event.ERROR, payload)])
+        return Outcome(None, [Send((client.id,), Event.ERROR, payload), *noted])
+
+    def _note_refusal(self, client: _Connection, error: WireError, event: str, now_ms: float) -> list[Effect]:
+        """Count it, and have it logged."""
+        self.stats.refused[error.code] += 1
+        if client.peer is not None:
+            client.peer.refused[error.code] += 1
+        held = client.logged.take(error.code, now_ms)
+        return [] if held is None else [Refused(client.id, event, error.code, error.message, held)]
 
 
 def _chunk(args: list[Any]) -> tuple[Any, bytes]:
@@ -405,9 +573,30 @@ def _joined(client: _Connection) -> tuple[Peer, Room]:
     return client.peer, client.room
 
 
-def _may_watch(client: _Connection) -> None:
-    if client.role == "peer":
+def _may_join(grant: Grant, request: Join) -> None:
+    if grant.role == "monitor":
+        raise WireError(Code.FORBIDDEN, "This token is for watching: connect with a peer's token to join.")
+    if not grant.covers(request.room):
+        raise WireError(Code.FORBIDDEN, "This token is not for that room: ask for one that is.")
+    if request.loopback and not grant.subscribe:
+        raise WireError(Code.FORBIDDEN, "This token is for sending only: join without loopback.")
+
+
+def _may_publish(grant: Grant) -> None:
+    if not grant.publish:
+        raise WireError(Code.FORBIDDEN, "This token is for watching and listening only: ask for one to publish with.")
+
+
+def _may_watch(grant: Grant, room: str) -> None:
+    if grant.role == "peer":
         raise WireError(Code.FORBIDDEN, "Only a monitor may watch a room: connect with a monitor's token.")
+    if not grant.covers(room):
+        raise WireError(Code.FORBIDDEN, "This token is not for that room: ask for one that is.")
+
+
+def _stay(client: _Connection) -> dict[str, float | None]:
+    """How long the client may stay with the token that it has."""
+    return {"expires_ms": client.expires_ms if client.expires_ms < inf else None}
 
 
 def _too_fast() -> WireError:

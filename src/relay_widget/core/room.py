@@ -10,8 +10,6 @@ from relay_widget.errors import WireError
 from relay_widget.protocol import (
     MAX_BACKLOG_BYTES,
     MAX_GROUP_BYTES,
-    MAX_PEERS_PER_ROOM,
-    MAX_TRACKS_PER_PEER,
     Code,
     Event,
     LeftReason,
@@ -19,9 +17,11 @@ from relay_widget.protocol import (
 )
 
 from .effects import Effect, Send, SendMedia
+from .limits import DEFAULT_LIMITS, Limits
 from .link import LinkObject
 from .links import Links
 from .load import load_of, max_wait_ms
+from .mutes import Mutes
 from .subscription import Subscription
 from .track import LiveTrack
 
@@ -60,6 +60,7 @@ class Peer:
         plays: tuple[str, ...],
         call: str | None,
         *,
+        subscribes: bool = True,
         loopback: bool = False,
     ) -> None:
         self.connection = connection
@@ -67,6 +68,7 @@ class Peer:
         self.name = name
         self.plays = plays
         self.call = call
+        self.subscribes = subscribes
         self.loopback = loopback
         self.tracks: dict[str, LiveTrack] = {}
         self.report: Report | None = None
@@ -77,13 +79,15 @@ class Peer:
         self.refused: Counter[str] = Counter()
 
     def info(self) -> PeerInfo:
-        """It as others see it."""
-        return PeerInfo(self.id, self.name, self.plays, tuple(track.info for track in self.tracks.values()))
+        """It as others see it: without what is muted."""
+        tracks = tuple(track.info for track in self.tracks.values() if not track.muted)
+        return PeerInfo(self.id, self.name, self.plays, tracks)
 
     def as_json(self) -> dict[str, Any]:
         """It as monitors see it."""
         return {
             **self.info().as_json(),
+            "muted": [track.id for track in self.tracks.values() if track.muted],
             "call": self.call,
             "report": None if self.report is None else self.report.as_json(),
             "chunks": self.chunks,
@@ -97,16 +101,32 @@ class Peer:
 class Room:
     """Peers that see each other. Every peer is subscribed to every other peer's tracks, with loopback to its own."""
 
-    def __init__(self, name: str, stats: Stats, queues: Queues, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        stats: Stats,
+        queues: Queues,
+        random: Callable[[], float],
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self.name = name
+        self._limits = limits
         self.peers: dict[str, Peer] = {}
         self._by_connection: dict[str, Peer] = {}
         self._stats = stats
         self._queues = queues
         self._queued_bytes = queues.queued_bytes
-        self._links = Links(random)
+        self._links = Links(random, limits.room_peers)
+        self._mutes = Mutes(limits.room_peers, limits.peer_tracks)
+        self._inside: set[str] | None = None  # the ids that may come in while it is locked
         self._unsteady: set[LiveTrack] = set()  # tracks whose publisher has something to hear, now or later
         self._lag_due_ms = inf
+
+    @property
+    def held_bytes(self) -> float:
+        """What is kept for late joiners, and what is on its way over impaired links."""
+        tracks = sum(track.held_bytes for peer in self.peers.values() for track in peer.tracks.values())
+        return tracks + sum(link.held_bytes for link in self._links.by_connection.values())
 
     @property
     def due_ms(self) -> float:
@@ -132,19 +152,70 @@ class Room:
         connections = {peer.id: peer.connection for peer in self.peers.values()}
         if peer_id is None:
             return _arrivals(self._links.impair_all(connections, impairment, now_ms))
-        if peer_id not in connections:
+        self.peer(peer_id)
+        return _arrivals(self._links.impair(peer_id, connections, impairment, now_ms))
+
+    def mute(self, peer_id: str, track_id: str | None, *, muted: bool) -> list[Effect]:
+        """Mute a track or (None) all that a peer publishes now and later, or let it be heard again.
+
+        To the others it is as if it were unpublished.
+        """
+        peer = self.peer(peer_id)
+        if track_id is not None:
+            self._track(peer, track_id)
+        self._mutes.set(peer_id, track_id, muted=muted, present=self.peers)
+        effects: list[Effect] = [
+            Send((peer.connection,), Event.TRACK_MUTED, {"track": track_id, "muted": muted}),
+        ]
+        for track in peer.tracks.values():
+            if track.muted == self._mutes.holds(peer_id, track.id):
+                continue
+            if track.muted:
+                track.unmute()
+                self._subscribe(peer, track)
+                effects += self._tell_published(peer, track)
+            else:
+                track.mute()
+                self._links.forget(peer_id, track.id)
+                self._watch_lag(track)
+                effects += self._tell_unpublished(peer, track, muted=True)
+        return effects
+
+    @property
+    def locked(self) -> bool:
+        """Whether nobody new gets in."""
+        return self._inside is not None
+
+    def lock(self, *, locked: bool) -> None:
+        """Let nobody in who is not here now, or everybody again."""
+        self._inside = set(self.peers) if locked else None
+
+    def shut_out(self, peer_id: str) -> None:
+        """While the room is locked, this one does not get in again either."""
+        if self._inside is not None:
+            self._inside.discard(peer_id)
+
+    def peer(self, peer_id: str) -> Peer:
+        """Who is in the room under this id."""
+        peer = self.peers.get(peer_id)
+        if peer is None:
             raise WireError(
                 Code.UNKNOWN_PEER,
                 f"There is no peer {peer_id!r} in room {self.name!r} now: name one of those who are in it.",
             )
-        return _arrivals(self._links.impair(peer_id, connections, impairment, now_ms))
+        return peer
+
+    def check_lock(self, peer_id: str) -> None:
+        """Refuse who was not here when the room was locked."""
+        if self._inside is not None and peer_id not in self._inside:
+            raise WireError(Code.ROOM_LOCKED, f"The room {self.name!r} is locked: ask somebody in it to unlock it.")
 
     def check_space(self, leaving: Peer | None = None) -> None:
         """Refuse one more peer if the room is full, not counting one that is about to leave."""
-        if len(self.peers) - (leaving is not None and leaving.id in self.peers) >= MAX_PEERS_PER_ROOM:
+        if len(self.peers) - (leaving is not None and leaving.id in self.peers) >= self._limits.room_peers:
             raise WireError(
                 Code.ROOM_FULL,
-                f"The room {self.name!r} is full ({MAX_PEERS_PER_ROOM} peers): wait until somebody leaves, "
+                f"The room {self.name!r} is full ({self._limits.room_peers} peers): wait until somebody leaves, "
                 "or use another room.",
             )
 
@@ -155,8 +226,10 @@ class Room:
         self._links.joined(peer.id, peer.connection, now_ms)
         link = self._links.by_connection.get(peer.connection)
         spare_bytes: float = MAX_GROUP_BYTES
-        for other in self.peers.values():
+        for other in self.peers.values() if peer.subscribes else ():
             for track in other.tracks.values():
+                if track.muted:
+                    continue
                 subscription = track.subscriptions[peer.connection] = Subscription()
                 load = self._load(peer.connection, self._queued_bytes(peer.connection), link, track, now_ms)
                 fitting_bytes = spare_bytes
@@ -195,24 +268,21 @@ class Room:
         if track is not None:
             track.info = info
         else:
-            if len(peer.tracks) >= MAX_TRACKS_PER_PEER:
-                raise WireError(
-                    Code.TOO_MANY_TRACKS,
-                    f"A peer may publish {MAX_TRACKS_PER_PEER} tracks: unpublish one before the next.",
-                )
-            track = peer.tracks[info.track] = LiveTrack(peer.id, info)
-            for other in self._others(peer):
-                track.subscriptions[other.connection] = Subscription()
-            if peer.loopback:
-                track.subscriptions[peer.connection] = Subscription()
-        return self._tell_others(peer, Event.TRACK_PUBLISHED, {"from": peer.id, "track": info.as_json()})
+            self._check_tracks(peer)
+            track = peer.tracks[info.track] = LiveTrack(peer.id, info, self._limits.init_bytes)
+            if self._mutes.holds(peer.id, track.id):
+                track.mute()
+                return [Send((peer.connection,), Event.TRACK_MUTED, {"track": track.id, "muted": True})]
+            self._subscribe(peer, track)
+        return [] if track.muted else self._tell_published(peer, track)
 
     def unpublish(self, peer: Peer, track_id: str) -> list[Effect]:
         """Take a track back."""
-        self._unsteady.discard(self._track(peer, track_id))
+        track = self._track(peer, track_id)
+        self._unsteady.discard(track)
         del peer.tracks[track_id]
         self._links.forget(peer.id, track_id)
-        return self._tell_others(peer, Event.TRACK_UNPUBLISHED, {"from": peer.id, "track": track_id})
+        return [] if track.muted else self._tell_unpublished(peer, track)
 
     def media(self, peer: Peer, label: MediaHeader, data: bytes, now_ms: float) -> tuple[list[Effect], bool]:
         """Pass an object on: the effects, and whether somebody lost it."""
@@ -258,7 +328,7 @@ class Room:
         to: list[str] = []
         lost = False
         header = {"from": peer.id, "relayed_ms": now_ms}
-        for other in self._others(peer):
+        for other in self._listeners(peer) if not self._mutes.holds(peer.id, "") else ():
             link = self._links.by_connection.get(other.connection)
             load = self._load(other.connection, self._queued_bytes(other.connection), link, None, now_ms)
             if load == "full":
@@ -281,6 +351,7 @@ class Room:
         """The room as monitors see it."""
         return {
             "room": self.name,
+            "locked": self.locked,
             "peers": [{**peer.as_json(), "impaired": self._impaired(peer)} for peer in self.peers.values()],
             "now_ms": now_ms,
         }
@@ -328,6 +399,26 @@ class Room:
         self._links.push(link, way, now_ms, audio=track.info.audio_only)
         return []
 
+    def _check_tracks(self, peer: Peer) -> None:
+        """Refuse one more track of this peer if it, or the room, has as many as there may be."""
+        if len(peer.tracks) >= self._limits.peer_tracks:
+            raise WireError(
+                Code.TOO_MANY_TRACKS,
+                f"A peer may publish {self._limits.peer_tracks} tracks: unpublish one before the next.",
+            )
+        if sum(len(other.tracks) for other in self.peers.values()) >= self._limits.room_tracks:
+            raise WireError(
+                Code.TOO_MANY_TRACKS,
+                f"Room {self.name!r} has {self._limits.room_tracks} tracks already: wait until one is taken back.",
+            )
+
+    def _subscribe(self, peer: Peer, track: LiveTrack) -> None:
+        """Let all who are to get this track of the peer get it, from its next group on."""
+        for other in self._listeners(peer):
+            track.subscriptions[other.connection] = Subscription()
+        if peer.loopback:
+            track.subscriptions[peer.connection] = Subscription()
+
     def _track(self, peer: Peer, track_id: str) -> LiveTrack:
         track = peer.tracks.get(track_id)
         if track is None:
@@ -336,6 +427,16 @@ class Room:
 
     def _others(self, peer: Peer) -> Iterable[Peer]:
         return (other for other in self.peers.values() if other is not peer)
+
+    def _listeners(self, peer: Peer) -> Iterable[Peer]:
+        return (other for other in self._others(peer) if other.subscribes)
+
+    def _tell_published(self, peer: Peer, track: LiveTrack) -> list[Effect]:
+        return self._tell_others(peer, Event.TRACK_PUBLISHED, {"from": peer.id, "track": track.info.as_json()})
+
+    def _tell_unpublished(self, peer: Peer, track: LiveTrack, *, muted: bool = False) -> list[Effect]:
+        payload = {"from": peer.id, "track": track.id, **({"muted": True} if muted else {})}
+        return self._tell_others(peer, Event.TRACK_UNPUBLISHED, payload)
 
     def _tell_others(self, peer: Peer, event: Event, payload: dict[str, Any]) -> list[Effect]:
         to = tuple(other.connection for other in self._others(peer))
@@ -358,6 +459,7 @@ class Room:
     def _count_dropped(self, connection: str, groups: int) -> None:
         self._stats.dropped_groups += groups
         self._stats.dropped_objects += 1
+        self._stats.dropped["impaired" if connection in self._links.by_connection else "slow"] += 1
         peer = self._by_connection[connection]
         peer.dropped_groups += groups
         peer.dropped_objects += 1

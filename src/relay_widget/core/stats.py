@@ -1,12 +1,10 @@
-"""Counters, and the budget of bytes a peer may send."""
+"""Counters, and the budget of what a peer may send."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
-
-from relay_widget.protocol import MAX_BYTES_PER_S_PER_PEER
 
 EVENT_COST_BYTES = 500
 """What every event is charged beside its media bytes, so that a flood of tiny ones ends too."""
@@ -22,6 +20,8 @@ class Stats:
     bytes_out: int = 0
     dropped_groups: int = 0
     dropped_objects: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    """The dropped objects, by reason: ``slow``, or ``impaired`` on purpose."""
     refused: Counter[str] = field(default_factory=Counter)
     """How often something was refused, by code."""
 
@@ -34,24 +34,25 @@ class Stats:
             "bytes_out": self.bytes_out,
             "dropped_groups": self.dropped_groups,
             "dropped_objects": self.dropped_objects,
+            "dropped": dict(self.dropped),
             "refused": dict(self.refused),
         }
 
 
-class ByteBudget:
-    """A token bucket: ``bytes_per_s`` on average, and at most one second's worth at once.
+class Budget:
+    """A token bucket: ``per_s`` (bytes, or chunks) on average, and at most one second's worth at once.
 
     Something is let through while anything is left, so the last one may overdraw the budget; the debt is paid
     by what follows.
     """
 
-    def __init__(self, now_ms: float, bytes_per_s: float = MAX_BYTES_PER_S_PER_PEER) -> None:
-        self._bytes_per_s = bytes_per_s
-        self._left_bytes = bytes_per_s
+    def __init__(self, now_ms: float, per_s: float) -> None:
+        self._per_s = per_s
+        self._left = per_s
         self._at_ms = now_ms
 
-    def take(self, size_bytes: int, now_ms: float, *, urgent: bool = False) -> bool:
-        """Charge this many bytes if the budget allows it.
+    def take(self, amount: int, now_ms: float, *, urgent: bool = False) -> bool:
+        """Charge this much if the budget allows it.
 
         ``urgent`` may use up a second second's worth: what ends a flood (leave, unpublish) or starts the next
         epoch is small and must not be lost to it.
@@ -59,8 +60,8 @@ class ByteBudget:
         # A clock that went backwards gives nothing and takes nothing.
         elapsed_s = max(0.0, now_ms - self._at_ms) / 1000
         self._at_ms = now_ms
-        self._left_bytes = min(self._bytes_per_s, self._left_bytes + elapsed_s * self._bytes_per_s)
-        if self._left_bytes <= (-self._bytes_per_s if urgent else 0):
+        self._left = min(self._per_s, self._left + elapsed_s * self._per_s)
+        if self._left <= (-self._per_s if urgent else 0):
             return False
-        self._left_bytes -= size_bytes
+        self._left -= amount
         return True

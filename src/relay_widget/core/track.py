@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 class LiveTrack:
     """A published track: its description, init segment and current group, and who gets it."""
 
-    def __init__(self, owner: str, info: Track) -> None:
+    def __init__(self, owner: str, info: Track, max_init_bytes: int = MAX_INIT_BYTES) -> None:
         self.owner = owner
         self.info = info
         self.init: MediaObject | None = None
         self.group = GroupCache()
         self.subscriptions: dict[str, Subscription] = {}
         self.lag = Lag()
+        self._max_init_bytes = max_init_bytes
+        self.muted = False  # by who administers the room
         self._group: int | None = None
         self._next_object = 0
         self._skipping: Code | None = None
@@ -34,6 +36,11 @@ class LiveTrack:
     def id(self) -> str:
         """The publisher's name for it."""
         return self.info.track
+
+    @property
+    def held_bytes(self) -> int:
+        """What is kept of it for who comes late."""
+        return self.group.size_bytes + (0 if self.init is None else len(self.init.data))
 
     @property
     def epoch(self) -> int | None:
@@ -57,6 +64,18 @@ class LiveTrack:
             self._continue_group(item, now_ms)
         return item
 
+    def mute(self) -> None:
+        """Nobody gets it any more; its objects are still taken in order."""
+        self.muted = True
+        for connection in self.subscriptions:
+            self.lag.left(connection)
+        self.subscriptions.clear()
+
+    def unmute(self) -> None:
+        """It can be subscribed to again, from its next group on: what was muted stays unheard."""
+        self.muted = False
+        self.group.give_up()
+
     def skip_group(self, code: Code) -> None:
         """Something of the current group was refused with this code: take nothing more until the next key."""
         self._skipping = code
@@ -66,10 +85,10 @@ class LiveTrack:
         label = item.label
         if self.epoch is not None and label.epoch <= self.epoch:
             raise _out_of_order(f"Epoch {label.epoch} is not newer than epoch {self.epoch}: count epochs up.")
-        if len(item.data) > MAX_INIT_BYTES:
+        if len(item.data) > self._max_init_bytes:
             raise WireError(
                 Code.INIT_TOO_LARGE,
-                f"An init segment of {len(item.data)} bytes is over the limit of {MAX_INIT_BYTES}: "
+                f"An init segment of {len(item.data)} bytes is over the limit of {self._max_init_bytes}: "
                 "send only what comes before the first group.",
             )
         self.init = item

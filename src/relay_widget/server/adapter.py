@@ -7,18 +7,22 @@ import logging
 import random
 import secrets
 import time
+from collections import Counter
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from socketio.exceptions import ConnectionRefusedError as Refused
+from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
 
-from relay_widget.core import Close, Relay, Send, SendMedia
+from relay_widget.core import DEFAULT_LIMITS, Close, Limits, Refused, Relay, Send, SendMedia
 from relay_widget.errors import WireError
-from relay_widget.protocol import RESUME_LIFETIME_S, Event, check_version, error_json
-from relay_widget.tokens import Grant, mint, verify
+from relay_widget.grants import Grant
+from relay_widget.protocol import RESUME_LIFETIME_S, Code, Event, check_version, error_json
+from relay_widget.tokens import sign, verify
 
 from . import frames
 from .fanout import Fanout, Outlet
+from .log import ClientLog
 from .packets import CLIENT_EVENT
 
 if TYPE_CHECKING:
@@ -26,13 +30,16 @@ if TYPE_CHECKING:
 
     import socketio
 
-    from relay_widget.core import Effect, Role
+    from relay_widget.core import Effect
 
 _log = logging.getLogger(__name__)
 _NAMESPACE = "/"
 _PEER_ID_BYTES = 9
 REFUSED_LINGER_S = 1.0
-"""How long the connection of a refused client stays, if it does not go by itself."""
+"""How long the connection of a client that was refused or ended stays, if it does not go by itself."""
+_FLUSH_S = 10.0
+"""How long what was sent to it before may take to go out."""
+_MAX_TIMER_S = 24 * 3600
 
 
 class Adapter:
@@ -44,6 +51,7 @@ class Adapter:
         secret: What tokens are signed with.
         needs_token: Whether a client without a valid token is refused.
         on_connections: Called with the number of clients whenever it changes.
+        limits: How much the relay bears.
     """
 
     def __init__(
@@ -54,12 +62,17 @@ class Adapter:
         secret: str,
         needs_token: bool,
         on_connections: Callable[[int], None] = lambda _: None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._sio = sio
         self._fanout = fanout
         self._secret = secret
         self._needs_token = needs_token
         self._on_connections = on_connections
+        self._clients = ClientLog(_log)
+        self.ended: Counter[str] = Counter()
+        """How many connections have ended, by reason."""
+        self._given_up: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_ms = inf
@@ -69,6 +82,8 @@ class Adapter:
             new_peer_id=lambda: secrets.token_urlsafe(_PEER_ID_BYTES),
             queues=fanout,
             random=random.random,
+            verify=self._verify,
+            limits=limits,
         )
         sio.on("connect", self._connect)
         sio.on("disconnect", self._disconnect)
@@ -80,29 +95,36 @@ class Adapter:
 
     # The handlers are plain functions: what an event leads to is done before the next one is looked at.
 
-    def _connect(self, sid: str, _environ: dict[str, Any], auth: object = None) -> None:
+    def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
+        address = environ.get("REMOTE_ADDR")
         session_id = self._sio.manager.eio_sid_from_sid(sid, _NAMESPACE)
         try:
             grant = self._authenticate(auth)
+            self.relay.connect(sid, self.now_ms(), grant)
         except WireError as error:
-            self.relay.stats.refused[error.code] += 1
+            self.refused(error.code, connection=sid, address=address)
             # What nobody may use is not kept open, but a long poll has to fetch the refusal first.
-            asyncio.get_running_loop().call_later(
-                REFUSED_LINGER_S, lambda: self._start(self._sio.eio.disconnect(session_id))
-            )
-            raise Refused(error.message, error_json(error)) from None
+            self._end_later(session_id)
+            raise ConnectionRefused(error.message, error_json(error)) from None
         session = self._sio.eio.sockets[session_id]
-        outlet = Outlet(session.queue, upgraded=session.upgraded, on_overflow=lambda: self._abort(session_id))
+        outlet = Outlet(session.queue, upgraded=session.upgraded, on_overflow=lambda: self._give_up(sid, session_id))
         self._fanout.add(sid, session_id, outlet)
-        role: Role = grant.role if grant is not None and self._needs_token else "any"
-        grant = grant or Grant("peer")
-        self.relay.connect(
-            sid, self.now_ms(), role=role, peer_id=grant.peer, call=grant.call, administers=grant.administers
-        )
-        self._on_connections(len(self._fanout))
+        count = len(self._fanout)
+        self._clients.info("connected", connection=sid, address=address, **self.relay.who(sid), connections=count)
+        self._perform(())  # its token's end may be what happens next
+        self._on_connections(count)
+
+    def refused(self, code: str, **who: object) -> None:
+        """Count and log what was refused before the core saw it."""
+        self.relay.stats.refused[code] += 1
+        self._clients.info("refused", code=code, **who)
 
     def _disconnect(self, sid: str, reason: str) -> None:
-        _log.debug("connection %s ended: %s", sid, reason)
+        reason = "not-reading" if sid in self._given_up else reason.replace(" ", "-")
+        self.ended[reason] += 1
+        self._given_up.discard(sid)
+        count = len(self._fanout) - 1
+        self._clients.info("disconnected", connection=sid, **self.relay.who(sid), reason=reason, connections=count)
         self._fanout.remove(sid)
         self._perform(self.relay.disconnect(sid))
         self._on_connections(len(self._fanout))
@@ -112,8 +134,8 @@ class Adapter:
         try:
             outcome = self.relay.handle(sid, event, args, now_ms, wants_ack=ack_id is not None)
             ack = outcome.ack
-            if ack is not None and event == Event.JOIN and ack["ok"]:
-                ack = {**ack, "resume": self._resume_token(sid, ack["peer"])}
+            if ack is not None and event in (Event.JOIN, Event.RENEW) and ack["ok"]:
+                ack = {**ack, "resume": self._resume_token(sid)}
         except Exception:  # noqa: BLE001 - logged, answered, and harming no other event
             _log.exception("the event %r failed", event)
             outcome = self.relay.fail(sid, event, now_ms, wants_ack=ack_id is not None)
@@ -122,21 +144,31 @@ class Adapter:
             self._fanout.send((sid,), frames.acknowledgement(ack_id, ack))
         self._perform(outcome.effects)
 
-    def _authenticate(self, auth: object) -> Grant | None:
-        """What the client may do; None if it did not say who it is, and need not."""
+    def _authenticate(self, auth: object) -> Grant:
+        """What the client may do."""
         given = auth if isinstance(auth, dict) else {}
         if "protocol" in given or (self._needs_token and given):
             check_version(given.get("protocol"))
-        token = given.get("token")
         try:
-            return verify(self._secret, token)
+            return self._verify(given.get("token"))
         except WireError:
             if self._needs_token:
                 raise
-            return None
+            return Grant("any")
 
-    def _resume_token(self, sid: str, peer_id: str) -> str:
-        return mint(self._secret, role="peer", lifetime_s=RESUME_LIFETIME_S, call=self.relay.call(sid), peer=peer_id)
+    def _verify(self, token: object) -> Grant:
+        """What a token grants, its end in the relay's clock."""
+        grant = verify(self._secret, token)
+        if not self._needs_token:
+            return replace(grant, role="any", expires_s=inf)
+        return replace(grant, expires_s=grant.expires_s - time.time() + self.now_ms() / 1000)
+
+    def _resume_token(self, sid: str) -> str:
+        """A token for coming back as the same peer, with the same rights and no longer."""
+        grant = self.relay.grant(sid)
+        left_s = min(RESUME_LIFETIME_S, grant.expires_s - self.now_ms() / 1000)
+        role = "peer" if grant.role == "any" else grant.role
+        return sign(self._secret, replace(grant, role=role, expires_s=time.time() + left_s))
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -146,31 +178,72 @@ class Adapter:
                 case Send(to, event, payload):
                     self._fanout.send(to, frames.event(event, payload))
                 case Close(connection):
-                    self._start(self._sio.disconnect(connection))
+                    self._close(connection)
+                case Refused():
+                    self._log_refused(effect)
         if self.relay.due_ms < self._timer_due_ms:
             self._set_timer(self.relay.due_ms)
+
+    def _log_refused(self, refused: Refused) -> None:
+        self._clients.info(
+            "refused",
+            code=refused.code,
+            event=refused.event or None,
+            # It says which right is missing. Those of other codes may repeat what the client sent.
+            reason=refused.reason if refused.code == Code.FORBIDDEN else None,
+            connection=refused.connection,
+            **self.relay.who(refused.connection),
+            repeated=refused.suppressed or None,
+        )
 
     def _set_timer(self, due_ms: float) -> None:
         """The one timer, for whatever happens by itself next."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer_due_ms = due_ms
-        delay_s = max(0.0, due_ms - self.now_ms()) / 1000
+        delay_s = min(_MAX_TIMER_S, max(0.0, due_ms - self.now_ms()) / 1000)
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._take_due)
 
     def _take_due(self) -> None:
         self._timer, self._timer_due_ms = None, inf
         self._perform(self.relay.take_due(self.now_ms()))
 
-    def _abort(self, session_id: str) -> None:
+    def _give_up(self, sid: str, session_id: str) -> None:
         """End a connection that does not read, without waiting for it to."""
-        _log.info("a client does not read what it is sent: its connection is ended")
+        self._given_up.add(sid)
+        self.end_session(session_id)
+
+    def end_session(self, session_id: str) -> None:
+        """End an Engine.IO session at once, without a word to its client."""
         transport = self._fanout.transports.get(session_id)
         session = self._sio.eio.sockets.get(session_id)
         if transport is not None:
             transport.abort()
         elif session is not None:
-            self._start(session.close(wait=False, abort=True))
+            self._start(self._abort(session))
+
+    async def _abort(self, session: Any) -> None:
+        await session.close(wait=False, abort=True)
+        self._sio.eio.sockets.pop(session.sid, None)  # now, not when engineio next looks
+
+    def _close(self, sid: str) -> None:
+        session_id = self._sio.manager.eio_sid_from_sid(sid, _NAMESPACE)
+        if session_id is not None:
+            self._start(self._sio.disconnect(sid))
+            self._end_later(session_id)
+
+    def _end_later(self, session_id: str) -> None:
+        """End a connection that has been told to go, whether it goes or not."""
+        asyncio.get_running_loop().call_later(REFUSED_LINGER_S, self._hang_up, session_id)
+
+    def _hang_up(self, session_id: str) -> None:
+        transport = self._fanout.transports.get(session_id)
+        if transport is None:  # on long polling, or gone
+            self._start(self._sio.eio.disconnect(session_id))
+        else:
+            transport.close()  # Engine.IO would wait for the client to close it
+        # What was sent before may still go out.
+        asyncio.get_running_loop().call_later(_FLUSH_S, self.end_session, session_id)
 
     def _start(self, coroutine: Any) -> None:
         task = asyncio.ensure_future(coroutine)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from importlib import metadata
@@ -12,22 +14,31 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from engineio.payload import Payload
 
-from relay_widget.protocol import MAX_MESSAGE_BYTES, PROTOCOL_VERSION
+from relay_widget.core import DEFAULT_LIMITS, Limits
+from relay_widget.protocol import PROTOCOL_VERSION, RECONNECT_SPREAD_MS, Code, Event
 
+from . import frames
 from .adapter import Adapter
+from .door import SPARE_SOCKETS
 from .fanout import Fanout
 from .guard import Guard
+from .metrics import LoopLag, Metrics, Network
 from .packets import ClientPacket
+from .polling import translate_request
+from .pulse import Pulse
 from .websocket import websocket_driver
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 SERVICE = "relay-widget"
 VERSION = metadata.version("relay-widget")
+_ENDING = "This relay ends: connect again, to the one that comes after it."
+_GOING_AWAY = frames.close(1001, "the relay ends")
 MAX_POLL_PACKETS = 1024
 """Packets in one poll's body; engineio's own 16 is 8 chunks, fewer than a browser gathers in one poll."""
 
+_log = logging.getLogger(__name__)
 # What engineio has to say about its clients' mistakes is no news, and at lower levels it would log tokens.
 _ENGINEIO_LOG = logging.getLogger("relay_widget.engineio")
 _ENGINEIO_LOG.setLevel(logging.CRITICAL)
@@ -53,61 +64,132 @@ class AppSettings:
     needs_token: bool = True
     allow_hosts: tuple[str, ...] = ()
     allow_origins: tuple[str, ...] = ()
+    limits: Limits = DEFAULT_LIMITS
+    metrics_from: tuple[Network, ...] = ()
 
 
-def create_app(settings: AppSettings, *, on_connections: Callable[[int], None] = lambda _: None) -> web.Application:
-    """Build the application.
+class RelayApp:
+    """The relay's application.
 
     Args:
         settings: What it serves, and to whom.
         on_connections: Called with the number of clients whenever it changes.
     """
-    guard = Guard(settings.allow_hosts, settings.allow_origins)
-    fanout = Fanout()
-    Payload.max_decode_packets = MAX_POLL_PACKETS
-    sio = socketio.AsyncServer(
-        async_mode="aiohttp",
-        async_handlers=False,  # a task per event would lose their order
-        serializer=ClientPacket,
-        cors_allowed_origins=lambda origin, _environ: guard.allows_origin(origin),
-        cors_credentials=False,
-        max_http_buffer_size=MAX_MESSAGE_BYTES,
-        http_compression=False,
-        logger=_ENGINEIO_LOG,
-        engineio_logger=_ENGINEIO_LOG,
-    )
-    # engineio has no public way to choose the driver of one server; a test watches over this line.
-    sio.eio._async = {**sio.eio._async, "websocket": websocket_driver(fanout)}  # noqa: SLF001
-    adapter = Adapter(
-        sio, fanout, secret=settings.secret, needs_token=settings.needs_token, on_connections=on_connections
-    )
-    app = web.Application(middlewares=[guard.middleware])
-    sio.attach(app)
-    app.router.add_get("/", _front_page)
-    app.router.add_get("/healthz", _health_page(settings.instance))
 
-    async def end(_: web.Application) -> None:
-        _log_totals(adapter)
-        await sio.shutdown()
-        for transport in list(fanout.transports.values()):
-            transport.close()
+    def __init__(self, settings: AppSettings, *, on_connections: Callable[[int], None] = lambda _: None) -> None:
+        self._on_connections = on_connections
+        self._ending = False
+        self._max_sessions = settings.limits.connections + SPARE_SOCKETS
+        self._empty = asyncio.Event()
+        guard = Guard(
+            settings.allow_hosts,
+            settings.allow_origins,
+            on_refused=lambda address: self._adapter.refused(Code.FORBIDDEN, address=address),
+        )
+        self._fanout = Fanout()
+        Payload.max_decode_packets = MAX_POLL_PACKETS
+        self._sio = socketio.AsyncServer(
+            async_mode="aiohttp",
+            async_handlers=False,  # a task per event would lose their order
+            serializer=ClientPacket,
+            cors_allowed_origins=lambda origin, _environ: guard.allows_origin(origin),
+            cors_credentials=False,
+            max_http_buffer_size=settings.limits.message_bytes,
+            http_compression=False,
+            logger=_ENGINEIO_LOG,
+            engineio_logger=_ENGINEIO_LOG,
+        )
+        # engineio has no public way to choose the driver of one server; a test watches over these lines.
+        self._sio.eio._async = {  # noqa: SLF001
+            **self._sio.eio._async,  # noqa: SLF001
+            "websocket": websocket_driver(self._fanout),
+            "translate_request": translate_request,
+        }
+        self._adapter = Adapter(
+            self._sio,
+            self._fanout,
+            secret=settings.secret,
+            needs_token=settings.needs_token,
+            on_connections=self._connections,
+            limits=settings.limits,
+        )
+        lag = LoopLag()
+        self._pulse = Pulse(
+            self._silent_sessions, self._adapter.end_session, settings.limits.connect_s, on_lag=lag.observe
+        )
+        metrics = Metrics(self._adapter.relay, self._fanout, self._adapter.ended, lag, settings.metrics_from)
+        self.web = web.Application(middlewares=[guard.middleware, self._turn_away])
+        self._sio.attach(self.web)
+        self.web.router.add_get("/", _front_page)
+        self.web.router.add_get("/healthz", self._health_page(settings.instance))
+        self.web.router.add_get("/metrics", metrics.page)
+        self.web.cleanup_ctx.append(self._beat)
+        self.web.on_shutdown.append(self._end)
 
-    app.on_shutdown.append(end)
-    return app
+    def socket_refused(self, address: str) -> None:
+        """A socket from this address was not taken."""
+        self._adapter.refused(Code.RELAY_FULL, address=address)
+
+    async def drain(self, grace_s: float) -> None:
+        """The relay is to end: let in nobody more, ask everybody to go, and wait until they have, but not for long."""
+        self._ending = True
+        self._empty.clear()
+        if not len(self._fanout):
+            return
+        payload = {"message": _ENDING, "reconnect_ms": RECONNECT_SPREAD_MS}
+        self._fanout.send_all(frames.event(Event.RELAY_ENDING, payload))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), grace_s)
+
+    def _connections(self, count: int) -> None:
+        if count == 0:
+            self._empty.set()
+        self._on_connections(count)
+
+    @web.middleware
+    async def _turn_away(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Begin no session that cannot go on."""
+        if not request.path.startswith("/socket.io/") or "sid" in request.query:
+            return await handler(request)
+        if self._ending:
+            code, message = Code.RELAY_ENDING, _ENDING
+        elif len(self._sio.eio.sockets) >= self._max_sessions:
+            code, message = Code.RELAY_FULL, "The relay has too many sessions already: try again later."
+            self._adapter.refused(code, address=request.remote)
+        else:
+            return await handler(request)
+        return web.json_response({"code": code, "message": message}, status=503, headers={"Retry-After": "1"})
+
+    def _health_page(self, instance: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+        health = {"service": SERVICE, "protocol": PROTOCOL_VERSION, "version": VERSION, "instance": instance}
+
+        async def page(_: web.Request) -> web.Response:
+            status, word = (503, "ending") if self._ending else (200, "ready")
+            return web.json_response({**health, "status": word}, status=status, headers={"Cache-Control": "no-store"})
+
+        return page
+
+    def _silent_sessions(self) -> list[str]:
+        return [session for session in self._sio.eio.sockets if self._fanout.of_session(session) is None]
+
+    async def _beat(self, _: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._pulse.run())
+        yield
+        task.cancel()
+
+    async def _end(self, _: web.Application) -> None:
+        _log.info("totals", extra={"fields": self._adapter.relay.stats.as_json()})
+        await self._sio.shutdown()
+        for session in list(self._sio.eio.sockets.values()):
+            transport = self._fanout.transports.get(session.sid)
+            if transport is None:
+                await session.close(wait=False)  # answers its poll
+            elif not transport.is_closing():
+                transport.write(_GOING_AWAY)
+                transport.close()
 
 
 async def _front_page(_: web.Request) -> web.Response:
     return web.Response(text="This is a relay of relay-widget: run Call() in a notebook to use it.\n")
-
-
-def _health_page(instance: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    health = {"service": SERVICE, "protocol": PROTOCOL_VERSION, "version": VERSION, "instance": instance}
-
-    async def page(_: web.Request) -> web.Response:
-        return web.json_response(health, headers={"Cache-Control": "no-store"})
-
-    return page
-
-
-def _log_totals(adapter: Adapter) -> None:
-    logging.getLogger(__name__).info("totals: %s", adapter.relay.stats.as_json())

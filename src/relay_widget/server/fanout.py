@@ -150,10 +150,18 @@ class Fanout:
             if outlet is not None:
                 outlet.send(message)
 
+    def send_all(self, message: Message) -> None:
+        """Send one message to everybody."""
+        self.send(list(self._outlets), message)
+
     def queued_bytes(self, connection: str) -> int:
         """How much waits for this client; 0 for one that is gone."""
         outlet = self._outlets.get(connection)
         return 0 if outlet is None else outlet.queued_bytes()
+
+    def all_queued_bytes(self) -> int:
+        """How much waits for all clients together."""
+        return sum(outlet.queued_bytes() for outlet in self._outlets.values())
 
     def wait_ms(self, connection: str) -> float:
         """How long what waits for this client will take; 0 while that is not known."""

@@ -12,6 +12,7 @@ from typing import Any
 
 _TEXT = 0x81  # a whole text message in one frame
 _BINARY = 0x82
+_CLOSE = 0x88
 _SHORT = 126  # lengths below it are in the second byte
 _LONG = 1 << 16
 
@@ -24,6 +25,11 @@ def frame(first_byte: int, payload: bytes) -> bytes:
     if size < _LONG:
         return bytes((first_byte, _SHORT)) + size.to_bytes(2, "big") + payload
     return bytes((first_byte, _SHORT + 1)) + size.to_bytes(8, "big") + payload
+
+
+def close(code: int, reason: str) -> bytes:
+    """The frame that closes a WebSocket."""
+    return frame(_CLOSE, code.to_bytes(2, "big") + reason.encode())
 
 
 class Message:

@@ -27,9 +27,16 @@ class Guard:
     Args:
         hosts: Host names or addresses, beside loopback, under which the relay may be addressed.
         origins: Origins, beside loopback's, whose pages may use it ("https://lab.example").
+        on_refused: Called with the address a refused request came from.
     """
 
-    def __init__(self, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        on_refused: Callable[[str | None], None] = lambda _: None,
+    ) -> None:
+        self._on_refused = on_refused
         self._hosts = frozenset(_host_name(host) for host in hosts)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
 
@@ -57,14 +64,21 @@ class Guard:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         """Refuse what is not allowed before anything else sees it."""
+        message = self._objection(request)
+        if message is None:
+            return await handler(request)
+        self._on_refused(request.remote)
+        return web.json_response({"code": Code.FORBIDDEN, "message": message}, status=403)
+
+    def _objection(self, request: web.Request) -> str | None:
         if not self.allows_host(request.headers.get("Host")):
-            return _refuse("This relay does not serve that host name: start it with --allow-host to add it.")
+            return "This relay does not serve that host name: start it with --allow-host to add it."
         if "Origin" in request.headers and not self.allows_origin(request.headers["Origin"]):
-            return _refuse("This relay does not serve pages of that origin: start it with --allow-origin to add it.")
+            return "This relay does not serve pages of that origin: start it with --allow-origin to add it."
         if "j" in request.query:
             # JSONP, with which a <script> could read answers across origins; no client of today uses it.
-            return _refuse("JSONP is not served: use long polling or a WebSocket.")
-        return await handler(request)
+            return "JSONP is not served: use long polling or a WebSocket."
+        return None
 
 
 def _host_name(header: str) -> str:
@@ -83,7 +97,3 @@ def _is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def _refuse(message: str) -> web.Response:
-    return web.json_response({"code": Code.FORBIDDEN, "message": message}, status=403)

@@ -13,23 +13,31 @@ import socket
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
+from relay_widget.core import DEFAULT_LIMITS, Limits
 from relay_widget.errors import RelayStartError
 from relay_widget.protocol import PROTOCOL_VERSION
 
 from . import runtime_file
-from .app import VERSION, AppSettings, create_app
+from .app import VERSION, AppSettings, RelayApp
+from .door import SPARE_SOCKETS, Door
+from .tls import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from .metrics import Network
+
 DEFAULT_PORT = 8765
 _BACKLOG = 128
 _SHUTDOWN_TIMEOUT_S = 1.0
+DEFAULT_GRACE_S = 2.0
+_FILES = 64
+"""That the relay has open beside its sockets, and some."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to recognise, not to bind
 
 _log = logging.getLogger(__name__)
@@ -40,7 +48,8 @@ class ServeSettings:
     """How to serve.
 
     ``port`` None: the previous relay's, if a runtime file tells it, else any free one when managed by a
-    runtime file, else ``DEFAULT_PORT``. ``secret`` None: the previous relay's, else a new one.
+    runtime file, else ``DEFAULT_PORT``. ``secret`` None: the previous relay's, else a new one. ``grace_s``: how long
+    clients have to go elsewhere when it is to end.
     """
 
     host: str = "127.0.0.1"
@@ -51,6 +60,11 @@ class ServeSettings:
     allow_origins: tuple[str, ...] = ()
     idle_timeout_s: float | None = None
     runtime_file: Path | None = None
+    limits: Limits = DEFAULT_LIMITS
+    metrics_from: tuple[Network, ...] = ()
+    grace_s: float = DEFAULT_GRACE_S
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
 
 
 def serve(settings: ServeSettings, *, on_ready: Callable[[str, str], None] = lambda _url, _secret: None) -> None:
@@ -70,27 +84,44 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
     path = settings.runtime_file
     previous = None if path is None else runtime_file.read_previous(path)
     secret = settings.secret or (previous.secret if previous else secrets.token_urlsafe(32))
+    tls = tls_context(settings.tls_cert, settings.tls_key)
     listener = _listen(settings.host, _ports(settings, previous))
     port: int = listener.getsockname()[1]
     instance = secrets.token_hex(8)
     ending = asyncio.Event()
     idle = IdleTimer(settings.idle_timeout_s, ending.set)
-    app = create_app(
+    app = RelayApp(
         AppSettings(
             secret=secret,
             instance=instance,
             needs_token=settings.needs_token,
             allow_hosts=_allowed_hosts(settings),
             allow_origins=settings.allow_origins,
+            limits=settings.limits,
+            metrics_from=settings.metrics_from,
         ),
         on_connections=idle.connections,
     )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
+    runner = web.AppRunner(
+        app.web,
+        access_log=None,
+        shutdown_timeout=_SHUTDOWN_TIMEOUT_S,
+        keepalive_timeout=settings.limits.connect_s,  # also for the first request
+    )
     await runner.setup()
+    server = None
     try:
-        await web.SockSite(runner, listener).start()
+        _allow_files(2 * settings.limits.connections + SPARE_SOCKETS)
+        door = Door(cast("web.Server", runner.server), settings.limits, app.socket_refused)
+        server = await asyncio.get_running_loop().create_server(
+            door,
+            sock=listener,
+            backlog=_BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else settings.limits.connect_s,
+        )
         _end_on_signals(ending)
-        url = _url(settings.host, port)
+        url = _url(settings.host, port, scheme="http" if tls is None else "https")
         if path is not None:
             record = runtime_file.RuntimeRecord(
                 pid=os.getpid(),
@@ -104,7 +135,7 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
                 started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
             runtime_file.write(path, record)
-        _log.info("listening on %s", url)
+        _log.info("listening", extra={"fields": {"url": url, "instance": instance}})
         on_ready(url, secret)
         idle.connections(0)
         await ending.wait()
@@ -112,6 +143,10 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
         if path is not None:
             # Before anything else: who looks for a relay now must not find one that is going.
             runtime_file.remove_own(path, instance)
+        _log.info("ending")
+        await app.drain(settings.grace_s)
+        if server is not None:
+            server.close()
         await runner.cleanup()
 
 
@@ -188,14 +223,29 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _allow_files(count: int) -> None:
+    """Let this process open so many files and sockets, as far as the system lets it."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - Windows has none
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + _FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _allowed_hosts(settings: ServeSettings) -> tuple[str, ...]:
     own = () if settings.host in _WILDCARDS else (settings.host,)
     return (*own, *settings.allow_hosts)
 
 
-def _url(host: str, port: int) -> str:
+def _url(host: str, port: int, scheme: str = "http") -> str:
     name = _WILDCARDS.get(host, host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"
 
 
 def _end_on_signals(ending: asyncio.Event) -> None:

@@ -9,8 +9,8 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from relay_widget.errors import RelayStartError
-from relay_widget.tokens import MIN_SECRET_CHARS
+from relay_widget.errors import InvalidValueError, RelayStartError
+from relay_widget.tokens import check_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,9 +60,10 @@ def read_previous(path: Path) -> Previous | None:
         return None  # half a file of a full disk
     if type(port) is not int or not 0 < port <= _MAX_PORT:
         return None
-    if not isinstance(secret, str) or len(secret) < MIN_SECRET_CHARS:
+    try:
+        return Previous(port, check_secret(secret)) if isinstance(secret, str) else None
+    except InvalidValueError:
         return None
-    return Previous(port, secret)
 
 
 def write(path: Path, record: RuntimeRecord) -> None:

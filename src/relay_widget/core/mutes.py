@@ -1,0 +1,49 @@
+"""Who is muted in one room by who administers it. Kept by peer id, so that it holds for who comes back too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+
+class Mutes:
+    """Peers, and single tracks of theirs.
+
+    Args:
+        max_peers: How many the room takes.
+        max_tracks: How many tracks one of them may publish.
+    """
+
+    def __init__(self, max_peers: int, max_tracks: int) -> None:
+        self._max_peers = max_peers
+        self._max_tracks = max_tracks
+        self._peers: dict[str, bool] = {}
+        self._tracks: dict[str, dict[str, bool]] = {}  # by peer; before what holds for the peer
+
+    def holds(self, peer: str, track: str) -> bool:
+        """Whether this track is muted, published or not."""
+        return self._tracks.get(peer, {}).get(track, self._peers.get(peer, False))
+
+    def set(self, peer: str, track: str | None, *, muted: bool, present: Container[str]) -> None:
+        """Mute a track or (None) all that a peer publishes now and later, or let it be heard again.
+
+        Args:
+            peer: Whose.
+            track: Which.
+            muted: Whether.
+            present: Who is in the room: what is known of others is forgotten when it gets too much.
+        """
+        if track is None:
+            self._tracks.pop(peer, None)
+            self._peers[peer] = muted
+        else:
+            tracks = self._tracks.setdefault(peer, {})
+            tracks.pop(track, None)
+            tracks[track] = muted
+            if len(tracks) > self._max_tracks:
+                del tracks[next(iter(tracks))]
+        if len(self._peers) + len(self._tracks) > 2 * self._max_peers:
+            self._peers = {peer: muted for peer, muted in self._peers.items() if peer in present}
+            self._tracks = {peer: tracks for peer, tracks in self._tracks.items() if peer in present}

@@ -1,0 +1,53 @@
+"""What the relay does by itself twice a second: it measures how late it is, and ends who connects and says nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+PULSE_S = 0.5
+
+
+class Pulse:
+    """Run it as a task.
+
+    Args:
+        silent_sessions: Gives the Engine.IO sessions that have not been let in by Socket.IO's CONNECT.
+        end_session: Ends one that has had its time.
+        connect_s: How long that is.
+        on_lag: Called with the seconds that the event loop was late.
+    """
+
+    def __init__(
+        self,
+        silent_sessions: Callable[[], Iterable[str]],
+        end_session: Callable[[str], None],
+        connect_s: float,
+        on_lag: Callable[[float], None],
+    ) -> None:
+        self._silent_sessions = silent_sessions
+        self._end_session = end_session
+        self._connect_s = connect_s
+        self._on_lag = on_lag
+        self._silent_since_s: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due_s = loop.time() + PULSE_S
+            await asyncio.sleep(PULSE_S)
+            now_s = loop.time()
+            self._on_lag(max(0.0, now_s - due_s))
+            self.end_silent(now_s)
+
+    def end_silent(self, now_s: float) -> None:
+        """End the sessions that have been silent for too long."""
+        since_s = self._silent_since_s
+        self._silent_since_s = {session: since_s.get(session, now_s) for session in self._silent_sessions()}
+        for session, first_s in self._silent_since_s.items():
+            if now_s - first_s >= self._connect_s:
+                self._end_session(session)

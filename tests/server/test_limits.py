@@ -1,0 +1,214 @@
+"""The limits of a relay whose operator has set them low, at the real process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import socketio
+
+from relay_widget.server.door import SPARE_SOCKETS
+from tests.core.media import header
+from tests.relay_process import RelayProcess
+
+from .clients import TIMEOUT_S, Client, RawClient
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+PUBLISH = {"track": "camera", "mimeType": "video/webm"}
+
+
+@contextlib.contextmanager
+def relay_with(**limits: int) -> Iterator[RelayProcess]:
+    flags = [str(word) for name, limit in limits.items() for word in (f"--max-{name.replace('_', '-')}", limit)]
+    with RelayProcess(tuple(flags)) as relay:
+        yield relay
+        assert relay.process.poll() is None, relay.log
+        assert relay.log == ""
+
+
+async def refused_by_name(relay: RelayProcess) -> str:
+    client, refusals = Client(), asyncio.Queue[dict[str, Any]]()
+    client.sio.on("connect_error", refusals.put)
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await client.connect(relay.url, relay.auth())
+    return str((await refusals.get())["data"]["code"])
+
+
+def is_served(sock: socket.socket) -> bool:
+    try:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return sock.recv(4096).startswith(b"HTTP/1.1 200")
+    except ConnectionError:
+        return False
+
+
+async def eventually(ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while True:
+            if (await ask())["ok"]:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def code(client: Client, event: str, *args: Any) -> str:
+    answer = await client.ask(event, *args)
+    assert not answer["ok"]
+    return str(answer["error"]["code"])
+
+
+async def test_connections_rooms_peers_and_tracks() -> None:
+    with relay_with(connections=3, rooms=2, room_peers=2, peer_tracks=2, room_tracks=3) as relay:
+        async with Client() as ada, Client() as bob, Client() as cy:
+            for client in (ada, bob, cy):
+                await client.connect(relay.url, relay.auth())
+            assert await refused_by_name(relay) == "relay-full"
+            await ada.join("one")
+            await bob.join("one")
+            assert await code(cy, "join", {"room": "one", "name": "Cy"}) == "room-full"
+            await cy.join("two")
+            await bob.ask("leave")
+            assert await code(bob, "join", {"room": "three", "name": "Bob"}) == "too-many-rooms"
+            await bob.join("one")
+            for client, tracks in ((ada, 2), (bob, 1)):
+                for number in range(tracks):
+                    assert (await client.ask("publish", {**PUBLISH, "track": f"t{number}"}))["ok"]
+            for client in (ada, bob):  # one has all its own, the other finds the room's taken
+                assert await code(client, "publish", {**PUBLISH, "track": "more"}) == "too-many-tracks"
+            assert (await ada.ask("publish", {**PUBLISH, "track": "t0", "muted": True}))["ok"]
+        async with Client() as late:  # there is a place again
+            await late.connect(relay.url, relay.auth())
+
+
+async def test_chunks_and_init_segments() -> None:
+    with relay_with(chunk_bytes=2000, init_bytes=1000, peer_chunks_per_s=20) as relay:
+        async with Client() as ada, Client() as fast:
+            await ada.connect(relay.url, relay.auth())
+            await ada.join("lab")
+            await ada.ask("publish", PUBLISH)
+            assert await code(ada, "media-chunk", header("init"), bytes(1001)) == "init-too-large"
+            assert await code(ada, "media-chunk", header("init"), bytes(2001)) == "chunk-too-large"
+            assert (await ada.ask("media-chunk", header("init"), bytes(1000)))["ok"]
+            await fast.connect(relay.url, relay.auth())
+            await fast.join("lab")
+            for _ in range(200):
+                await fast.tell("media-chunk", b"x")
+            [error] = await fast.next("error")
+            assert error["code"] == "too-fast"
+            await ada.tell("media-chunk", bytes(8001))  # four times a chunk: not even by name
+            [left] = await fast.next("peer-left")
+            assert left["reason"] == "lost"
+
+
+async def test_nobody_more_is_let_in_while_the_memory_is_taken() -> None:
+    with relay_with(memory_bytes=100_000) as relay:
+        async with Client() as ada, Client() as bob:
+            await ada.connect(relay.url, relay.auth())
+            await bob.connect(relay.url, relay.auth())
+            await ada.join("lab")
+            await ada.ask("publish", PUBLISH)
+            await ada.ask("media-chunk", header("init"), b"i")
+            assert (await ada.ask("media-chunk", header("key"), bytes(200_000)))["ok"]
+            async with asyncio.timeout(TIMEOUT_S):  # it looks once a second
+                while (await bob.ask("join", {"room": "two", "name": "Bob"}))["ok"]:
+                    await bob.ask("leave")
+                    await asyncio.sleep(0.1)
+            assert await code(bob, "join", {"room": "two", "name": "Bob"}) == "relay-full"
+            assert await refused_by_name(relay) == "relay-full"
+            assert (await ada.ask("media-chunk", header("key", group=2), b"k"))["ok"]  # who is in goes on
+            await eventually(lambda: bob.ask("join", {"room": "two", "name": "Bob"}))
+
+
+async def test_who_connects_and_says_nothing_is_ended() -> None:
+    with relay_with(connect_s=1) as relay:
+        host, _, port = relay.url.removeprefix("http://").partition(":")
+        async with Client() as ada:
+            await ada.connect(relay.url, relay.auth())
+            wordless, writer = await asyncio.open_connection(host, int(port))
+            halfway, half_writer = await asyncio.open_connection(host, int(port))
+            half_writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+            websocket = await RawClient().connect(relay.url)
+            status, _, body = relay.get("/socket.io/?EIO=4&transport=polling")
+            assert status == 200
+            session = body.decode().partition('"sid":"')[2].partition('"')[0]
+            async with asyncio.timeout(TIMEOUT_S):
+                assert await wordless.read() == b""
+                assert await halfway.read() == b""
+                await websocket.ended()
+            poll = f"/socket.io/?EIO=4&transport=polling&sid={session}"
+            while (await asyncio.to_thread(relay.get, poll))[0] == 200:
+                pass
+            for one in (writer, half_writer):
+                one.close()
+            await websocket.close()
+            assert (await ada.ask("clock", 1))["ok"]
+
+
+async def test_sessions_that_are_only_begun_are_bounded_too() -> None:
+    with relay_with(connections=2, connect_s=5) as relay:
+        most = 2 + SPARE_SOCKETS
+        async with Client() as ada:
+            await ada.connect(relay.url, relay.auth())
+            connection = http.client.HTTPConnection(relay.url.removeprefix("http://"), timeout=TIMEOUT_S)
+
+            def begin() -> int:
+                connection.request("GET", "/socket.io/?EIO=4&transport=polling")
+                response = connection.getresponse()
+                body = response.read()
+                assert response.status == 200 or json.loads(body)["code"] == "relay-full"
+                return response.status
+
+            begun = await asyncio.to_thread(lambda: [begin() for _ in range(most + 20)])
+            assert begun == [200] * (most - 1) + [503] * 21
+            async with asyncio.timeout(TIMEOUT_S):  # they say nothing more, and are forgotten
+                while await asyncio.to_thread(begin) != 200:
+                    pass
+            connection.close()
+            assert (await ada.ask("clock", 1))["ok"]
+
+
+async def test_one_address_has_so_many_sockets() -> None:
+    with relay_with(address_sockets=5) as relay:
+        host, _, port = relay.url.removeprefix("http://").partition(":")
+        async with Client() as ada:
+            await ada.connect(relay.url, relay.auth())
+            crowd = [socket.create_connection((host, int(port)), timeout=TIMEOUT_S) for _ in range(50)]
+            assert sum(map(is_served, crowd)) == 4
+            assert (await ada.ask("clock", 1))["ok"]
+            for one in crowd:
+                one.close()
+            async with asyncio.timeout(TIMEOUT_S), Client() as bob:
+                while True:  # their places are free as soon as the relay has seen them go
+                    with contextlib.suppress(socketio.exceptions.ConnectionError):
+                        await bob.connect(relay.url, relay.auth())
+                        break
+                    await asyncio.sleep(0.1)
+
+
+async def test_a_flood_of_connections_costs_only_those_who_flood() -> None:
+    with relay_with(connections=10) as relay:
+        host, _, port = relay.url.removeprefix("http://").partition(":")
+        async with Client() as ada, Client() as bob:
+            await ada.connect(relay.url, relay.auth())
+            await bob.connect(relay.url, relay.auth())
+            await ada.join("lab", "Ada")
+            await bob.join("lab", "Bob")
+            before_bytes = relay.rss_bytes()
+            crowd = []
+            for _ in range(3000):
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection(host, int(port))
+                    crowd.append(writer)
+                if len(crowd) % 100 == 0:
+                    await ada.tell("media-chunk", b"through")
+                    assert (await bob.next("media-chunk"))[1] == b"through"
+            assert relay.rss_bytes() - before_bytes < 50_000_000
+            for writer in crowd:
+                writer.close()
+            assert (await ada.ask("clock", 1))["ok"]
