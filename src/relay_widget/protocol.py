@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from .errors import WireError
 
@@ -201,8 +201,7 @@ class Track:
         return record
 
 
-@dataclass(frozen=True, slots=True)
-class MediaHeader:
+class MediaHeader(NamedTuple):
     """The label of one object.
 
     ``captured_ms`` and ``sent_ms`` (when the publisher handed it to its socket) are in the relay's clock; None

@@ -292,14 +292,18 @@ class Room:
         effects: list[Effect] = []
         to: list[str] = []
         lost = False
-        links = self._links.by_connection
+        links, size_of_queue = self._links.by_connection, self._queued_bytes
+        is_delta = label.type == "delta"
         for connection, subscription in track.subscriptions.items():
-            groups, objects = subscription.dropped_groups, subscription.dropped_objects
             link = links.get(connection)
-            queued_bytes = self._queued_bytes(connection)
+            queued_bytes = size_of_queue(connection)
             load: Load = "free"
             if queued_bytes or link is not None:
                 load = self._load(connection, queued_bytes, link, track, now_ms)
+            elif is_delta and subscription.state == "live":
+                to.append(connection)  # nearly always, so without asking further
+                continue
+            groups, objects = subscription.dropped_groups, subscription.dropped_objects
             before = subscription.offer(item, track.init, load)
             if before is None:
                 if subscription.dropped_objects != objects:

@@ -51,15 +51,16 @@ class Outlet:
         """Send it, or let it wait; never blocks, never raises for a client that is gone."""
         if self._closed:
             return
-        queued_bytes = self.queued_bytes()
+        transport = self._transport
+        queued_bytes = self.queued_bytes() if transport is None else transport.get_write_buffer_size()
         if queued_bytes > MAX_BACKLOG_BYTES:
             self.close()
             self._on_overflow()
-        elif self._transport is not None:
-            if not self._transport.is_closing():
+        elif transport is not None:
+            if not transport.is_closing():
                 if queued_bytes or self._drain.busy:
                     self._drain.wrote(len(message.frames), queued_bytes, _now_ms())
-                self._transport.write(message.frames)
+                transport.write(message.frames)
         elif self._held is not None:
             self._held.append(message)
             self._held_bytes += message.size_bytes
@@ -120,7 +121,7 @@ class Fanout:
 
     def __init__(self) -> None:
         self._outlets: dict[str, Outlet] = {}
-        self._by_session: dict[str, Outlet] = {}
+        self._by_session: dict[str, str] = {}
         self.transports: dict[str, asyncio.Transport] = {}
         """The open WebSockets, by Engine.IO session; those that have not been let in too."""
 
@@ -129,18 +130,24 @@ class Fanout:
 
     def add(self, connection: str, session: str, outlet: Outlet) -> None:
         """A client has been let in."""
-        self._outlets[connection] = self._by_session[session] = outlet
+        self._outlets[connection] = outlet
+        self._by_session[session] = connection
 
     def remove(self, connection: str) -> None:
         """A client is gone."""
         outlet = self._outlets.pop(connection, None)
         if outlet is not None:
             outlet.close()
-            for session in [session for session, known in self._by_session.items() if known is outlet]:
+            for session in [session for session, known in self._by_session.items() if known == connection]:
                 del self._by_session[session]
 
     def of_session(self, session: str) -> Outlet | None:
         """The outlet of an Engine.IO session, if its client has been let in."""
+        connection = self._by_session.get(session)
+        return None if connection is None else self._outlets[connection]
+
+    def connection(self, session: str) -> str | None:
+        """The connection of an Engine.IO session, if its client has been let in."""
         return self._by_session.get(session)
 
     def send(self, to: Iterable[str], message: Message) -> None:
