@@ -38,7 +38,8 @@ class Outlet:
     def __init__(self, queue: asyncio.Queue[Any], *, upgraded: bool, on_overflow: Callable[[], None]) -> None:
         self._queue = queue
         self._on_overflow = on_overflow
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
+        """What is written to; None while it is not open."""
         self._held: list[Message] | None = [] if upgraded else None
         self._held_bytes = 0
         self._polled: deque[tuple[int, int]] = deque()  # (packets, bytes) of each message put on the queue
@@ -49,52 +50,63 @@ class Outlet:
 
     def send(self, message: Message) -> None:
         """Send it, or let it wait; never blocks, never raises for a client that is gone."""
-        if self._closed:
+        transport = self.transport
+        if transport is None:
+            self._keep(message)
             return
-        transport = self._transport
-        queued_bytes = self.queued_bytes() if transport is None else transport.get_write_buffer_size()
-        if queued_bytes > MAX_BACKLOG_BYTES:
-            self.close()
-            self._on_overflow()
-        elif transport is not None:
-            if not transport.is_closing():
-                if queued_bytes or self._drain.busy:
-                    self._drain.wrote(len(message.frames), queued_bytes, _now_ms())
-                transport.write(message.frames)
-        elif self._held is not None:
-            self._held.append(message)
-            self._held_bytes += message.size_bytes
-        else:
-            self._poll(message)
+        queued_bytes = transport.get_write_buffer_size()
+        if queued_bytes or self._drain.busy:
+            if queued_bytes > MAX_BACKLOG_BYTES:
+                self._give_up()
+                return
+            self._drain.wrote(len(message.frames), queued_bytes, _now_ms())
+        if not transport.is_closing():
+            transport.write(message.frames)
 
     def queued_bytes(self) -> int:
         """How much waits to be sent."""
-        if self._transport is not None:
-            return self._transport.get_write_buffer_size()
+        if self.transport is not None:
+            return self.transport.get_write_buffer_size()
         self._forget_polled()
         return self._held_bytes + self._polled_bytes
 
     def wait_ms(self) -> float:
         """How long what waits for a WebSocket will take; 0 while that is not known, and on long polling."""
-        return 0.0 if self._transport is None else self._drain.wait_ms(self.queued_bytes(), _now_ms())
+        return 0.0 if self.transport is None else self._drain.wait_ms(self.queued_bytes(), _now_ms())
 
     def hold(self) -> None:
         """The client has moved to a WebSocket: keep everything until what it was sent before is out."""
-        if self._transport is None and self._held is None:
+        if self.transport is None and self._held is None:
             self._held = []
 
     def open(self, transport: asyncio.Transport) -> None:
         """What was sent before is out: write to this transport from now on."""
         held, self._held, self._held_bytes = self._held or [], None, 0
-        self._transport = transport
+        self.transport = transport
         for message in held:
             self.send(message)
 
     def close(self) -> None:
         """Send nothing more."""
         self._closed = True
+        self.transport = None
         self._held = None
         self._held_bytes = 0
+
+    def _keep(self, message: Message) -> None:
+        if self._closed:
+            return
+        if self.queued_bytes() > MAX_BACKLOG_BYTES:
+            self._give_up()
+        elif self._held is not None:
+            self._held.append(message)
+            self._held_bytes += message.size_bytes
+        else:
+            self._poll(message)
+
+    def _give_up(self) -> None:
+        self.close()
+        self._on_overflow()
 
     def _poll(self, message: Message) -> None:
         packets = [eio_packet.Packet(eio_packet.MESSAGE, message.text)]
@@ -152,8 +164,9 @@ class Fanout:
 
     def send(self, to: Iterable[str], message: Message) -> None:
         """Send one message to all of these."""
+        outlets = self._outlets
         for connection in to:
-            outlet = self._outlets.get(connection)
+            outlet = outlets.get(connection)
             if outlet is not None:
                 outlet.send(message)
 
@@ -164,7 +177,11 @@ class Fanout:
     def queued_bytes(self, connection: str) -> int:
         """How much waits for this client; 0 for one that is gone."""
         outlet = self._outlets.get(connection)
-        return 0 if outlet is None else outlet.queued_bytes()
+        if outlet is None:
+            return 0
+        # Asked before every delivery: no call more than it takes.
+        transport = outlet.transport
+        return outlet.queued_bytes() if transport is None else transport.get_write_buffer_size()
 
     def all_queued_bytes(self) -> int:
         """How much waits for all clients together."""

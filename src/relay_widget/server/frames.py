@@ -19,41 +19,34 @@ _LONG = 1 << 16
 _PLACEHOLDER = {"_placeholder": True, "num": 0}
 
 
-def frame(first_byte: int, payload: bytes) -> bytes:
-    """One unmasked WebSocket frame."""
-    size = len(payload)
+def head(first_byte: int, size: int) -> bytes:
+    """What stands before a payload of this size in an unmasked WebSocket frame."""
     if size < _SHORT:
-        return bytes((first_byte, size)) + payload
+        return bytes((first_byte, size))
     if size < _LONG:
-        return bytes((first_byte, _SHORT)) + size.to_bytes(2, "big") + payload
-    return bytes((first_byte, _SHORT + 1)) + size.to_bytes(8, "big") + payload
+        return bytes((first_byte, _SHORT, size >> 8, size & 0xFF))
+    return bytes((first_byte, _SHORT + 1)) + size.to_bytes(8, "big")
 
 
 def close(code: int, reason: str) -> bytes:
     """The frame that closes a WebSocket."""
-    return frame(_CLOSE, code.to_bytes(2, "big") + reason.encode())
+    payload = code.to_bytes(2, "big") + reason.encode()
+    return head(_CLOSE, len(payload)) + payload
 
 
 class Message:
-    """A Socket.IO packet, with at most one attachment."""
+    """A Socket.IO packet, with at most one attachment. ``frames`` is all of it, for a WebSocket."""
 
-    __slots__ = ("_frames", "data", "text")
+    __slots__ = ("data", "frames", "text")
 
     def __init__(self, text: str, data: bytes | None = None) -> None:
         self.text = text
         self.data = data
-        self._frames: bytes | None = None
-
-    @property
-    def frames(self) -> bytes:
-        """Everything as WebSocket frames ("4" is Engine.IO's message)."""
-        frames = self._frames
-        if frames is None:
-            frames = frame(_TEXT, b"4" + self.text.encode())
-            if self.data is not None:
-                frames += frame(_BINARY, self.data)
-            self._frames = frames
-        return frames
+        packet = b"4" + text.encode()  # "4" is Engine.IO's message
+        parts = [head(_TEXT, len(packet)), packet]
+        if data is not None:
+            parts += (head(_BINARY, len(data)), data)
+        self.frames = b"".join(parts)
 
     @property
     def size_bytes(self) -> int:
