@@ -26,7 +26,7 @@ from .subscription import Subscription
 from .track import LiveTrack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from relay_widget.protocol import Impairment, MediaHeader, Report, Track
 
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
 class Queues(Protocol):
     """What waits for clients to be sent, at this moment."""
+
+    @property
+    def busy(self) -> Container[str]:
+        """The connections for which something may wait; for the others nothing does."""
+        ...
 
     def queued_bytes(self, connection: str) -> int:
         """How much waits for this one."""
@@ -292,11 +297,11 @@ class Room:
         effects: list[Effect] = []
         to: list[str] = []
         lost = False
-        links, size_of_queue = self._links.by_connection, self._queued_bytes
+        links, busy = self._links.by_connection, self._queues.busy
         is_delta = label.type == "delta"
         for connection, subscription in track.subscriptions.items():
             link = links.get(connection)
-            queued_bytes = size_of_queue(connection)
+            queued_bytes = self._queued_bytes(connection) if connection in busy else 0
             load: Load = "free"
             if queued_bytes or link is not None:
                 load = self._load(connection, queued_bytes, link, track, now_ms)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Outlet:
-    """The way out to one client.
+    """The way out to one client. It has slots: a fan-out goes through the memory of a thousand of them.
 
     Args:
         queue: The Engine.IO queue of its connection.
@@ -34,6 +34,20 @@ class Outlet:
         on_overflow: Called when more than ``MAX_BACKLOG_BYTES`` waits: the client does not read. Nothing is
             sent to it any more.
     """
+
+    __slots__ = (
+        "_busy",
+        "_closed",
+        "_drain",
+        "_held",
+        "_held_bytes",
+        "_on_overflow",
+        "_polled",
+        "_polled_bytes",
+        "_polled_packets",
+        "_queue",
+        "transport",
+    )
 
     def __init__(self, queue: asyncio.Queue[Any], *, upgraded: bool, on_overflow: Callable[[], None]) -> None:
         self._queue = queue
@@ -46,22 +60,29 @@ class Outlet:
         self._polled_packets = 0
         self._polled_bytes = 0
         self._drain = Drain()
+        self._busy = False  # something waited in the transport after the last write
         self._closed = False
 
-    def send(self, message: Message) -> None:
-        """Send it, or let it wait; never blocks, never raises for a client that is gone."""
+    def send(self, message: Message) -> bool:
+        """Send it, or let it wait; never blocks, never raises for a client that is gone.
+
+        Returns:
+            Whether something may wait now.
+        """
         transport = self.transport
         if transport is None:
             self._keep(message)
-            return
-        queued_bytes = transport.get_write_buffer_size()
-        if queued_bytes or self._drain.busy:
+            return True
+        if self._busy:
+            queued_bytes = transport.get_write_buffer_size()
             if queued_bytes > MAX_BACKLOG_BYTES:
                 self._give_up()
-                return
+                return True
             self._drain.wrote(len(message.frames), queued_bytes, _now_ms())
         if not transport.is_closing():
             transport.write(message.frames)
+            self._busy = transport.get_write_buffer_size() > 0
+        return self._busy
 
     def queued_bytes(self) -> int:
         """How much waits to be sent."""
@@ -136,6 +157,8 @@ class Fanout:
         self._by_session: dict[str, str] = {}
         self.transports: dict[str, asyncio.Transport] = {}
         """The open WebSockets, by Engine.IO session; those that have not been let in too."""
+        self.busy: set[str] = set()
+        """The connections for which something may wait; there is nothing to ask of the others."""
 
     def __len__(self) -> int:
         return len(self._outlets)
@@ -143,10 +166,12 @@ class Fanout:
     def add(self, connection: str, session: str, outlet: Outlet) -> None:
         """A client has been let in."""
         self._outlets[connection] = outlet
+        self.busy.add(connection)
         self._by_session[session] = connection
 
     def remove(self, connection: str) -> None:
         """A client is gone."""
+        self.busy.discard(connection)
         outlet = self._outlets.pop(connection, None)
         if outlet is not None:
             outlet.close()
@@ -167,8 +192,8 @@ class Fanout:
         outlets = self._outlets
         for connection in to:
             outlet = outlets.get(connection)
-            if outlet is not None:
-                outlet.send(message)
+            if outlet is not None and outlet.send(message):
+                self.busy.add(connection)
 
     def send_all(self, message: Message) -> None:
         """Send one message to everybody."""
@@ -179,9 +204,10 @@ class Fanout:
         outlet = self._outlets.get(connection)
         if outlet is None:
             return 0
-        # Asked before every delivery: no call more than it takes.
-        transport = outlet.transport
-        return outlet.queued_bytes() if transport is None else transport.get_write_buffer_size()
+        queued_bytes = outlet.queued_bytes()
+        if not queued_bytes and outlet.transport is not None:
+            self.busy.discard(connection)
+        return queued_bytes
 
     def all_queued_bytes(self) -> int:
         """How much waits for all clients together."""
