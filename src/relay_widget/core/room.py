@@ -301,10 +301,11 @@ class Room:
         is_delta = label.type == "delta"
         for connection, subscription in track.subscriptions.items():
             link = links.get(connection)
-            queued_bytes = self._queued_bytes(connection) if connection in busy else 0
             load: Load = "free"
-            if queued_bytes or link is not None:
-                load = self._load(connection, queued_bytes, link, track, now_ms)
+            if is_delta and subscription.state == "dropping":
+                load = "full"  # it is lost whatever waits: there is no need to ask
+            elif connection in busy or link is not None:
+                load = self._load(connection, self._queued_bytes(connection), link, track, now_ms)
             elif is_delta and subscription.state == "live":
                 to.append(connection)  # nearly always, so without asking further
                 continue
@@ -374,6 +375,8 @@ class Room:
     ) -> Load:
         """The load of what waits for a client, on its link too, for an object of this track (None: plain bytes)."""
         audio = track is not None and track.info.audio_only
+        if load_of(queued_bytes, 0.0, audio=audio) == "full":
+            return "full"
         wait_ms = self._queues.wait_ms(connection) if queued_bytes else 0.0
         if link is not None:
             if queued_bytes + link.held_bytes > MAX_BACKLOG_BYTES:

@@ -115,7 +115,11 @@ class RelayApp:
         }
         lag = LoopLag()
         self._pulse = Pulse(
-            self._silent_sessions, self._adapter.end_session, settings.limits.connect_s, on_lag=lag.observe
+            self._silent_sessions,
+            self._adapter.end_session,
+            settings.limits.connect_s,
+            on_lag=lag.observe,
+            end_stalled=self._adapter.end_stalled,
         )
         metrics = Metrics(self._adapter.relay, self._fanout, self._adapter.ended, lag, settings.metrics_from)
         self.web = web.Application(middlewares=[guard.middleware, self._turn_away])

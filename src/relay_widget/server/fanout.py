@@ -85,15 +85,25 @@ class Outlet:
         return self._busy
 
     def queued_bytes(self) -> int:
-        """How much waits to be sent."""
+        """How much waits to be sent, as the memory that it takes.
+
+        That is a quarter more: asyncio's buffer has up to an eighth to spare, and as it grows it leaves holes.
+        """
         if self.transport is not None:
-            return self.transport.get_write_buffer_size()
+            waiting_bytes = self.transport.get_write_buffer_size()
+            return waiting_bytes + waiting_bytes // 4
         self._forget_polled()
         return self._held_bytes + self._polled_bytes
 
     def wait_ms(self) -> float:
         """How long what waits for a WebSocket will take; 0 while that is not known, and on long polling."""
-        return 0.0 if self.transport is None else self._drain.wait_ms(self.queued_bytes(), _now_ms())
+        transport = self.transport
+        return 0.0 if transport is None else self._drain.wait_ms(transport.get_write_buffer_size(), _now_ms())
+
+    def still_ms(self) -> float:
+        """For how long a WebSocket has taken nothing of what waits for it."""
+        transport = self.transport
+        return 0.0 if transport is None else self._drain.still_ms(transport.get_write_buffer_size(), _now_ms())
 
     def hold(self) -> None:
         """The client has moved to a WebSocket: keep everything until what it was sent before is out."""
@@ -178,6 +188,11 @@ class Fanout:
             for session in [session for session, known in self._by_session.items() if known == connection]:
                 del self._by_session[session]
 
+    def close(self, connection: str) -> None:
+        """Send nothing more to a client that is about to be gone."""
+        self.busy.discard(connection)
+        self._outlets[connection].close()
+
     def of_session(self, session: str) -> Outlet | None:
         """The outlet of an Engine.IO session, if its client has been let in."""
         connection = self._by_session.get(session)
@@ -212,6 +227,10 @@ class Fanout:
     def all_queued_bytes(self) -> int:
         """How much waits for all clients together."""
         return sum(outlet.queued_bytes() for outlet in self._outlets.values())
+
+    def stalled(self, for_ms: float) -> list[str]:
+        """Who has taken nothing for so long, although something waits; to be asked often."""
+        return [one for one in self.busy if self._outlets[one].still_ms() >= for_ms]
 
     def wait_ms(self, connection: str) -> float:
         """How long what waits for this client will take; 0 while that is not known."""

@@ -30,6 +30,7 @@ _CLOSE_TIMEOUT_S = 1.0
 _UNSENT_BYTES = 16_384
 """What the system may take from us before it can send it. Its own buffers grow to megabytes: seconds of media that
 nobody could drop any more, and that nobody would know of."""
+_PING = str(eio_packet.PING)
 _UPGRADE = str(eio_packet.UPGRADE)
 _CONNECTED = f"{eio_packet.MESSAGE}0{{"  # Socket.IO's answer to CONNECT in the default namespace
 _MARK = "drained"
@@ -89,6 +90,8 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         if message == _MARK_PACKET:
             self._open()
             return
+        if message == _PING and (outlet := self._fanout.of_session(self._session.sid)) is not None:
+            self._session.last_ping += outlet.wait_ms() / 1000  # its time counts from when it has left
         await super().send(message)
         if isinstance(message, str) and message.startswith(_CONNECTED):
             self._open()
