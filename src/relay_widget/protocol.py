@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from .errors import WireError
 
@@ -65,6 +65,8 @@ MAX_CHUNKS_PER_S_PER_PEER = 2_000
 """Chunks of media, over one second; four tracks in slices of 10 ms are 400."""
 CONNECT_TIMEOUT_S = 10
 """How long a socket may be open without Socket.IO's CONNECT."""
+READ_TIMEOUT_S = 30
+"""How long a client may take nothing of what waits for it."""
 TICKET_LIFETIME_S = 120
 """How long a ticket that a kernel gives its page can be used to connect."""
 RESUME_LIFETIME_S = 12 * 3600
@@ -151,6 +153,7 @@ class Code(StrEnum):
     REPLACED = "replaced"
     REMOVED = "removed"
     ROOM_ENDED = "room-ended"
+    NOT_READING = "not-reading"
     INTERNAL = "internal"
 
 
@@ -201,8 +204,7 @@ class Track:
         return record
 
 
-@dataclass(frozen=True, slots=True)
-class MediaHeader:
+class MediaHeader(NamedTuple):
     """The label of one object.
 
     ``captured_ms`` and ``sent_ms`` (when the publisher handed it to its socket) are in the relay's clock; None

@@ -40,6 +40,10 @@ class Queued:
         self.queued = queued
         self.waits_ms: dict[str, float] = {}
 
+    @property
+    def busy(self) -> dict[str, int]:
+        return self.queued
+
     def queued_bytes(self, connection: str) -> int:
         return self.queued.get(connection, 0)
 

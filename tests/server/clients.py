@@ -180,9 +180,16 @@ class RawClient:
 
     async def send(self, data: str | bytes) -> None:
         first, payload = (0x81, data.encode()) if isinstance(data, str) else (0x82, data)
-        size = len(payload)
-        length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 127]) + size.to_bytes(8, "big")
-        self._writer.write(bytes([first]) + length + bytes(4) + payload)  # masked, with a mask of zeros
+        await self.send_frames((first, payload))
+
+    async def send_frames(self, *frames: tuple[int, bytes]) -> None:
+        """Send these, each its first byte and its payload, at once."""
+        written = b""
+        for first, payload in frames:
+            size = len(payload)
+            length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 127]) + size.to_bytes(8, "big")
+            written += bytes([first]) + length + bytes(4) + payload  # masked, with a mask of zeros
+        self._writer.write(written)
         await self._writer.drain()
 
     async def frame(self) -> tuple[int, bytes]:

@@ -45,6 +45,17 @@ class Queue:
         return self.drain.wait_ms(self.waiting, self.now_ms)
 
 
+def test_who_takes_nothing_is_still() -> None:
+    queue = Queue()
+    queue.run(1000, write_bytes=2500)
+    assert queue.drain.still_ms(queue.waiting, queue.now_ms) == pytest.approx(1000, abs=STEP_MS)
+    queue.bytes_per_ms = KBITS_300
+    queue.run(1000, write_bytes=2500)
+    assert queue.drain.still_ms(queue.waiting, queue.now_ms) <= STEP_MS
+    queue.waiting = 0
+    assert queue.drain.still_ms(0, queue.now_ms + 1000) == 0
+
+
 def test_a_queue_that_drains_at_once_does_not_wait() -> None:
     queue = Queue()
     queue.bytes_per_ms = 1000

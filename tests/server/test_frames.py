@@ -25,7 +25,7 @@ def unframe(data: bytes) -> list[tuple[int, bytes]]:
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 1_000_000])
 def test_a_frame_of_every_length(size: int) -> None:
     payload = bytes(size)
-    assert unframe(frames.frame(0x82, payload)) == [(0x82, payload)]
+    assert unframe(frames.head(0x82, len(payload)) + payload) == [(0x82, payload)]
 
 
 def test_media_is_one_text_and_one_binary_frame_that_socketio_understands() -> None:

@@ -212,3 +212,23 @@ async def test_a_flood_of_connections_costs_only_those_who_flood() -> None:
             for writer in crowd:
                 writer.close()
             assert (await ada.ask("clock", 1))["ok"]
+
+
+async def test_who_reads_nothing_is_ended_and_told(room: str) -> None:
+    with RelayProcess(("--max-read-s", "1", "--log-level", "info")) as relay:
+        raw = await RawClient().connect(relay.url, receive_buffer_bytes=4096)
+        await raw.join(relay.auth(), room)
+        async with Client() as ada:
+            await ada.connect(relay.url, relay.auth())
+            await ada.join(room)
+            async with asyncio.timeout(TIMEOUT_S):
+                while "not-reading" not in relay.log:
+                    await ada.tell("media-chunk", bytes(10_000))
+                    await asyncio.sleep(0.01)
+            told = await raw.until(lambda data: data.startswith(b'42["error"'))
+            assert json.loads(told[2:])[1]["code"] == "not-reading"
+            first, payload = await raw.frame()
+            assert (first, payload[2:]) == (0x88, b"not-reading")
+            await raw.ended()
+            assert (await ada.next("peer-left"))[0]["reason"] == "lost"
+            assert 'reason="not-reading"' in relay.log

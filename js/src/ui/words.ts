@@ -161,6 +161,7 @@ const WORDS: Readonly<Record<string, Words>> = {
       "It has as many clients as it can serve. Press Try again later, or use another relay.",
     ),
   ),
+  "not-reading": warn("Your connection took nothing for too long.", "The call comes back by itself."),
   "relay-ending": error("This relay is about to end.", "Press Try again: another one may answer by then."),
   "too-many-rooms": error(
     "The relay holds as many rooms as it can.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from relay_widget.protocol import Event
@@ -18,8 +18,7 @@ class Send:
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class SendMedia:
+class SendMedia(NamedTuple):  # as cheap as can be: one for each object
     """Send a media-chunk to these connections: one header and the same bytes for all of them."""
 
     to: tuple[str, ...]
@@ -48,7 +47,7 @@ class Refused:
 Effect = Send | SendMedia | Close | Refused
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What a client's event leads to: its acknowledgement first, then the effects in their order."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relay_widget.protocol import MAX_GROUP_AGE_MS, MAX_GROUP_BYTES
 
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from relay_widget.protocol import MediaHeader
 
 
-@dataclass(frozen=True, slots=True)
-class MediaObject:
+class MediaObject(NamedTuple):
     """One media-chunk: its label, the label as it is passed on, and its bytes."""
 
     label: MediaHeader

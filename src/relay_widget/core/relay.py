@@ -214,7 +214,9 @@ class Relay:
             outcome = self._dispatch(client, event, args, now_ms)
         except WireError as error:
             return self._refuse(client, error, event, args, now_ms, wants_ack=wants_ack)
-        return outcome if wants_ack else Outcome(None, outcome.effects)
+        if not wants_ack:
+            outcome.ack = None
+        return outcome
 
     def fail(self, connection: str, event: object, now_ms: float, *, wants_ack: bool) -> Outcome:
         """The answer to an event that the relay itself stumbled over."""

@@ -26,7 +26,7 @@ from .subscription import Subscription
 from .track import LiveTrack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from relay_widget.protocol import Impairment, MediaHeader, Report, Track
 
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
 class Queues(Protocol):
     """What waits for clients to be sent, at this moment."""
+
+    @property
+    def busy(self) -> Container[str]:
+        """The connections for which something may wait; for the others nothing does."""
+        ...
 
     def queued_bytes(self, connection: str) -> int:
         """How much waits for this one."""
@@ -292,14 +297,19 @@ class Room:
         effects: list[Effect] = []
         to: list[str] = []
         lost = False
-        links = self._links.by_connection
+        links, busy = self._links.by_connection, self._queues.busy
+        is_delta = label.type == "delta"
         for connection, subscription in track.subscriptions.items():
-            groups, objects = subscription.dropped_groups, subscription.dropped_objects
             link = links.get(connection)
-            queued_bytes = self._queued_bytes(connection)
             load: Load = "free"
-            if queued_bytes or link is not None:
-                load = self._load(connection, queued_bytes, link, track, now_ms)
+            if is_delta and subscription.state == "dropping":
+                load = "full"  # it is lost whatever waits: there is no need to ask
+            elif connection in busy or link is not None:
+                load = self._load(connection, self._queued_bytes(connection), link, track, now_ms)
+            elif is_delta and subscription.state == "live":
+                to.append(connection)  # nearly always, so without asking further
+                continue
+            groups, objects = subscription.dropped_groups, subscription.dropped_objects
             before = subscription.offer(item, track.init, load)
             if before is None:
                 if subscription.dropped_objects != objects:
@@ -365,6 +375,8 @@ class Room:
     ) -> Load:
         """The load of what waits for a client, on its link too, for an object of this track (None: plain bytes)."""
         audio = track is not None and track.info.audio_only
+        if load_of(queued_bytes, 0.0, audio=audio) == "full":
+            return "full"
         wait_ms = self._queues.wait_ms(connection) if queued_bytes else 0.0
         if link is not None:
             if queued_bytes + link.held_bytes > MAX_BACKLOG_BYTES:

@@ -17,6 +17,8 @@ class Subscription:
     ``dropping``: too much waited for it; it gets nothing until a group starts with the queue free again.
     """
 
+    __slots__ = ("_epoch", "_told_objects", "dropped_groups", "dropped_objects", "state")
+
     def __init__(self) -> None:
         self.state: Literal["waiting", "live", "dropping"] = "waiting"
         self.dropped_groups = 0

@@ -40,6 +40,7 @@ REFUSED_LINGER_S = 1.0
 _FLUSH_S = 10.0
 """How long what was sent to it before may take to go out."""
 _MAX_TIMER_S = 24 * 3600
+_NOT_READING = frames.close(1008, Code.NOT_READING)
 
 
 class Adapter:
@@ -72,6 +73,7 @@ class Adapter:
         self._clients = ClientLog(_log)
         self.ended: Counter[str] = Counter()
         """How many connections have ended, by reason."""
+        self._read_ms = limits.read_s * 1000
         self._given_up: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -126,8 +128,18 @@ class Adapter:
         count = len(self._fanout) - 1
         self._clients.info("disconnected", connection=sid, **self.relay.who(sid), reason=reason, connections=count)
         self._fanout.remove(sid)
+        if reason == "ping-timeout":  # engineio would say goodbye first, to one who may not read it
+            self._hang_up(self._sio.manager.eio_sid_from_sid(sid, _NAMESPACE))
         self._perform(self.relay.disconnect(sid))
         self._on_connections(len(self._fanout))
+
+    def media_chunk(self, session_id: str, args: list[Any]) -> bool:
+        """A media-chunk with these arguments has come on an Engine.IO session; False if it is no client's."""
+        sid = self._fanout.connection(session_id)
+        if sid is None:
+            return False
+        self._client_event(sid, Event.MEDIA_CHUNK, None, args)
+        return True
 
     def _client_event(self, sid: str, event: object, ack_id: int | None, args: list[Any]) -> None:
         now_ms = self.now_ms()
@@ -172,9 +184,10 @@ class Adapter:
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
+            if type(effect) is SendMedia:  # nearly all of them, and a match would take as long as a write
+                self._fanout.send(effect.to, frames.media(Event.MEDIA_CHUNK, effect.header, effect.data))
+                continue
             match effect:
-                case SendMedia(to, header, data):
-                    self._fanout.send(to, frames.media(Event.MEDIA_CHUNK, header, data))
                 case Send(to, event, payload):
                     self._fanout.send(to, frames.event(event, payload))
                 case Close(connection):
@@ -207,6 +220,20 @@ class Adapter:
     def _take_due(self) -> None:
         self._timer, self._timer_due_ms = None, inf
         self._perform(self.relay.take_due(self.now_ms()))
+
+    def end_stalled(self) -> None:
+        """End who has taken nothing for too long. It is told why, should it read on."""
+        for sid in self._fanout.stalled(self._read_ms):
+            message = "Nothing that the relay sent was read for too long: connect again."
+            self.refused(Code.NOT_READING, connection=sid, **self.relay.who(sid))
+            self._fanout.send((sid,), frames.event(Event.ERROR, {"code": Code.NOT_READING, "message": message}))
+            self._given_up.add(sid)
+            session_id = self._sio.manager.eio_sid_from_sid(sid, _NAMESPACE)
+            transport = self._fanout.transports.get(session_id)
+            if transport is not None:
+                transport.write(_NOT_READING)
+            self._fanout.close(sid)
+            self._hang_up(session_id)
 
     def _give_up(self, sid: str, session_id: str) -> None:
         """End a connection that does not read, without waiting for it to."""

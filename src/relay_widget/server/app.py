@@ -99,12 +99,6 @@ class RelayApp:
             logger=_ENGINEIO_LOG,
             engineio_logger=_ENGINEIO_LOG,
         )
-        # engineio has no public way to choose the driver of one server; a test watches over these lines.
-        self._sio.eio._async = {  # noqa: SLF001
-            **self._sio.eio._async,  # noqa: SLF001
-            "websocket": websocket_driver(self._fanout),
-            "translate_request": translate_request,
-        }
         self._adapter = Adapter(
             self._sio,
             self._fanout,
@@ -113,9 +107,19 @@ class RelayApp:
             on_connections=self._connections,
             limits=settings.limits,
         )
+        # engineio has no public way to choose the driver of one server; a test watches over these lines.
+        self._sio.eio._async = {  # noqa: SLF001
+            **self._sio.eio._async,  # noqa: SLF001
+            "websocket": websocket_driver(self._fanout, self._adapter.media_chunk),
+            "translate_request": translate_request,
+        }
         lag = LoopLag()
         self._pulse = Pulse(
-            self._silent_sessions, self._adapter.end_session, settings.limits.connect_s, on_lag=lag.observe
+            self._silent_sessions,
+            self._adapter.end_session,
+            settings.limits.connect_s,
+            on_lag=lag.observe,
+            end_stalled=self._adapter.end_stalled,
         )
         metrics = Metrics(self._adapter.relay, self._fanout, self._adapter.ended, lag, settings.metrics_from)
         self.web = web.Application(middlewares=[guard.middleware, self._turn_away])

@@ -40,6 +40,11 @@ class Drain:
         known = self._bytes_per_ms > 0 and now_ms - self._measured_ms <= MEMORY_MS
         return queued_bytes / self._bytes_per_ms if known else 0.0
 
+    def still_ms(self, queued_bytes: int, now_ms: float) -> float:
+        """For how long nothing has left, of the so much that waits now; to be asked often enough to see it leave."""
+        self._look(queued_bytes, now_ms)
+        return now_ms - self._left_ms if self.busy else 0.0
+
     def _look(self, queued_bytes: int, now_ms: float) -> None:
         if not queued_bytes:
             self.busy = False

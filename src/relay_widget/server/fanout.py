@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Outlet:
-    """The way out to one client.
+    """The way out to one client. It has slots: a fan-out goes through the memory of a thousand of them.
 
     Args:
         queue: The Engine.IO queue of its connection.
@@ -35,65 +35,109 @@ class Outlet:
             sent to it any more.
     """
 
+    __slots__ = (
+        "_busy",
+        "_closed",
+        "_drain",
+        "_held",
+        "_held_bytes",
+        "_on_overflow",
+        "_polled",
+        "_polled_bytes",
+        "_polled_packets",
+        "_queue",
+        "transport",
+    )
+
     def __init__(self, queue: asyncio.Queue[Any], *, upgraded: bool, on_overflow: Callable[[], None]) -> None:
         self._queue = queue
         self._on_overflow = on_overflow
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
+        """What is written to; None while it is not open."""
         self._held: list[Message] | None = [] if upgraded else None
         self._held_bytes = 0
         self._polled: deque[tuple[int, int]] = deque()  # (packets, bytes) of each message put on the queue
         self._polled_packets = 0
         self._polled_bytes = 0
         self._drain = Drain()
+        self._busy = False  # something waited in the transport after the last write
         self._closed = False
 
-    def send(self, message: Message) -> None:
-        """Send it, or let it wait; never blocks, never raises for a client that is gone."""
-        if self._closed:
-            return
-        queued_bytes = self.queued_bytes()
-        if queued_bytes > MAX_BACKLOG_BYTES:
-            self.close()
-            self._on_overflow()
-        elif self._transport is not None:
-            if not self._transport.is_closing():
-                if queued_bytes or self._drain.busy:
-                    self._drain.wrote(len(message.frames), queued_bytes, _now_ms())
-                self._transport.write(message.frames)
-        elif self._held is not None:
-            self._held.append(message)
-            self._held_bytes += message.size_bytes
-        else:
-            self._poll(message)
+    def send(self, message: Message) -> bool:
+        """Send it, or let it wait; never blocks, never raises for a client that is gone.
+
+        Returns:
+            Whether something may wait now.
+        """
+        transport = self.transport
+        if transport is None:
+            self._keep(message)
+            return True
+        if self._busy:
+            queued_bytes = transport.get_write_buffer_size()
+            if queued_bytes > MAX_BACKLOG_BYTES:
+                self._give_up()
+                return True
+            self._drain.wrote(len(message.frames), queued_bytes, _now_ms())
+        if not transport.is_closing():
+            transport.write(message.frames)
+            self._busy = transport.get_write_buffer_size() > 0
+        return self._busy
 
     def queued_bytes(self) -> int:
-        """How much waits to be sent."""
-        if self._transport is not None:
-            return self._transport.get_write_buffer_size()
+        """How much waits to be sent, as the memory that it takes.
+
+        That is a quarter more: asyncio's buffer has up to an eighth to spare, and as it grows it leaves holes.
+        """
+        if self.transport is not None:
+            waiting_bytes = self.transport.get_write_buffer_size()
+            return waiting_bytes + waiting_bytes // 4
         self._forget_polled()
         return self._held_bytes + self._polled_bytes
 
     def wait_ms(self) -> float:
         """How long what waits for a WebSocket will take; 0 while that is not known, and on long polling."""
-        return 0.0 if self._transport is None else self._drain.wait_ms(self.queued_bytes(), _now_ms())
+        transport = self.transport
+        return 0.0 if transport is None else self._drain.wait_ms(transport.get_write_buffer_size(), _now_ms())
+
+    def still_ms(self) -> float:
+        """For how long a WebSocket has taken nothing of what waits for it."""
+        transport = self.transport
+        return 0.0 if transport is None else self._drain.still_ms(transport.get_write_buffer_size(), _now_ms())
 
     def hold(self) -> None:
         """The client has moved to a WebSocket: keep everything until what it was sent before is out."""
-        if self._transport is None and self._held is None:
+        if self.transport is None and self._held is None:
             self._held = []
 
     def open(self, transport: asyncio.Transport) -> None:
         """What was sent before is out: write to this transport from now on."""
         held, self._held, self._held_bytes = self._held or [], None, 0
-        self._transport = transport
+        self.transport = transport
         for message in held:
             self.send(message)
 
     def close(self) -> None:
         """Send nothing more."""
         self._closed = True
+        self.transport = None
         self._held = None
         self._held_bytes = 0
+
+    def _keep(self, message: Message) -> None:
+        if self._closed:
+            return
+        if self.queued_bytes() > MAX_BACKLOG_BYTES:
+            self._give_up()
+        elif self._held is not None:
+            self._held.append(message)
+            self._held_bytes += message.size_bytes
+        else:
+            self._poll(message)
+
+    def _give_up(self) -> None:
+        self.close()
+        self._on_overflow()
 
     def _poll(self, message: Message) -> None:
         packets = [eio_packet.Packet(eio_packet.MESSAGE, message.text)]
@@ -120,35 +164,51 @@ class Fanout:
 
     def __init__(self) -> None:
         self._outlets: dict[str, Outlet] = {}
-        self._by_session: dict[str, Outlet] = {}
+        self._by_session: dict[str, str] = {}
         self.transports: dict[str, asyncio.Transport] = {}
         """The open WebSockets, by Engine.IO session; those that have not been let in too."""
+        self.busy: set[str] = set()
+        """The connections for which something may wait; there is nothing to ask of the others."""
 
     def __len__(self) -> int:
         return len(self._outlets)
 
     def add(self, connection: str, session: str, outlet: Outlet) -> None:
         """A client has been let in."""
-        self._outlets[connection] = self._by_session[session] = outlet
+        self._outlets[connection] = outlet
+        self.busy.add(connection)
+        self._by_session[session] = connection
 
     def remove(self, connection: str) -> None:
         """A client is gone."""
+        self.busy.discard(connection)
         outlet = self._outlets.pop(connection, None)
         if outlet is not None:
             outlet.close()
-            for session in [session for session, known in self._by_session.items() if known is outlet]:
+            for session in [session for session, known in self._by_session.items() if known == connection]:
                 del self._by_session[session]
+
+    def close(self, connection: str) -> None:
+        """Send nothing more to a client that is about to be gone."""
+        self.busy.discard(connection)
+        self._outlets[connection].close()
 
     def of_session(self, session: str) -> Outlet | None:
         """The outlet of an Engine.IO session, if its client has been let in."""
+        connection = self._by_session.get(session)
+        return None if connection is None else self._outlets[connection]
+
+    def connection(self, session: str) -> str | None:
+        """The connection of an Engine.IO session, if its client has been let in."""
         return self._by_session.get(session)
 
     def send(self, to: Iterable[str], message: Message) -> None:
         """Send one message to all of these."""
+        outlets = self._outlets
         for connection in to:
-            outlet = self._outlets.get(connection)
-            if outlet is not None:
-                outlet.send(message)
+            outlet = outlets.get(connection)
+            if outlet is not None and outlet.send(message):
+                self.busy.add(connection)
 
     def send_all(self, message: Message) -> None:
         """Send one message to everybody."""
@@ -157,11 +217,20 @@ class Fanout:
     def queued_bytes(self, connection: str) -> int:
         """How much waits for this client; 0 for one that is gone."""
         outlet = self._outlets.get(connection)
-        return 0 if outlet is None else outlet.queued_bytes()
+        if outlet is None:
+            return 0
+        queued_bytes = outlet.queued_bytes()
+        if not queued_bytes and outlet.transport is not None:
+            self.busy.discard(connection)
+        return queued_bytes
 
     def all_queued_bytes(self) -> int:
         """How much waits for all clients together."""
         return sum(outlet.queued_bytes() for outlet in self._outlets.values())
+
+    def stalled(self, for_ms: float) -> list[str]:
+        """Who has taken nothing for so long, although something waits; to be asked often."""
+        return [one for one in self.busy if self._outlets[one].still_ms() >= for_ms]
 
     def wait_ms(self, connection: str) -> float:
         """How long what waits for this client will take; 0 while that is not known."""

@@ -1,4 +1,4 @@
-"""What the relay does by itself twice a second: it measures how late it is, and ends who connects and says nothing."""
+"""What the relay does by itself twice a second: it measures how late it is, and ends who says or reads nothing."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Pulse:
         end_session: Ends one that has had its time.
         connect_s: How long that is.
         on_lag: Called with the seconds that the event loop was late.
+        end_stalled: Ends who has read nothing for too long.
     """
 
     def __init__(
@@ -27,11 +28,13 @@ class Pulse:
         end_session: Callable[[str], None],
         connect_s: float,
         on_lag: Callable[[float], None],
+        end_stalled: Callable[[], None],
     ) -> None:
         self._silent_sessions = silent_sessions
         self._end_session = end_session
         self._connect_s = connect_s
         self._on_lag = on_lag
+        self._end_stalled = end_stalled
         self._silent_since_s: dict[str, float] = {}
 
     async def run(self) -> None:
@@ -43,6 +46,7 @@ class Pulse:
             now_s = loop.time()
             self._on_lag(max(0.0, now_s - due_s))
             self.end_silent(now_s)
+            self._end_stalled()
 
     def end_silent(self, now_s: float) -> None:
         """End the sessions that have been silent for too long."""

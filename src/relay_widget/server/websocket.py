@@ -1,9 +1,9 @@
 """The WebSocket of a client, in place of Engine.IO's own driver.
 
-It differs in four things: nothing is compressed (media is compressed already, and deflate would cost many
-times the relay's own work), what is no Engine.IO packet ends the connection in order instead of raising
-through the request, it tells the client's outlet from when on it may write, and what waits stays in that outlet's
-sight instead of in the system's buffers.
+It differs in five things: media takes a shorter way in, nothing is compressed (media is compressed already, and
+deflate would cost many times the relay's own work), what is no Engine.IO packet ends the connection in order instead of
+raising through the request, it tells the client's outlet from when on it may write, and what waits stays in that
+outlet's sight instead of in the system's buffers.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING, Any
 
-from aiohttp.web import WebSocketResponse
 from engineio import packet as eio_packet
 from engineio.async_drivers import aiohttp as eio_aiohttp
+
+from .lane import LaneSocket
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
+
+    from aiohttp.web import WebSocketResponse
 
     from .fanout import Fanout
 
@@ -27,6 +30,7 @@ _CLOSE_TIMEOUT_S = 1.0
 _UNSENT_BYTES = 16_384
 """What the system may take from us before it can send it. Its own buffers grow to megabytes: seconds of media that
 nobody could drop any more, and that nobody would know of."""
+_PING = str(eio_packet.PING)
 _UPGRADE = str(eio_packet.UPGRADE)
 _CONNECTED = f"{eio_packet.MESSAGE}0{{"  # Socket.IO's answer to CONNECT in the default namespace
 _MARK = "drained"
@@ -34,11 +38,18 @@ _MARK_PACKET = f"{eio_packet.NOOP}{_MARK}"
 _PACKET_TYPES = frozenset("0123456")
 
 
-def websocket_driver(fanout: Fanout) -> Callable[..., eio_aiohttp.WebSocket]:
-    """What engineio is to call for each WebSocket."""
+def websocket_driver(
+    fanout: Fanout, on_media: Callable[[str, list[Any]], bool]
+) -> Callable[..., eio_aiohttp.WebSocket]:
+    """What engineio is to call for each WebSocket.
+
+    Args:
+        fanout: The clients' ways out.
+        on_media: Takes a media-chunk's arguments from an Engine.IO session, unless nobody has been let in on it.
+    """
 
     def create(handler: Callable[[Any], Awaitable[None]], server: Any) -> RelayWebSocket:
-        return RelayWebSocket(handler, server, fanout)
+        return RelayWebSocket(handler, server, fanout, on_media)
 
     return create
 
@@ -46,16 +57,20 @@ def websocket_driver(fanout: Fanout) -> Callable[..., eio_aiohttp.WebSocket]:
 class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio has no types
     """One client's WebSocket, as engineio sees it."""
 
-    def __init__(self, handler: Any, server: Any, fanout: Fanout) -> None:
+    def __init__(self, handler: Any, server: Any, fanout: Fanout, on_media: Callable[[str, list[Any]], bool]) -> None:
         super().__init__(handler, server)
         self._session = handler.__self__  # the engineio socket whose method the handler is
         self._fanout = fanout
+        self._on_media = on_media
 
     async def __call__(self, environ: dict[str, Any]) -> WebSocketResponse:
         """Serve it until it ends."""
         request = environ["aiohttp.request"]
-        self._sock = WebSocketResponse(
-            max_msg_size=self.server.max_http_buffer_size, compress=False, timeout=_CLOSE_TIMEOUT_S
+        self._sock = LaneSocket(
+            self._take_media,
+            max_msg_size=self.server.max_http_buffer_size,
+            compress=False,
+            timeout=_CLOSE_TIMEOUT_S,
         )
         await self._sock.prepare(request)
         self.environ = environ
@@ -75,18 +90,19 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         if message == _MARK_PACKET:
             self._open()
             return
+        if message == _PING and (outlet := self._fanout.of_session(self._session.sid)) is not None:
+            self._session.last_ping += outlet.wait_ms() / 1000  # its time counts from when it has left
         await super().send(message)
         if isinstance(message, str) and message.startswith(_CONNECTED):
             self._open()
 
     async def wait(self) -> str | bytes:
-        """The next Engine.IO packet of the client.
+        """The next Engine.IO packet of the client, its media aside.
 
         Raises:
             OSError: The connection has ended, or must.
         """
-        message = await self._sock.receive()
-        data = message.data
+        data = await self._sock.next()
         if isinstance(data, bytes):
             return data
         if not isinstance(data, str) or data[:1] not in _PACKET_TYPES or data[1:2] in ("[", "{"):
@@ -95,6 +111,9 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         if data == _UPGRADE:
             self._hold()
         return data
+
+    def _take_media(self, args: list[Any]) -> bool:
+        return self._session.upgraded and self._on_media(self._session.sid, args)
 
     def _hold(self) -> None:
         outlet = self._fanout.of_session(self._session.sid)

@@ -1,0 +1,112 @@
+"""The short way of a WebSocket's media: from aiohttp's parser straight to the relay.
+
+Engine.IO and Socket.IO take a task and a timer for each frame, and decode each event twice: as much work as passing it
+on. So the two messages of a stock client's `media-chunk` (its text, then its bytes) are taken out of what comes in
+before they do. Everything else, and media of any other shape, goes their way; and no media is taken while something
+that came before it still does, so that all is served in the order in which it came.
+
+aiohttp has no public way in. Where its insides are not as expected, everything takes the long way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiohttp import WSMsgType
+from aiohttp.http import WebSocketReader
+from aiohttp.web import WebSocketResponse
+
+from relay_widget.protocol import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+try:
+    from aiohttp._websocket.reader import WebSocketDataQueue
+except ImportError:  # then there is no short way
+    WebSocketDataQueue = object  # type: ignore[misc,assignment]
+
+_LABEL = f'451-["{Event.MEDIA_CHUNK}",'  # Engine.IO's message, Socket.IO's event with one attachment
+_LABEL_START = len("451-")
+_PLACEHOLDER = {"_placeholder": True, "num": 0}
+_READ_AHEAD_BYTES = 65_536
+"""What may wait for engineio before no more is read; aiohttp's own figure."""
+
+
+class LaneSocket(WebSocketResponse):
+    """aiohttp's WebSocket, without the media.
+
+    Args:
+        take: Called with the arguments of each media-chunk; False if it is to go the long way.
+        options: WebSocketResponse's.
+    """
+
+    def __init__(self, take: Callable[[list[Any]], bool], **options: Any) -> None:
+        super().__init__(**options)
+        self._take = take
+
+    async def next(self) -> Any:
+        """What came next beside media; everything before it has been served."""
+        if isinstance(self._reader, _Inbox):
+            self._reader.served()
+        return (await self.receive()).data
+
+    def _post_start(self, request: Any, protocol: str | None, writer: Any) -> None:
+        came_early = getattr(request.protocol, "_message_tail", True)
+        super()._post_start(request, protocol, writer)
+        if came_early:  # and so is in aiohttp's own queue already
+            return
+        with contextlib.suppress(AttributeError, TypeError):
+            inbox = _Inbox(self._take, request.protocol, _READ_AHEAD_BYTES, loop=self._loop)
+            parser = WebSocketReader(inbox, self._max_msg_size, compress=False, decode_text=True)
+            request.protocol._payload_parser = parser  # noqa: SLF001
+            self._parser, self._reader = parser, inbox
+
+
+class _Inbox(WebSocketDataQueue):
+    """aiohttp's queue of what has come in."""
+
+    def __init__(self, take: Callable[[list[Any]], bool], *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._take = take
+        self._is_free = False
+        self._label: tuple[Any, int] | None = None  # a media-chunk's text, until its bytes come
+
+    def served(self) -> None:
+        """What was read from here last has been served."""
+        self._is_free = not self._buffer
+
+    def feed_data(self, message: Any, size: int) -> None:
+        """A whole message has come."""
+        kind, label = message.type, self._label
+        if label is None:
+            if self._is_free and kind is WSMsgType.TEXT and message.data.startswith(_LABEL):
+                self._label = message, size
+                return
+        elif kind is WSMsgType.BINARY:
+            self._label = None
+            args = _arguments(label[0].data, message.data)
+            if args is not None and self._take(args):
+                return
+            super().feed_data(*label)
+        elif kind is WSMsgType.TEXT:  # the label's bytes are missing; a ping may come between
+            self._label = None
+            super().feed_data(*label)
+        self._is_free = False
+        super().feed_data(message, size)
+
+
+def _arguments(text: str, data: bytes) -> list[Any] | None:
+    """Those of a media-chunk; None if Socket.IO's own decoder has to see it."""
+    try:
+        event = orjson.loads(text[_LABEL_START:])
+    except orjson.JSONDecodeError:
+        return None
+    match event:
+        case [_, header, placeholder] if placeholder == _PLACEHOLDER:
+            return [header, data]
+        case [_, placeholder] if placeholder == _PLACEHOLDER:
+            return [data]
+    return None
