@@ -166,7 +166,7 @@ class Room:
             news = track.lag.take(self._subscribers(track), now_ms)
             if news is not None:
                 effects.append(self._lag_told(track, *news))
-            self.watch_lag(track)
+            self._watch_lag(track)
         return effects
 
     def impair(self, peer_id: str | None, impairment: Impairment | None, now_ms: float) -> list[Effect]:
@@ -200,7 +200,7 @@ class Room:
             else:
                 track.mute()
                 self._links.forget(peer.id, track.id)
-                self.watch_lag(track)
+                self._watch_lag(track)
                 effects += self._tell_unpublished(peer, track, muted=True)
         return effects
 
@@ -286,7 +286,7 @@ class Room:
                 for item in subscription.catch_up(track, now_ms, load=load, spare_bytes=fitting_bytes):
                     spare_bytes -= len(item.data)
                     effects += self._send_one(peer.connection, link, track, item, now_ms)
-                self.watch_lag(track)
+                self._watch_lag(track)
         self.peers[peer.id] = peer
         self._by_connection[peer.connection] = peer
         return others, effects
@@ -307,7 +307,7 @@ class Room:
             for track in other.tracks.values():
                 track.subscriptions.pop(peer.connection, None)
                 track.lag.left(peer.connection)
-                self.watch_lag(track)
+                self._watch_lag(track)
         return self._tell_others(peer, Event.PEER_LEFT, {"peer": peer.id, "reason": reason})
 
     def rename(self, peer: Peer, name: str) -> list[Effect]:
@@ -360,12 +360,12 @@ class Room:
                     lost = True
                     self._count_dropped(connection, subscription.dropped_groups - groups)
                     if track.lag.fell_behind(connection):
-                        self.watch_lag(track)
+                        self._watch_lag(track)
                 continue
             if label.type == "key" and subscription.take_news():
                 effects.append(_groups_dropped(connection, track, subscription))
                 track.lag.resumed(connection, now_ms)
-                self.watch_lag(track)
+                self._watch_lag(track)
             for early in before:
                 effects += self._send_one(connection, link, track, early, now_ms)
             if link is None:
@@ -447,7 +447,12 @@ class Room:
         payload = {"track": track.id, "subscribers": subscribers, "lagging": lagging}
         return Send((owner.connection,), Event.TRACK_LAG, payload)
 
-    def watch_lag(self, track: LiveTrack) -> None:
+    def lags_elsewhere(self, track: LiveTrack, node: str, lagging: int) -> None:
+        """So many of a track's subscribers lag at another node."""
+        track.lag.lags_elsewhere(node, lagging)
+        self._watch_lag(track)
+
+    def _watch_lag(self, track: LiveTrack) -> None:
         """Something about a track's lagging subscribers may have changed: see when its publisher is to hear of it."""
         if track.lag:
             due_ms = track.lag.due_ms(self._subscribers(track))

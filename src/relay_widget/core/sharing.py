@@ -418,8 +418,7 @@ class Sharing:
         peer = None if room is None else room.peers.get(message["peer"])
         track = None if peer is None else peer.tracks.get(message["track"])
         if room is not None and track is not None and node in _nodes_of(room):
-            track.lag.lags_elsewhere(node, int(message["lagging"]))
-            room.watch_lag(track)
+            room.lags_elsewhere(track, node, int(message["lagging"]))
             self._relay.heed(room)
         return []
 
