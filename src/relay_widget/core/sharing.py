@@ -387,8 +387,11 @@ class Sharing:
         return [] if room is None else self._relay.end_room(room)
 
     def _hear_remove(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002
-        peer = self._relay.peer_here(message["peer"])
-        return [] if peer is None else self._relay.remove(peer.id, str(message["room"]))
+        room = self._relay.rooms.get(message["room"])
+        peer = None if room is None else room.peers.get(message["peer"])
+        if room is None or peer is None or peer.node:
+            return []  # it has gone, or come in elsewhere
+        return self._relay.remove(peer.id, room.name)
 
     def _hear_watching(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002
         if message["on"]:

@@ -173,6 +173,8 @@ class RedisBus:
                 except* self._lost as group:
                     error = group.exceptions[0]
                     self._say_down(str(error) or "it does not answer")
+                except* Exception:  # noqa: BLE001 - logged, and tried again
+                    _log.exception("sharing rooms over Redis failed, and begins anew")
                 finally:
                     self._forget()
                 await asyncio.sleep(RECONNECT_S)
