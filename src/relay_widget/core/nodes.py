@@ -38,10 +38,10 @@ class Nodes:
         """It is alive."""
         self._nodes.setdefault(node, _Node(now_ms)).heard_ms = now_ms
 
-    def heard_all(self, now_ms: float) -> None:
-        """This node did not listen until now: nobody's silence is known."""
+    def paused(self, pause_ms: float) -> None:
+        """This node itself did nothing for so long, in which nobody can have been silent."""
         for node in self._nodes.values():
-            node.heard_ms = now_ms
+            node.heard_ms += pause_ms
 
     def begin(self, node: str, number: int) -> None:
         """Everything up to this number is known of it, by a snapshot."""

@@ -204,8 +204,9 @@ class Sharing:
         """What happens by itself by now: the beat, and who has been silent for too long is gone."""
         if now_ms < self.due_ms:
             return []
-        if now_ms - self.due_ms > BEAT_MS:
-            self.nodes.heard_all(now_ms)  # it is this node that did nothing: what it was told is yet to be read
+        late_ms = now_ms - self.due_ms
+        if late_ms > BEAT_MS:
+            self.nodes.paused(late_ms)  # what this node was told meanwhile is yet to be read
         self.due_ms = now_ms + BEAT_MS
         effects: list[Effect] = [Tell(CONTROL, {"kind": "beat", "number": self._number, "ahead_ms": self._ahead_ms()})]
         for node in self.nodes.take_gone(now_ms):
