@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-fanout bench-stalled screenshots constraints clean
+.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-fanout bench-stalled bench-nodes screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -33,6 +33,7 @@ help:
 	  'make bench-sync    lip-sync, from beeps and pictures' \
 	  'make bench-fanout  what a delivery costs, against Node socket.io; a table (15 minutes)' \
 	  'make bench-stalled what subscribers that read nothing cost the others (8 minutes)' \
+	  'make bench-nodes   two and three relays over Redis: what crossing costs, and one that is killed' \
 	  'make screenshots   the pictures of the README, from a real call' \
 	  'make constraints   pin the newest Python packages'
 
@@ -57,7 +58,7 @@ types: build
 	@$(BIN)/mypy
 	@cd js && npx tsc --noEmit
 
-unit: build
+unit: build .make/redis
 	$(call say,pytest)
 	@$(BIN)/pytest tests --ignore tests/e2e --ignore tests/test_wheel.py
 
@@ -88,6 +89,9 @@ bench-fanout: build
 
 bench-stalled: build
 	@$(BIN)/python -m tests.bench.fanout --stalled
+
+bench-nodes: build .make/redis
+	@$(BIN)/python -m tests.bench.nodes
 
 screenshots: build .make/browser
 	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py
@@ -122,6 +126,15 @@ $(STATIC): js/node_modules/.package-lock.json js/build.mjs $(shell find js/src -
 	  if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
 	    echo '== Debian Chromium'; apt-get update -qq && apt-get install -y -qq chromium ffmpeg; \
 	  else echo 'The browser tests need Chromium and ffmpeg: run "sudo apt-get install chromium ffmpeg" (or set CHROMIUM to the path of yours).'; exit 1; fi; fi
+	@mkdir -p .make && touch $@
+
+# Every test starts a Redis of its own; the service that Debian's package brings is not wanted.
+.make/redis:
+	@if ! command -v redis-server >/dev/null; then \
+	  if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	    echo '== Debian redis-server'; apt-get update -qq && apt-get install -y -qq redis-server; \
+	    systemctl disable --quiet --now redis-server 2>/dev/null || true; \
+	  else echo 'The tests of several relays need Redis: run "sudo apt-get install redis-server".'; exit 1; fi; fi
 	@mkdir -p .make && touch $@
 
 constraints: .make/python

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -34,11 +35,13 @@ class RelayProcess:
 
     Args:
         arguments: More arguments of ``relay-widget serve``.
+        environment: More variables of its environment.
         folder: Where its runtime file and log are; a temporary one if not given.
         tls: How to check it, if it is told to serve TLS.
     """
 
     arguments: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
     tls: ssl.SSLContext | None = None
     url: str = ""
@@ -79,7 +82,9 @@ class RelayProcess:
         """Start it and wait until it answers."""
         command = [sys.executable, "-m", "relay_widget", "serve", "--runtime-file", str(self.runtime_file)]
         with self.runtime_file.with_suffix(".log").open("ab") as log:
-            self._process = subprocess.Popen([*command, *self.arguments], stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [*command, *self.arguments], stdout=log, stderr=log, env={**os.environ, **self.environment}
+            )
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while True:
             record = self.record()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SECRET_VARIABLE = "RELAY_WIDGET_SECRET"  # noqa: S105 - the variable's name
+REDIS_VARIABLE = "RELAY_WIDGET_REDIS"
 PRINTED_TOKEN_LIFETIME_S = 12 * 3600
 
 
@@ -57,6 +58,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         grace_s=arguments.grace,
         tls_cert=arguments.tls_cert,
         tls_key=arguments.tls_key,
+        redis=arguments.redis,
         limits=Limits(**{field.name: getattr(arguments, f"max_{field.name}") for field in dataclasses.fields(Limits)}),
     )
 
@@ -149,6 +151,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--tls-cert", type=Path, metavar="PEM", help="serve https: the certificate, with its chain")
     serve.add_argument("--tls-key", type=Path, metavar="PEM", help="its private key")
+    serve.add_argument(
+        "--redis",
+        default=os.environ.get(REDIS_VARIABLE) or None,
+        metavar="URL",
+        help="share rooms with the other relays at this Redis server, as in redis://host:6379/0; with a password, "
+        f"better in the environment variable {REDIS_VARIABLE}",
+    )
     serve.add_argument(
         "--idle-timeout", type=_seconds, metavar="SECONDS", help="end when nobody was connected for so long"
     )

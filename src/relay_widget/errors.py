@@ -41,7 +41,7 @@ class InvalidValueError(RelayWidgetError, ValueError):
 class RelayStartError(RelayWidgetError):
     """The relay process could not be started or does not answer.
 
-    Codes: ``port-in-use``, ``runtime-dir``, ``disk-full``, ``tls``, ``relay-start``.
+    Codes: ``port-in-use``, ``runtime-dir``, ``disk-full``, ``tls``, ``redis``, ``relay-start``.
     """
 
 

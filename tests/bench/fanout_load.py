@@ -35,7 +35,7 @@ RSS_EVERY_S = 0.25
 INIT = bytes(200)
 """About the size of a real init segment; smaller than any chunk, which tells them apart."""
 
-_STAMP = struct.Struct(">dII")  # sent (monotonic, s), publisher, number
+STAMP = struct.Struct(">dII")  # sent (monotonic, s), publisher, number
 _TEXT, _BINARY, _CLOSE = 0x81, 0x82, 0x88
 _MASKED = 0x80
 _ZERO_MASK = bytes(4)
@@ -173,7 +173,7 @@ class Publisher:
         self.number = number
         self.sent = 0
         self._load = load
-        self._rest = bytes(load.chunk_bytes - _STAMP.size)
+        self._rest = bytes(load.chunk_bytes - STAMP.size)
 
     def init(self) -> bytes:
         """What goes before the first chunk."""
@@ -182,7 +182,7 @@ class Publisher:
     def chunk(self, now_s: float) -> bytes:
         """The next one, sent now."""
         group, number = divmod(self.sent, self._load.chunks_per_s)
-        data = _STAMP.pack(now_s, self.number, self.sent) + self._rest
+        data = STAMP.pack(now_s, self.number, self.sent) + self._rest
         self.sent += 1
         return self._labelled("delta" if number else "key", group, number, data)
 
@@ -352,7 +352,7 @@ class Generator:
             if size < 0 or stop > end:
                 break
             if size == chunk_bytes and buffer[position] == _BINARY:
-                sent_s, publisher, number = _STAMP.unpack_from(buffer, start)
+                sent_s, publisher, number = STAMP.unpack_from(buffer, start)
                 if number < client.next_numbers[publisher]:
                     self.out_of_order += 1
                 else:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from relay_widget.core import DEFAULT_LIMITS, Close, Limits, Refused, Relay, Send, SendMedia
+from relay_widget.core import DEFAULT_LIMITS, Close, Limits, Listen, Refused, Relay, Send, SendMedia, Tell
 from relay_widget.grants import Grant
 from relay_widget.protocol import Event
 from relay_widget.tokens import mint, verify
@@ -15,6 +15,7 @@ from .media import Queued, seeded
 
 if TYPE_CHECKING:
     from relay_widget.core import Effect
+    from relay_widget.core.sharing import Bus
     from relay_widget.grants import Role
 
 SECRET = "s" * 43
@@ -24,7 +25,7 @@ PUBLISH = {"track": "camera", "mimeType": "video/webm"}
 class World:
     """A relay, its clients' queues and its clock, all set by hand; and what every client has received."""
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, node: str = "", bus: Bus | None = None) -> None:
         ids = count(1)
         self.now_ms = 1000.0
         self.queued: dict[str, int] = defaultdict(int)
@@ -32,12 +33,15 @@ class World:
         self.times_ms: dict[str, list[float]] = defaultdict(list)
         self.closed: list[str] = []
         self.log: list[Refused] = []
+        self.for_nodes: list[Tell | Listen] = []
         self.queues = Queued(self.queued)
         self.relay = Relay(
-            new_peer_id=lambda: f"p{next(ids)}",
+            new_peer_id=lambda: f"p{node}{next(ids)}",
             queues=self.queues,
             random=seeded(),
             limits=limits,
+            node=node,
+            bus=bus,
             verify=lambda token: verify(SECRET, token, now_s=self.now_ms / 1000),
         )
 
@@ -69,6 +73,8 @@ class World:
                     self.closed.append(name)
                 case Refused():
                     self.log.append(effect)
+                case Tell() | Listen():
+                    self.for_nodes.append(effect)
 
     def join(self, name: str, room: str = "lab", role: Role = "peer", **known: Any) -> dict[str, Any]:
         self.connect(name, role, **known)

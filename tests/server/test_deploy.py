@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from relay_widget.cli import SECRET_VARIABLE
+from tests.redis_server import INSTALLED, WHY_NOT, RedisServer
 from tests.relay_process import END_TIMEOUT_S, RelayProcess
 
 from .clients import TIMEOUT_S, JsClient, sha256
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RELAY = [sys.executable, "-m", "relay_widget"]
+
+
+NEEDS_NGINX = pytest.mark.skipif(
+    shutil.which("nginx") is None or shutil.which("openssl") is None, reason="nginx is not here"
+)
 
 
 def free_port() -> int:
@@ -103,8 +109,8 @@ def test_the_containers_commands_start_check_and_end_a_relay() -> None:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, relay_port: str) -> Iterator[tuple[int, Path]]:
-    """The example, with other ports and a certificate made here; its port and certificate."""
+def nginx(folder: Path, *relay_ports: str) -> Iterator[tuple[int, Path]]:
+    """The example, with other ports and a certificate made here, before one relay or two; its port and certificate."""
     certificate, key = make_certificate(folder, "nginx")
     port = free_port()
     site = (DEPLOY / "nginx.conf").read_text()
@@ -112,7 +118,8 @@ def nginx(folder: Path, relay_port: str) -> Iterator[tuple[int, Path]]:
         ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
         ("/etc/ssl/relay.example.pem", str(certificate)),
         ("/etc/ssl/relay.example.key", str(key)),
-        ("127.0.0.1:8765", f"127.0.0.1:{relay_port}"),
+        ("127.0.0.1:8765", f"127.0.0.1:{relay_ports[0]}"),
+        *(("# server 10.0.0.2:8765", f"server 127.0.0.1:{port}") for port in relay_ports[1:]),
     ):
         assert old in site
         site = site.replace(old, new)
@@ -135,7 +142,7 @@ def nginx(folder: Path, relay_port: str) -> Iterator[tuple[int, Path]]:
             process.terminate()
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None or shutil.which("openssl") is None, reason="nginx is not here")
+@NEEDS_NGINX
 async def test_a_call_through_nginx_under_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (
         RelayProcess(("--allow-host", "relay.example")) as relay,
@@ -168,3 +175,37 @@ async def test_a_call_through_nginx_under_a_path(tmp_path: Path, monkeypatch: py
         ):
             assert await asyncio.to_thread(status, path, host) == expected, (path, host)
         assert relay.log == ""
+
+
+@NEEDS_NGINX
+@pytest.mark.skipif(not INSTALLED, reason=WHY_NOT)
+async def test_two_relays_behind_nginx_of_which_one_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {SECRET_VARIABLE: "s" * 43}
+    with contextlib.ExitStack() as stack:
+        redis = stack.enter_context(RedisServer())
+        arguments = ("--allow-host", "relay.example", "--redis", redis.url)
+        relays = [stack.enter_context(RelayProcess(arguments, environment)) for _ in range(2)]
+        ports = [relay.url.rpartition(":")[2] for relay in relays]
+        port, certificate = stack.enter_context(nginx(tmp_path, *ports))
+        monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(certificate))
+        async with JsClient() as ada, JsClient() as bob:
+            for client, transports in ((ada, ["websocket"]), (bob, ["polling"])):
+                way = {
+                    "path": "/call/socket.io/",
+                    "transports": transports,
+                    "auth": relays[0].auth(),
+                    "reconnection": True,
+                }
+                await client.connect(f"https://localhost:{port}", **way)
+                await client.next("connect")
+                assert (await client.ask("join", {"room": "lab", "name": "x"}))["ok"]
+            # Both are of one address, and so at one relay.
+            [serving] = [relay for relay in relays if b"relay_widget_connections 2.0" in relay.get("/metrics")[2]]
+            serving.kill()
+            for client in (ada, bob):
+                await client.next("connect")  # again, by itself
+                assert (await client.ask("join", {"room": "lab", "name": "x"}))["ok"]
+            data = os.urandom(100_000)
+            await ada.tell("media-chunk", data=data)
+            _, seen = await bob.next("media-chunk")
+            assert seen == {"bytes": len(data), "sha256": sha256(data)}

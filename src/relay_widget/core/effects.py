@@ -44,7 +44,29 @@ class Refused:
     suppressed: int
 
 
-Effect = Send | SendMedia | Close | Refused
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Send to the other nodes that listen to this channel; with the bytes of an object, if it is one."""
+
+    channel: str
+    message: dict[str, Any]
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Listen to what other nodes send on this channel, or no longer."""
+
+    channel: str
+    wanted: bool
+
+
+def inbox(node: str) -> str:
+    """The channel on which one node listens for what is for it alone."""
+    return f"node:{node}"
+
+
+Effect = Send | SendMedia | Close | Refused | Tell | Listen
 
 
 @dataclass(slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from relay_widget.protocol import check_impairment
 
 from .link import Link, LinkObject
 
@@ -66,6 +68,24 @@ class Links:
             self._single = {peer: one for peer, one in self._single.items() if peer in connections}
         return self._apply(connections[peer], impairment, now_ms)
 
+    def as_json(self) -> dict[str, Any]:
+        """Who is impaired how, for other nodes."""
+        return {
+            "everybody": None if self._everybody is None else self._everybody.as_json(),
+            "single": {peer: None if one is None else one.as_json() for peer, one in self._single.items()},
+        }
+
+    def replace(self, record: dict[str, Any], connections: Mapping[str, str], now_ms: float) -> Arrived:
+        """Take what another node has said of who is impaired how. What arrives by that, for these connections."""
+        before = {peer: self.of_peer(peer) for peer in connections}
+        self._everybody = _read(record["everybody"])
+        self._single = {peer: _read(one) for peer, one in record["single"].items()}
+        arrived: Arrived = []
+        for peer, connection in connections.items():
+            if self.of_peer(peer) != before[peer]:
+                arrived += self._apply(connection, self.of_peer(peer), now_ms)
+        return arrived
+
     def push(self, link: Link, item: LinkObject, now_ms: float, *, audio: bool) -> None:
         """Send an object of an audio-only track, or of any other."""
         link.push(item, now_ms, audio=audio)
@@ -88,6 +108,8 @@ class Links:
         return arrived
 
     def _apply(self, connection: str, impairment: Impairment | None, now_ms: float) -> Arrived:
+        if not connection:
+            return []  # at another node, which does it
         link = self.by_connection.pop(connection, None)
         if impairment is None:
             return [] if link is None else [(connection, item) for item in link.take_all()]
@@ -98,3 +120,7 @@ class Links:
         self.by_connection[connection] = link
         self.due_ms = min(self.due_ms, link.due_ms)
         return []
+
+
+def _read(record: dict[str, Any] | None) -> Impairment | None:
+    return None if record is None else check_impairment(record)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
 
 class Mutes:
@@ -25,6 +25,29 @@ class Mutes:
     def holds(self, peer: str, track: str) -> bool:
         """Whether this track is muted, published or not."""
         return self._tracks.get(peer, {}).get(track, self._peers.get(peer, False))
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for other nodes."""
+        return {"peers": self._peers, "tracks": self._tracks}
+
+    def replace(self, record: dict[str, Any], peers: Iterable[str]) -> list[tuple[str, str | None, bool]]:
+        """Take what another node has said: for these peers what is new (peer, track or None for all, muted)."""
+        before_peers, before_tracks = self._peers, self._tracks
+        self._peers = {peer: bool(muted) for peer, muted in record["peers"].items()}
+        self._tracks = {
+            peer: {track: bool(muted) for track, muted in tracks.items()} for peer, tracks in record["tracks"].items()
+        }
+        news: list[tuple[str, str | None, bool]] = []
+        for peer in peers:
+            if self._peers.get(peer, False) != before_peers.get(peer, False):
+                news.append((peer, None, self._peers.get(peer, False)))
+            before = before_tracks.get(peer, {})
+            news += [
+                (peer, track, muted)
+                for track, muted in self._tracks.get(peer, {}).items()
+                if before.get(track) != muted
+            ]
+        return news
 
     def set(self, peer: str, track: str | None, *, muted: bool, present: Container[str]) -> None:
         """Mute a track or (None) all that a peer publishes now and later, or let it be heard again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,10 @@ from relay_widget.protocol import (
     refusal,
 )
 
-from .effects import Close, Effect, Outcome, Refused, Send
+from .effects import Close, Effect, Listen, Outcome, Refused, Send, Tell
 from .limits import DEFAULT_LIMITS, Limits
 from .room import Peer, Room
+from .sharing import Sharing
 from .stats import EVENT_COST_BYTES, Budget, Stats
 from .watchers import Watchers
 
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from relay_widget.protocol import Join
 
     from .room import Queues
+    from .sharing import Bus
 
 ERROR_INTERVAL_MS = 1000
 """A client is sent one `error` event per code in this time, and the log one line; the rest is counted."""
@@ -100,6 +103,8 @@ class Relay:
         random: Gives numbers from 0 to 1, for the jitter of impaired links.
         verify: What a token grants, its end in the relay's clock; raises a WireError for one that is not good.
         limits: How much it bears.
+        node: Its name among the relays that share rooms with it.
+        bus: The way to those; None if there are none.
     """
 
     def __init__(
@@ -110,8 +115,12 @@ class Relay:
         random: Callable[[], float],
         verify: Callable[[object], Grant],
         limits: Limits = DEFAULT_LIMITS,
+        node: str = "",
+        bus: Bus | None = None,
     ) -> None:
         self.rooms: dict[str, Room] = {}
+        """By name; those with peers at other nodes only, too."""
+        self.sharing = Sharing(self, node, bus)
         self.stats = Stats()
         self._new_peer_id = new_peer_id
         self._queues = queues
@@ -126,7 +135,8 @@ class Relay:
         self._restless: set[Room] = set()  # rooms in which something happens by itself
         self._connections: dict[str, _Connection] = {}
         self._in_room: dict[str, _Connection] = {}  # by peer id
-        self._watchers = Watchers()
+        self.watchers = Watchers()
+        """Monitors, and other nodes that have some."""
         self._handlers: dict[str, Callable[[_Connection, list[Any], float], Outcome]] = {
             Event.JOIN: self._join,
             Event.LEAVE: self._leave,
@@ -176,8 +186,8 @@ class Relay:
         gone = self._connections.pop(connection, None)
         if gone is None:
             return []
-        self._watchers.remove_monitor(connection)
-        return self._take_out(gone, "lost")
+        self.watchers.remove_monitor(connection)
+        return self._take_out(gone, "lost") + self._tell_watched()
 
     def held_bytes(self) -> float:
         """The memory held for clients: what waits for them (once for each), and what is kept for late joiners."""
@@ -232,16 +242,80 @@ class Relay:
         restless, self._restless, self.due_ms = self._restless, set(), inf
         for room in restless:
             effects += room.take_due(now_ms)
-            self._heed(room)
-        effects += [
-            Send(to, Event.ROOM, self._snapshot(room, now_ms))
-            for room, to in self._watchers.take_due(now_ms, self._queues.queued_bytes)
-        ]
-        snapshots_in_ms = self._watchers.due_in_ms(now_ms)
+            self.heed(room)
+        effects += self.sharing.take_due(now_ms)
+        for name, to in self.watchers.take_due(now_ms, self._queues.queued_bytes):
+            here = tuple(monitor for monitor in to if not self.sharing.is_node(monitor))
+            if here:
+                effects.append(Send(here, Event.ROOM, self._snapshot(name, now_ms)))
+            effects += self.sharing.figures(name, set(to) - set(here))
+        snapshots_in_ms = self.watchers.due_in_ms(now_ms)
         if snapshots_in_ms is not None:
             self.due_ms = min(self.due_ms, now_ms + snapshots_in_ms)
-        self.due_ms = min(self.due_ms, self._expiry_due_ms)
+        self.due_ms = min(self.due_ms, self._expiry_due_ms, self.sharing.due_ms)
         return effects
+
+    # What the sharing of rooms with other nodes needs -----------------------------------------------------
+
+    def room(self, name: str) -> Room:
+        """The room of this name, made if need be."""
+        room = self.rooms.get(name)
+        if room is None:
+            room = self.rooms[name] = Room(name, self.stats, self._queues, self._random, self._limits)
+        return room
+
+    def tidy(self, room: Room) -> None:
+        """Somebody has left this room: it ends when nobody is in it."""
+        if room.peers:
+            self.heed(room)
+        else:
+            self.rooms.pop(room.name, None)
+            self._restless.discard(room)
+        self.changed(room)
+
+    def changed(self, room: Room) -> None:
+        """There is something new to see in this room."""
+        self.due_ms = min(self.due_ms, self.watchers.changed(room.name))
+
+    def heed(self, room: Room) -> None:
+        """See to it that what happens in this room by itself does."""
+        due_ms = room.due_ms
+        if due_ms < inf:
+            self._restless.add(room)
+            self.due_ms = min(self.due_ms, due_ms)
+
+    def watched_by(self, monitor: str, room: str) -> None:
+        """Another node has monitors of this room, for which this one stands."""
+        with suppress(WireError):  # it watches as many as a monitor may
+            self.watchers.add(room, monitor)
+        self.due_ms = min(self.due_ms, self.watchers.changed(room))
+
+    def peer_here(self, peer_id: str) -> Peer | None:
+        """Who is in a room under this id, connected to this node."""
+        client = self._in_room.get(peer_id)
+        return None if client is None else client.peer
+
+    def replace(self, peer_id: str) -> list[Effect]:
+        """End the connection of a participant who has come in again on another."""
+        error = WireError(Code.REPLACED, "This participant has come in from elsewhere: this connection ends.")
+        return self._end(self._in_room[peer_id], error, "replaced")
+
+    def remove(self, peer_id: str, room: str) -> list[Effect]:
+        """An administrator removes somebody who is connected to this node."""
+        why = WireError(Code.REMOVED, f"You have been removed from room {room!r} by who administers it.")
+        return self._end(self._in_room[peer_id], why, "removed")
+
+    def end_room(self, room: Room) -> list[Effect]:
+        """An administrator has ended this room: everybody who is connected to this node goes."""
+        why = WireError(Code.ROOM_ENDED, f"Room {room.name!r} has been ended for everybody by who administers it.")
+        ended = [self._in_room[peer.id] for peer in room.here]
+        effects: list[Effect] = []
+        for one in ended:
+            one.ended = why
+            # Nobody here is told of the others: everybody goes.
+            effects += [effect for effect in self._take_out(one, "removed") if isinstance(effect, Tell | Listen)]
+        told = Send(tuple(one.id for one in ended), Event.ERROR, error_json(why))
+        return [told, *(Close(one.id) for one in ended), *effects]
 
     # -----------------------------------------------------------------------------------------------------
 
@@ -265,18 +339,19 @@ class Relay:
                 f"You are in room {client.room.name!r} already: leave before you join again.",
             )
         # Every check before the first change: a refused join leaves all as it was.
-        earlier = self._in_room.get(client.peer_id)
+        earlier = self.peer_here(client.peer_id)
+        known = earlier or self.sharing.elsewhere(client.peer_id)
         room = self.rooms.get(request.room)
         if room is not None:
             room.check_lock(client.peer_id)
-            room.check_space(None if earlier is None else earlier.peer)
-        elif len(self.rooms) >= self._limits.rooms:
-            raise WireError(Code.TOO_MANY_ROOMS, f"The relay has {self._limits.rooms} rooms already: join one of them.")
-        else:
-            room = Room(request.room, self.stats, self._queues, self._random, self._limits)
+            room.check_space(known)
+        if room is None or not room.here:
+            self._check_rooms()
         if earlier is None:
             self._check_memory(now_ms)
-        effects = [] if earlier is None else self._replace(earlier)
+        room = self.room(request.room)
+        effects = [] if earlier is None else self.replace(client.peer_id)
+        effects += self.sharing.supersede(client.peer_id)
         peer = Peer(
             client.id,
             client.peer_id,
@@ -285,15 +360,16 @@ class Relay:
             client.grant.call,
             subscribes=client.grant.subscribe,
             loopback=request.loopback,
+            since_ms=now_ms if known is None else max(now_ms, known.since_ms + 1),
         )
         others, joined = room.join(peer, now_ms)
         self.rooms[room.name] = room
         self._in_room[peer.id] = client
         client.peer, client.room = peer, room
-        self._heed(room)
-        self._changed(room)
+        self.heed(room)
+        self.changed(room)
         ack = ok(peer=peer.id, peers=[other.as_json() for other in others], now_ms=now_ms, **_stay(client))
-        return Outcome(ack, effects + joined)
+        return Outcome(ack, effects + joined + self.sharing.joined(room, peer))
 
     def _leave(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         _none(args, Event.LEAVE)
@@ -305,22 +381,22 @@ class Relay:
         peer, room = _joined(client)
         if client.grant.name is not None:
             raise WireError(Code.FORBIDDEN, f"This token is for {peer.name!r}: ask for another to be called otherwise.")
-        self._changed(room)
-        return Outcome(ok(), room.rename(peer, name))
+        self.changed(room)
+        return Outcome(ok(), room.rename(peer, name) + self.sharing.renamed(room, peer))
 
     def _publish(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         track = parse_publish(_only(args, Event.PUBLISH))
         peer, room = _joined(client)
         _may_publish(client.grant)
-        effects = room.publish(peer, track)
-        self._changed(room)
+        effects = room.publish(peer, track) + self.sharing.published(room, peer, track.track)
+        self.changed(room)
         return Outcome(ok(), effects)
 
     def _unpublish(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         track = parse_unpublish(_only(args, Event.UNPUBLISH))
         peer, room = _joined(client)
-        effects = room.unpublish(peer, track)
-        self._changed(room)
+        effects = room.unpublish(peer, track) + self.sharing.unpublished(room, peer, track)
+        self.changed(room)
         return Outcome(ok(), effects)
 
     def _media_chunk(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
@@ -344,9 +420,15 @@ class Relay:
             effects, lost = room.plain_media(peer, data, now_ms)
         else:
             effects, lost = room.media(peer, label, data, now_ms)
+        if room.listeners_elsewhere:
+            effects += (
+                self.sharing.plain_media(room, peer, data, now_ms)
+                if label is None
+                else self.sharing.media(room, peer, label, data, now_ms)
+            )
         if lost:
-            self._changed(room)
-        self._heed(room)
+            self.changed(room)
+        self.heed(room)
         return Outcome(ok(), effects)
 
     def _clock(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
@@ -356,7 +438,7 @@ class Relay:
         report = parse_report(_only(args, Event.REPORT))
         peer, room = _joined(client)
         peer.report = report
-        self._changed(room)
+        self.changed(room)
         return Outcome(ok())
 
     def _renew(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
@@ -371,56 +453,45 @@ class Relay:
     def _watch(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
         room = parse_watch(_only(args, Event.WATCH))
         _may_watch(client.grant, room)
-        self._watchers.add(room, client.id)
-        return Outcome(ok(**self._snapshot(room, now_ms)))
+        self.watchers.add(room, client.id)
+        return Outcome(ok(**self._snapshot(room, now_ms)), self._tell_watched())
 
     def _unwatch(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         room = parse_watch(_only(args, Event.UNWATCH))
         _may_watch(client.grant, room)
-        self._watchers.remove(room, client.id)
-        return Outcome(ok())
+        self.watchers.remove(room, client.id)
+        return Outcome(ok(), self._tell_watched())
 
     def _impair(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
         request = parse_impair(_only(args, Event.IMPAIR))
         room = self._administered(client, request.room)
         effects = room.impair(request.peer, request.impairment, now_ms)
-        self._changed(room)
-        self._heed(room)
-        return Outcome(ok(), effects)
+        return Outcome(ok(), effects + self._have_set(room))
 
     def _mute(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         request = parse_mute(_only(args, Event.MUTE))
         room = self._administered(client, request.room)
         effects = room.mute(request.peer, request.track, muted=request.muted)
-        self._changed(room)
-        self._heed(room)
-        return Outcome(ok(), effects)
+        return Outcome(ok(), effects + self._have_set(room))
 
     def _remove(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         name, peer_id = parse_remove(_only(args, Event.REMOVE))
         room = self._administered(client, name)
-        removed = self._in_room[room.peer(peer_id).id]
+        peer = room.peer(peer_id)
         room.shut_out(peer_id)
-        why = WireError(Code.REMOVED, f"You have been removed from room {name!r} by who administers it.")
-        return Outcome(ok(), self._end(removed, why, "removed"))
+        effects = self._have_set(room) if room.locked else []
+        return Outcome(ok(), effects + (self.sharing.remove(room, peer) if peer.node else self.remove(peer_id, name)))
 
     def _lock(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         name, locked = parse_lock(_only(args, Event.LOCK))
         room = self._administered(client, name)
         room.lock(locked=locked)
-        self._changed(room)
-        return Outcome(ok())
+        return Outcome(ok(), self._have_set(room))
 
     def _end_room(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         name = parse_end(_only(args, Event.END))
         room = self._administered(client, name)
-        why = WireError(Code.ROOM_ENDED, f"Room {name!r} has been ended for everybody by who administers it.")
-        ended = [self._in_room[peer_id] for peer_id in room.peers]
-        for one in ended:
-            one.ended = why
-            self._take_out(one, "removed")  # nobody is told of the others: everybody goes
-        told = Send(tuple(one.id for one in ended), Event.ERROR, error_json(why))
-        return Outcome(ok(), [told, *(Close(one.id) for one in ended)])
+        return Outcome(ok(), self.sharing.ended(name) + self.end_room(room))
 
     # -----------------------------------------------------------------------------------------------------
 
@@ -446,16 +517,20 @@ class Relay:
         if self._memory_bytes > self._limits.memory_bytes:
             raise WireError(Code.RELAY_FULL, "The relay's memory is taken: try again later, or use another relay.")
 
-    def _changed(self, room: Room) -> None:
-        """There is something new to see in this room."""
-        self.due_ms = min(self.due_ms, self._watchers.changed(room.name))
+    def _check_rooms(self) -> None:
+        """Refuse one more room in which somebody is who is connected to this node."""
+        if sum(bool(room.here) for room in self.rooms.values()) >= self._limits.rooms:
+            raise WireError(Code.TOO_MANY_ROOMS, f"The relay has {self._limits.rooms} rooms already: join one of them.")
 
-    def _heed(self, room: Room) -> None:
-        """See to it that what happens in this room by itself does."""
-        due_ms = room.due_ms
-        if due_ms < inf:
-            self._restless.add(room)
-            self.due_ms = min(self.due_ms, due_ms)
+    def _have_set(self, room: Room) -> list[Effect]:
+        """An administrator has set something in this room."""
+        self.changed(room)
+        self.heed(room)
+        return self.sharing.set_in(room)
+
+    def _tell_watched(self) -> list[Effect]:
+        """Somebody watches another room than before, or has gone."""
+        return self.sharing.watch(self.watchers.watched(self._connections))
 
     def _take_out(self, client: _Connection, reason: LeftReason) -> list[Effect]:
         peer, room = client.peer, client.room
@@ -463,19 +538,9 @@ class Relay:
             return []
         client.peer = client.room = None
         del self._in_room[peer.id]
-        effects = room.leave(peer, reason)
-        if not room.peers:
-            del self.rooms[room.name]
-            self._restless.discard(room)
-        else:
-            self._heed(room)
-        self._changed(room)
+        effects = room.leave(peer, reason) + self.sharing.left(room, peer, reason)
+        self.tidy(room)
         return effects
-
-    def _replace(self, client: _Connection) -> list[Effect]:
-        """End a connection whose participant has come in again on another."""
-        error = WireError(Code.REPLACED, "This participant has come in from elsewhere: this connection ends.")
-        return self._end(client, error, "replaced")
 
     def _take_out_expired(self, now_ms: float) -> list[Effect]:
         """End the connections whose tokens are no longer good."""

@@ -16,7 +16,7 @@ from relay_widget.protocol import (
     PeerInfo,
 )
 
-from .effects import Effect, Send, SendMedia
+from .effects import Effect, Send, SendMedia, Tell, inbox
 from .limits import DEFAULT_LIMITS, Limits
 from .link import LinkObject
 from .links import Links
@@ -26,7 +26,7 @@ from .subscription import Subscription
 from .track import LiveTrack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Collection, Container, Iterable
 
     from relay_widget.protocol import Impairment, MediaHeader, Report, Track
 
@@ -55,7 +55,11 @@ class Queues(Protocol):
 
 
 class Peer:
-    """A participant of a room, and what the relay has counted for it."""
+    """A participant of a room, and what the relay has counted for it.
+
+    ``node`` is the other node that it is connected to, empty if it is this one; then there is no ``connection``. Its
+    figures come from there. ``since_ms`` tells the newer of two that come under one id.
+    """
 
     def __init__(
         self,
@@ -67,7 +71,11 @@ class Peer:
         *,
         subscribes: bool = True,
         loopback: bool = False,
+        node: str = "",
+        since_ms: float = 0,
     ) -> None:
+        self.node = node
+        self.since_ms = since_ms
         self.connection = connection
         self.id = peer_id
         self.name = name
@@ -94,6 +102,12 @@ class Peer:
             **self.info().as_json(),
             "muted": [track.id for track in self.tracks.values() if track.muted],
             "call": self.call,
+            **self.figures(),
+        }
+
+    def figures(self) -> dict[str, Any]:
+        """What has been counted for it."""
+        return {
             "report": None if self.report is None else self.report.as_json(),
             "chunks": self.chunks,
             "bytes": self.bytes,
@@ -117,7 +131,11 @@ class Room:
         self.name = name
         self._limits = limits
         self.peers: dict[str, Peer] = {}
-        self._by_connection: dict[str, Peer] = {}
+        self._by_connection: dict[str, Peer] = {}  # those that are connected to this node
+        self.listeners_elsewhere = 0
+        """How many peers of other nodes get the media of this one."""
+        self.version = (0, "")
+        """Of what administrators have set: a count, and the node that set it last."""
         self._stats = stats
         self._queues = queues
         self._queued_bytes = queues.queued_bytes
@@ -134,6 +152,11 @@ class Room:
         return tracks + sum(link.held_bytes for link in self._links.by_connection.values())
 
     @property
+    def here(self) -> Collection[Peer]:
+        """The peers that are connected to this node."""
+        return self._by_connection.values()
+
+    @property
     def due_ms(self) -> float:
         """When to call `take_due` next, at the latest; inf while nothing happens by itself."""
         return min(self._links.due_ms, self._lag_due_ms)
@@ -145,10 +168,9 @@ class Room:
             return effects
         unsteady, self._unsteady, self._lag_due_ms = self._unsteady, set(), inf
         for track in unsteady:
-            news = track.lag.take(len(track.subscriptions), now_ms)
+            news = track.lag.take(self._subscribers(track), now_ms)
             if news is not None:
-                payload = {"track": track.id, "subscribers": news[0], "lagging": news[1]}
-                effects.append(Send((self.peers[track.owner].connection,), Event.TRACK_LAG, payload))
+                effects.append(self._lag_told(track, *news))
             self._watch_lag(track)
         return effects
 
@@ -169,11 +191,12 @@ class Room:
         if track_id is not None:
             self._track(peer, track_id)
         self._mutes.set(peer_id, track_id, muted=muted, present=self.peers)
-        effects: list[Effect] = [
-            Send((peer.connection,), Event.TRACK_MUTED, {"track": track_id, "muted": muted}),
-        ]
+        return _track_muted(peer, track_id, muted=muted) + self._heed_mutes(peer)
+
+    def _heed_mutes(self, peer: Peer) -> list[Effect]:
+        effects: list[Effect] = []
         for track in peer.tracks.values():
-            if track.muted == self._mutes.holds(peer_id, track.id):
+            if track.muted == self._mutes.holds(peer.id, track.id):
                 continue
             if track.muted:
                 track.unmute()
@@ -181,10 +204,35 @@ class Room:
                 effects += self._tell_published(peer, track)
             else:
                 track.mute()
-                self._links.forget(peer_id, track.id)
+                self._links.forget(peer.id, track.id)
                 self._watch_lag(track)
                 effects += self._tell_unpublished(peer, track, muted=True)
         return effects
+
+    def settings(self) -> dict[str, Any]:
+        """What administrators have set in it, for other nodes."""
+        return {
+            "version": list(self.version),
+            "inside": None if self._inside is None else sorted(self._inside),
+            "mutes": self._mutes.as_json(),
+            "links": self._links.as_json(),
+        }
+
+    def take_settings(self, settings: dict[str, Any], now_ms: float) -> list[Effect]:
+        """Take what an administrator has set at another node, unless what is set here is newer."""
+        count, node = settings["version"]
+        if (count, node) <= self.version:
+            return []
+        self.version = (count, node)
+        inside = settings["inside"]
+        self._inside = None if inside is None else set(inside)
+        effects: list[Effect] = []
+        for peer_id, track_id, muted in self._mutes.replace(settings["mutes"], self.peers):
+            effects += _track_muted(self.peers[peer_id], track_id, muted=muted)
+        for peer in self.peers.values():
+            effects += self._heed_mutes(peer)
+        connections = {peer.id: peer.connection for peer in self.peers.values()}
+        return effects + _arrivals(self._links.replace(settings["links"], connections, now_ms))
 
     @property
     def locked(self) -> bool:
@@ -248,10 +296,15 @@ class Room:
         self._by_connection[peer.connection] = peer
         return others, effects
 
+    def join_elsewhere(self, peer: Peer) -> list[Effect]:
+        """A peer has come in at another node."""
+        self.peers[peer.id] = peer
+        return self._tell_others(peer, Event.PEER_JOINED, {"peer": peer.info().as_json()})
+
     def leave(self, peer: Peer, reason: LeftReason) -> list[Effect]:
         """Take a peer out and tell the others."""
         del self.peers[peer.id]
-        del self._by_connection[peer.connection]
+        self._by_connection.pop(peer.connection, None)
         self._links.left(peer.connection)
         self._links.forget(peer.id)
         self._unsteady.difference_update(peer.tracks.values())
@@ -273,11 +326,12 @@ class Room:
         if track is not None:
             track.info = info
         else:
-            self._check_tracks(peer)
+            if not peer.node:
+                self._check_tracks(peer)
             track = peer.tracks[info.track] = LiveTrack(peer.id, info, self._limits.init_bytes)
             if self._mutes.holds(peer.id, track.id):
                 track.mute()
-                return [Send((peer.connection,), Event.TRACK_MUTED, {"track": track.id, "muted": True})]
+                return _track_muted(peer, track.id, muted=True)
             self._subscribe(peer, track)
         return [] if track.muted else self._tell_published(peer, track)
 
@@ -392,10 +446,28 @@ class Room:
         _, waiting_ms = link.waiting(now_ms, audio=audio)
         return link.passes_bytes(max_wait_ms(audio=audio) - waiting_ms)
 
+    def _subscribers(self, track: LiveTrack) -> int:
+        """How many get a track, as far as this node tells its publisher."""
+        own = not self.peers[track.owner].node
+        return len(track.subscriptions) + (self.listeners_elsewhere if own and not track.muted else 0)
+
+    def _lag_told(self, track: LiveTrack, subscribers: int, lagging: int) -> Effect:
+        owner = self.peers[track.owner]
+        if owner.node:
+            told = {"kind": "lag", "room": self.name, "peer": owner.id, "track": track.id, "lagging": lagging}
+            return Tell(inbox(owner.node), told)
+        payload = {"track": track.id, "subscribers": subscribers, "lagging": lagging}
+        return Send((owner.connection,), Event.TRACK_LAG, payload)
+
+    def lags_elsewhere(self, track: LiveTrack, node: str, lagging: int) -> None:
+        """So many of a track's subscribers lag at another node."""
+        track.lag.lags_elsewhere(node, lagging)
+        self._watch_lag(track)
+
     def _watch_lag(self, track: LiveTrack) -> None:
         """Something about a track's lagging subscribers may have changed: see when its publisher is to hear of it."""
         if track.lag:
-            due_ms = track.lag.due_ms(len(track.subscriptions))
+            due_ms = track.lag.due_ms(self._subscribers(track))
             if due_ms < inf:
                 self._unsteady.add(track)
                 self._lag_due_ms = min(self._lag_due_ms, due_ms)
@@ -438,7 +510,8 @@ class Room:
         return track
 
     def _others(self, peer: Peer) -> Iterable[Peer]:
-        return (other for other in self.peers.values() if other is not peer)
+        """Those that hear from this node about a peer."""
+        return (other for other in self._by_connection.values() if other is not peer)
 
     def _listeners(self, peer: Peer) -> Iterable[Peer]:
         return (other for other in self._others(peer) if other.subscribes)
@@ -463,6 +536,8 @@ class Room:
         self._stats.bytes_out += deliveries * len(data)
 
     def _count_in(self, peer: Peer, data: bytes) -> None:
+        if peer.node:
+            return  # counted where it came in
         peer.chunks += 1
         peer.bytes += len(data)
         self._stats.chunks_in += 1
@@ -475,6 +550,11 @@ class Room:
         peer = self._by_connection[connection]
         peer.dropped_groups += groups
         peer.dropped_objects += 1
+
+
+def _track_muted(peer: Peer, track_id: str | None, *, muted: bool) -> list[Effect]:
+    """What a publisher hears, if it is connected here."""
+    return [] if peer.node else [Send((peer.connection,), Event.TRACK_MUTED, {"track": track_id, "muted": muted})]
 
 
 def _groups_dropped(connection: str, track: LiveTrack, subscription: Subscription) -> Send:

@@ -26,6 +26,7 @@ class LiveTrack:
         self.group = GroupCache()
         self.subscriptions: dict[str, Subscription] = {}
         self.lag = Lag()
+        self.forward: Subscription | None = None  # of the other nodes, while one of them has somebody who gets it
         self._max_init_bytes = max_init_bytes
         self.muted = False  # by who administers the room
         self._group: int | None = None
@@ -70,10 +71,17 @@ class LiveTrack:
         for connection in self.subscriptions:
             self.lag.left(connection)
         self.subscriptions.clear()
+        self.forward = None
 
     def unmute(self) -> None:
         """It can be subscribed to again, from its next group on: what was muted stays unheard."""
         self.muted = False
+        self.group.give_up()
+
+    def forget(self) -> None:
+        """Know nothing of its media, as when it was published: nobody here listens to its node any more."""
+        self.init = None
+        self._group = None
         self.group.give_up()
 
     def skip_group(self, code: Code) -> None:

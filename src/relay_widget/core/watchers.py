@@ -9,7 +9,7 @@ from relay_widget.errors import WireError
 from relay_widget.protocol import MAX_QUEUE_BYTES, MAX_WATCHED_ROOMS, SNAPSHOT_INTERVAL_MS, Code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
 
 class Watchers:
@@ -40,8 +40,16 @@ class Watchers:
 
     def remove_monitor(self, monitor: str) -> None:
         """The monitor is gone."""
-        for room in [room for room, watching in self._rooms.items() if monitor in watching]:
+        for room in self.rooms(monitor):
             self.remove(room, monitor)
+
+    def rooms(self, monitor: str) -> set[str]:
+        """What one monitor watches."""
+        return {room for room, watching in self._rooms.items() if monitor in watching}
+
+    def watched(self, monitors: Container[str]) -> set[str]:
+        """What any of these watches."""
+        return {room for room, watching in self._rooms.items() if any(monitor in monitors for monitor in watching)}
 
     def changed(self, room: str) -> float:
         """There is something to see in this room; when it is due. inf if nobody watches."""
@@ -83,4 +91,4 @@ class Watchers:
         return max(0.0, flushed_ms + SNAPSHOT_INTERVAL_MS - now_ms)
 
     def _count(self, monitor: str) -> int:
-        return sum(monitor in watching for watching in self._rooms.values())
+        return len(self.rooms(monitor))

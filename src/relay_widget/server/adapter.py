@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
 
-from relay_widget.core import DEFAULT_LIMITS, Close, Limits, Refused, Relay, Send, SendMedia
+from relay_widget.core import DEFAULT_LIMITS, Close, Limits, Listen, Refused, Relay, Send, SendMedia, Tell
 from relay_widget.errors import WireError
 from relay_widget.grants import Grant
 from relay_widget.protocol import RESUME_LIFETIME_S, Code, Event, check_version, error_json
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import socketio
 
     from relay_widget.core import Effect
+
+    from .redis_bus import RedisBus
 
 _log = logging.getLogger(__name__)
 _NAMESPACE = "/"
@@ -53,6 +55,8 @@ class Adapter:
         needs_token: Whether a client without a valid token is refused.
         on_connections: Called with the number of clients whenever it changes.
         limits: How much the relay bears.
+        node: Its name among the relays that share rooms with it.
+        bus: The way to those; None if there are none.
     """
 
     def __init__(
@@ -64,8 +68,11 @@ class Adapter:
         needs_token: bool,
         on_connections: Callable[[int], None] = lambda _: None,
         limits: Limits = DEFAULT_LIMITS,
+        node: str = "",
+        bus: RedisBus | None = None,
     ) -> None:
         self._sio = sio
+        self._bus = bus
         self._fanout = fanout
         self._secret = secret
         self._needs_token = needs_token
@@ -86,6 +93,8 @@ class Adapter:
             random=random.random,
             verify=self._verify,
             limits=limits,
+            node=node,
+            bus=bus,
         )
         sio.on("connect", self._connect)
         sio.on("disconnect", self._disconnect)
@@ -194,8 +203,28 @@ class Adapter:
                     self._close(connection)
                 case Refused():
                     self._log_refused(effect)
+                case Tell(channel, message, data) if self._bus is not None:
+                    self._bus.send(channel, message, data)
+                case Listen(channel, wanted) if self._bus is not None:
+                    self._bus.listen(channel, wanted=wanted)
         if self.relay.due_ms < self._timer_due_ms:
             self._set_timer(self.relay.due_ms)
+
+    def bus_connected(self) -> None:
+        """Other relays can be told something from now on."""
+        self._perform(self.relay.sharing.begin(self.now_ms()))
+
+    def bus_listening(self, channel: str) -> None:
+        """What other relays send on this channel comes from now on."""
+        self._perform(self.relay.sharing.listening(channel, self.now_ms()))
+
+    def bus_message(self, message: dict[str, Any], data: bytes) -> None:
+        """Another relay has said something."""
+        self._perform(self.relay.sharing.hear(message, data, self.now_ms()))
+
+    def bus_ending(self) -> None:
+        """Say goodbye to the other relays."""
+        self._perform(self.relay.sharing.end())
 
     def _log_refused(self, refused: Refused) -> None:
         self._clients.info(

@@ -26,6 +26,7 @@ from .metrics import LoopLag, Metrics, Network
 from .packets import ClientPacket
 from .polling import translate_request
 from .pulse import Pulse
+from .redis_bus import FIRST_CONNECT_S, RedisBus
 from .websocket import websocket_driver
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class AppSettings:
     allow_origins: tuple[str, ...] = ()
     limits: Limits = DEFAULT_LIMITS
     metrics_from: tuple[Network, ...] = ()
+    redis: str | None = None
 
 
 class RelayApp:
@@ -87,6 +89,7 @@ class RelayApp:
             on_refused=lambda address: self._adapter.refused(Code.FORBIDDEN, address=address),
         )
         self._fanout = Fanout()
+        self._bus = None if settings.redis is None else RedisBus(settings.redis, settings.instance)
         Payload.max_decode_packets = MAX_POLL_PACKETS
         self._sio = socketio.AsyncServer(
             async_mode="aiohttp",
@@ -106,6 +109,8 @@ class RelayApp:
             needs_token=settings.needs_token,
             on_connections=self._connections,
             limits=settings.limits,
+            node=settings.instance,
+            bus=self._bus,
         )
         # engineio has no public way to choose the driver of one server; a test watches over these lines.
         self._sio.eio._async = {  # noqa: SLF001
@@ -121,13 +126,16 @@ class RelayApp:
             on_lag=lag.observe,
             end_stalled=self._adapter.end_stalled,
         )
-        metrics = Metrics(self._adapter.relay, self._fanout, self._adapter.ended, lag, settings.metrics_from)
+        metrics = Metrics(
+            self._adapter.relay, self._fanout, self._adapter.ended, lag, settings.metrics_from, bus=self._bus
+        )
         self.web = web.Application(middlewares=[guard.middleware, self._turn_away])
         self._sio.attach(self.web)
         self.web.router.add_get("/", _front_page)
         self.web.router.add_get("/healthz", self._health_page(settings.instance))
         self.web.router.add_get("/metrics", metrics.page)
         self.web.cleanup_ctx.append(self._beat)
+        self.web.cleanup_ctx.append(self._share)
         self.web.on_shutdown.append(self._end)
 
     def socket_refused(self, address: str) -> None:
@@ -171,7 +179,10 @@ class RelayApp:
 
         async def page(_: web.Request) -> web.Response:
             status, word = (503, "ending") if self._ending else (200, "ready")
-            return web.json_response({**health, "status": word}, status=status, headers={"Cache-Control": "no-store"})
+            answer = {**health, "status": word}
+            if self._bus is not None:
+                answer["redis"] = "connected" if self._bus.connected else "unreachable"
+            return web.json_response(answer, status=status, headers={"Cache-Control": "no-store"})
 
         return page
 
@@ -182,6 +193,20 @@ class RelayApp:
         task = asyncio.create_task(self._pulse.run())
         yield
         task.cancel()
+
+    async def _share(self, _: web.Application) -> AsyncIterator[None]:
+        """Share rooms with other relays, if that was asked for."""
+        if self._bus is None:
+            yield
+            return
+        task = asyncio.create_task(self._bus.run(self._adapter))
+        await self._bus.wait_connected(FIRST_CONNECT_S)
+        yield
+        self._adapter.bus_ending()
+        await self._bus.flush()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
     async def _end(self, _: web.Application) -> None:
         _log.info("totals", extra={"fields": self._adapter.relay.stats.as_json()})

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from relay_widget.core import Relay
 
     from .fanout import Fanout
+    from .redis_bus import RedisBus
 
 PREFIX = "relay_widget_"
 LAG_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -59,11 +60,20 @@ class Metrics:
         ended: How many connections have ended, by reason.
         lag: Of its event loop.
         readers: The networks that may read it, beside this machine.
+        bus: The way to relays that share rooms with this one; None if there are none.
     """
 
     def __init__(
-        self, relay: Relay, fanout: Fanout, ended: Counter[str], lag: LoopLag, readers: Iterable[Network]
+        self,
+        relay: Relay,
+        fanout: Fanout,
+        ended: Counter[str],
+        lag: LoopLag,
+        readers: Iterable[Network],
+        *,
+        bus: RedisBus | None = None,
     ) -> None:
+        self._bus = bus
         self._relay = relay
         self._fanout = fanout
         self._ended = ended
@@ -115,7 +125,7 @@ class Metrics:
         )
 
         stats, rooms = self._relay.stats, list(self._relay.rooms.values())
-        peers = [peer for room in rooms for peer in room.peers.values()]
+        peers = [peer for room in rooms for peer in room.here]
         for name, what, value in (
             ("connections", "Clients connected", len(self._fanout)),
             ("rooms", "Rooms with somebody in them", len(rooms)),
@@ -142,6 +152,37 @@ class Metrics:
             for labelled, count in counts.items():
                 family.add_metric([labelled], count)
             yield family
+        if self._bus is not None:
+            yield from self._shared(self._bus)
         yield HistogramMetricFamily(
             PREFIX + "loop_lag_seconds", "How late the event loop was", self._lag.buckets(), self._lag.sum_s
         )
+
+    def _shared(self, bus: RedisBus) -> Iterator[Metric]:
+        """What there is between relays that share rooms."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415
+
+        sharing = self._relay.sharing
+        for name, what, value in (
+            ("redis_connected", "Whether Redis can be reached", bus.connected),
+            ("redis_queue_bytes", "What waits for Redis", bus.queued_bytes()),
+            ("nodes", "Other relays that share rooms with this one", len(sharing.nodes)),
+        ):
+            yield GaugeMetricFamily(PREFIX + name, what, value)
+        for name, what, value in (
+            ("redis_disconnects", "How often Redis could no longer be reached", bus.disconnects),
+            (
+                "redis_dropped_chunks",
+                "Chunks not sent to other relays, because too much waited",
+                sharing.dropped_objects,
+            ),
+        ):
+            yield CounterMetricFamily(PREFIX + name, what, value)
+        for name, what, counts in (
+            ("redis_sent_bytes", "Bytes sent to other relays", bus.sent_bytes),
+            ("redis_received_bytes", "Bytes received from other relays", bus.received_bytes),
+        ):
+            family = CounterMetricFamily(PREFIX + name, what, labels=["kind"])
+            for kind in ("control", "media"):
+                family.add_metric([kind], counts[kind])
+            yield family

@@ -49,7 +49,8 @@ class ServeSettings:
 
     ``port`` None: the previous relay's, if a runtime file tells it, else any free one when managed by a
     runtime file, else ``DEFAULT_PORT``. ``secret`` None: the previous relay's, else a new one. ``grace_s``: how long
-    clients have to go elsewhere when it is to end.
+    clients have to go elsewhere when it is to end. ``redis``: the address of the Redis server over
+    which rooms are shared with other relays.
     """
 
     host: str = "127.0.0.1"
@@ -65,6 +66,7 @@ class ServeSettings:
     grace_s: float = DEFAULT_GRACE_S
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    redis: str | None = None
 
 
 def serve(settings: ServeSettings, *, on_ready: Callable[[str, str], None] = lambda _url, _secret: None) -> None:
@@ -81,6 +83,10 @@ def serve(settings: ServeSettings, *, on_ready: Callable[[str, str], None] = lam
 
 
 async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) -> None:
+    if settings.redis is not None and settings.secret is None:
+        raise RelayStartError(
+            "redis", "Relays that share rooms have one secret: give the same to all of them in RELAY_WIDGET_SECRET."
+        )
     path = settings.runtime_file
     previous = None if path is None else runtime_file.read_previous(path)
     secret = settings.secret or (previous.secret if previous else secrets.token_urlsafe(32))
@@ -99,6 +105,7 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
             allow_origins=settings.allow_origins,
             limits=settings.limits,
             metrics_from=settings.metrics_from,
+            redis=settings.redis,
         ),
         on_connections=idle.connections,
     )

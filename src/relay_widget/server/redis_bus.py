@@ -1,0 +1,292 @@
+"""Messages between relays that share rooms, over Redis' publish and subscribe. Nothing is kept in Redis.
+
+What waits for Redis is bounded: the core drops media by whole groups when too much waits, and beyond `MAX_BUS_BYTES`
+anything is dropped, which the others notice by its number and ask for. When Redis is gone everything is dropped, and
+the relay goes on alone; when it is back everything is said anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+from relay_widget.core.effects import inbox
+from relay_widget.core.sharing import CONTROL
+from relay_widget.errors import RelayStartError
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from redis.asyncio.client import PubSub
+
+MAX_BUS_BYTES = 64_000_000
+"""What may wait for Redis in all."""
+REPLY_TIMEOUT_S = 3.0
+"""How long Redis may take for anything. Our own beats come back from it twice a second."""
+RECONNECT_S = 0.5
+FIRST_CONNECT_S = 2.0
+"""How long a relay that starts waits for Redis before it serves without."""
+_FLUSH_S = 1.0
+_BATCH_BYTES = 1_000_000
+_BATCH = 500
+_CLOCK_S = 1.0
+_CLOCK_SAMPLES = 30
+_HEAD_BYTES = 4
+_VERSION = 1
+"""Of what relays say to each other; others are on other channels."""
+
+_log = logging.getLogger(__name__)
+
+
+class Receiver(Protocol):
+    """Who is told what comes."""
+
+    def now_ms(self) -> float:
+        """The relay's clock."""
+        ...
+
+    def bus_connected(self) -> None:
+        """Everybody can be told something from now on."""
+        ...
+
+    def bus_listening(self, channel: str) -> None:
+        """What is sent on this channel comes from now on."""
+        ...
+
+    def bus_message(self, message: dict[str, Any], data: bytes) -> None:
+        """This has come."""
+        ...
+
+
+class RedisBus:
+    """The way to the other relays.
+
+    Args:
+        url: Of Redis. Its database's number keeps apart relays that are not to share rooms.
+        node: This relay's name among them.
+
+    Raises:
+        RelayStartError: ``redis``: the package is not there, or this is no address.
+    """
+
+    def __init__(self, url: str, node: str) -> None:
+        try:
+            from redis import asyncio as aioredis  # noqa: PLC0415 - an extra, for relays that share rooms
+            from redis.asyncio.retry import Retry  # noqa: PLC0415
+            from redis.backoff import NoBackoff  # noqa: PLC0415
+            from redis.exceptions import RedisError  # noqa: PLC0415
+        except ImportError:
+            raise RelayStartError(
+                "redis", "Sharing rooms needs a package more: pip install 'relay-widget[redis]'."
+            ) from None
+        try:
+            self._client: Redis = aioredis.from_url(
+                url,
+                socket_connect_timeout=REPLY_TIMEOUT_S,
+                client_name=f"relay-widget-{node}",
+                retry=Retry(NoBackoff(), 0),  # all is said anew, in order, on a new connection
+            )
+        except ValueError:
+            raise RelayStartError(
+                "redis", "That is no address of a Redis server: write it as in redis://host:6379/0."
+            ) from None
+        self._lost = (RedisError, OSError, TimeoutError)
+        database = self._client.connection_pool.connection_kwargs.get("db") or 0
+        self._prefix = f"relay-widget:{_VERSION}:{database}:"
+        self._node = node
+        self._channels = {CONTROL, inbox(node)}
+        self._changes: deque[tuple[str, bool]] = deque()
+        self._queue: deque[tuple[float, str, bytes]] = deque()  # since when it waits, channel, message
+        self._waiting_bytes = 0
+        self._sending_since_s: float | None = None
+        self._wake = asyncio.Event()
+        self._once = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._clock: deque[tuple[float, float]] = deque(maxlen=_CLOCK_SAMPLES)  # way there and back, ahead_ms
+        self.connected = False
+        self._down = False
+        self._complained = False
+        self.sent_bytes: Counter[str] = Counter()
+        self.received_bytes: Counter[str] = Counter()
+        """Both by ``control`` and ``media``."""
+        self.disconnects = 0
+
+    def queued_bytes(self) -> int:
+        """How much waits for Redis."""
+        return self._waiting_bytes
+
+    def wait_ms(self) -> float:
+        """How long the oldest of that has waited."""
+        since_s = self._sending_since_s
+        if since_s is None:
+            since_s = self._queue[0][0] if self._queue else None
+        return 0.0 if since_s is None else (time.monotonic() - since_s) * 1000
+
+    def ahead_ms(self) -> float:
+        """How far the relay's clock is ahead of Redis'; by the question that was answered fastest."""
+        return min(self._clock, default=(0.0, 0.0))[1]
+
+    def send(self, channel: str, message: dict[str, Any], data: bytes) -> None:
+        """Send it, or drop it; never blocks."""
+        if not self.connected or self._waiting_bytes > MAX_BUS_BYTES:
+            return
+        head = json.dumps({**message, "node": self._node}, separators=(",", ":")).encode()
+        payload = b"".join((len(head).to_bytes(_HEAD_BYTES, "big"), head, data))
+        self._queue.append((time.monotonic(), channel, payload))
+        self._waiting_bytes += len(payload)
+        self.sent_bytes[_kind(message)] += len(payload)
+        self._idle.clear()
+        self._wake.set()
+
+    def listen(self, channel: str, *, wanted: bool) -> None:
+        """Listen to this channel, or no longer."""
+        if wanted:
+            self._channels.add(channel)
+        else:
+            self._channels.discard(channel)
+        if self.connected:
+            self._changes.append((channel, wanted))
+            self._wake.set()
+
+    async def wait_connected(self, timeout_s: float) -> None:
+        """Until Redis is there, but not for long."""
+        try:
+            await asyncio.wait_for(self._once.wait(), timeout_s)
+        except TimeoutError:
+            self._say_down("it does not answer")
+
+    async def flush(self) -> None:
+        """Until what waits has been sent, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), _FLUSH_S)
+
+    async def run(self, receiver: Receiver) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                try:
+                    await self._serve(receiver)
+                except* self._lost as group:
+                    error = group.exceptions[0]
+                    self._say_down(str(error) or "it does not answer")
+                except* Exception:  # noqa: BLE001 - logged, and tried again
+                    _log.exception("sharing rooms over Redis failed, and begins anew")
+                finally:
+                    self._forget()
+                await asyncio.sleep(RECONNECT_S)
+        finally:
+            await self._client.aclose()
+
+    async def _serve(self, receiver: Receiver) -> None:
+        pubsub = self._client.pubsub()
+        try:
+            # These two first: when they are confirmed, answers can come.
+            names = [CONTROL, inbox(self._node)]
+            await pubsub.subscribe(*(self._prefix + name for name in names))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read(pubsub, receiver))
+                tasks.create_task(self._write(pubsub))
+                tasks.create_task(self._ask_time(receiver))
+        finally:
+            await pubsub.aclose()  # type: ignore[no-untyped-call]
+            await self._client.connection_pool.disconnect()
+
+    async def _read(self, pubsub: PubSub, receiver: Receiver) -> None:
+        while True:
+            message = await pubsub.get_message(timeout=REPLY_TIMEOUT_S)
+            if message is None:
+                raise TimeoutError
+            channel = message["channel"].decode().removeprefix(self._prefix)
+            if message["type"] == "message":
+                self._take(message["data"], receiver)
+            elif message["type"] == "subscribe":
+                if channel == inbox(self._node):
+                    self._begin(receiver)
+                elif channel != CONTROL:
+                    receiver.bus_listening(channel)
+
+    def _begin(self, receiver: Receiver) -> None:
+        self.connected, self._complained = True, False
+        self._once.set()
+        if self._down:
+            self._down = False
+            _log.warning("Redis is back: rooms are shared again.")
+        self._changes.extend((channel, True) for channel in self._channels - {CONTROL, inbox(self._node)})
+        self._wake.set()
+        receiver.bus_connected()
+
+    def _take(self, payload: bytes, receiver: Receiver) -> None:
+        start = _HEAD_BYTES + int.from_bytes(payload[:_HEAD_BYTES], "big")
+        try:
+            message = json.loads(payload[_HEAD_BYTES:start])
+            self.received_bytes[_kind(message)] += len(payload)
+            receiver.bus_message(message, payload[start:])
+        except Exception:  # noqa: BLE001 - logged, and harming no other message
+            if not self._complained:
+                self._complained = True
+                _log.exception("a message over Redis could not be used; more of them are not logged")
+
+    async def _write(self, pubsub: PubSub) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._changes or self._queue:
+                async with asyncio.timeout(REPLY_TIMEOUT_S):
+                    while self._changes:
+                        channel, wanted = self._changes.popleft()
+                        await (pubsub.subscribe if wanted else pubsub.unsubscribe)(self._prefix + channel)
+                    await self._send_some()
+            self._idle.set()
+
+    async def _send_some(self) -> None:
+        """One batch; its answer is waited for, so that what Redis does not take waits here."""
+        pipeline = self._client.pipeline(transaction=False)
+        count = size_bytes = 0
+        for since_s, channel, payload in self._queue:
+            if count == 0:
+                self._sending_since_s = since_s
+            pipeline.publish(self._prefix + channel, payload)
+            count, size_bytes = count + 1, size_bytes + len(payload)
+            if count >= _BATCH or size_bytes >= _BATCH_BYTES:
+                break
+        for _ in range(count):
+            self._queue.popleft()
+        if count:
+            await pipeline.execute()
+        self._waiting_bytes -= size_bytes
+        self._sending_since_s = None
+
+    async def _ask_time(self, receiver: Receiver) -> None:
+        while True:
+            asked_ms = receiver.now_ms()
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                seconds, microseconds = await self._client.time()
+            got_ms = receiver.now_ms()
+            ahead_ms = (asked_ms + got_ms) / 2 - (seconds * 1000 + microseconds / 1000)
+            self._clock.append((got_ms - asked_ms, ahead_ms))
+            await asyncio.sleep(_CLOCK_S)
+
+    def _forget(self) -> None:
+        """What was to be sent is of no use on the next connection."""
+        self.connected = False
+        self._queue.clear()
+        self._changes.clear()
+        self._waiting_bytes = 0
+        self._sending_since_s = None
+        self._idle.set()
+
+    def _say_down(self, reason: str) -> None:
+        """Once, not at every attempt."""
+        if not self._down:
+            self._down = True
+            self.disconnects += 1
+            text = "Redis cannot be reached: rooms are shared with no other relay until it can."
+            _log.error(text, extra={"fields": {"reason": reason}})
+
+
+def _kind(message: dict[str, Any]) -> str:
+    return "media" if message["kind"] == "media" else "control"
