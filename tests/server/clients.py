@@ -148,8 +148,10 @@ class RawClient:
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
 
-    async def connect(self, url: str, *, headers: tuple[str, ...] = (), receive_buffer_bytes: int = 0) -> Self:
-        """Open it; `response` has the head of the relay's answer."""
+    async def connect(
+        self, url: str, *, headers: tuple[str, ...] = (), receive_buffer_bytes: int = 0, session: str = ""
+    ) -> Self:
+        """Open it, a session's own if one is given; `response` has the head of the relay's answer."""
         host, _, port = url.removeprefix("http://").partition(":")
         sock = socket.socket()
         if receive_buffer_bytes:
@@ -159,8 +161,8 @@ class RawClient:
         limit = receive_buffer_bytes or 2**16  # what asyncio reads ahead is a receive buffer too
         self._reader, self._writer = await asyncio.open_connection(sock=sock, limit=limit)
         lines = [
-            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
-            f"Host: {host}:{port}",
+            f"GET /socket.io/?EIO=4&transport=websocket{session and '&sid='}{session} HTTP/1.1",
+            *([] if any(line.startswith("Host:") for line in headers) else [f"Host: {host}:{port}"]),
             "Upgrade: websocket",
             "Connection: Upgrade",
             "Sec-WebSocket-Version: 13",

@@ -9,10 +9,11 @@ sight instead of in the system's buffers.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from typing import TYPE_CHECKING, Any
 
-from aiohttp.web import WebSocketResponse
+from aiohttp.web import HTTPBadRequest, WebSocketResponse
 from engineio import packet as eio_packet
 from engineio.async_drivers import aiohttp as eio_aiohttp
 
@@ -31,7 +32,8 @@ _UPGRADE = str(eio_packet.UPGRADE)
 _CONNECTED = f"{eio_packet.MESSAGE}0{{"  # Socket.IO's answer to CONNECT in the default namespace
 _MARK = "drained"
 _MARK_PACKET = f"{eio_packet.NOOP}{_MARK}"
-_PACKET_TYPES = frozenset("0123456")
+_PACKET = re.compile(r"[0-6](?:\Z|\d|probe\Z)")
+"""What a client may send: Socket.IO's type behind Engine.IO's. All else engineio would read as JSON, nested or not."""
 
 
 def websocket_driver(fanout: Fanout) -> Callable[..., eio_aiohttp.WebSocket]:
@@ -54,20 +56,20 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
     async def __call__(self, environ: dict[str, Any]) -> WebSocketResponse:
         """Serve it until it ends."""
         request = environ["aiohttp.request"]
-        self._sock = WebSocketResponse(
-            max_msg_size=self.server.max_http_buffer_size, compress=False, timeout=_CLOSE_TIMEOUT_S
-        )
-        await self._sock.prepare(request)
+        session, transports = self._session.sid, self._fanout.transports
+        if request.transport is None or session in transports:
+            raise HTTPBadRequest(text="A session has one WebSocket, and this one has it already.")
         self.environ = environ
-        self._transport = request.transport
-        if self._transport is None:
-            return self._sock  # gone while it was being greeted
-        _keep_little_in_the_kernel(self._transport)
-        self._fanout.transports[self._session.sid] = self._transport
+        self._transport = transports[session] = request.transport
         try:
+            self._sock = WebSocketResponse(
+                max_msg_size=self.server.max_http_buffer_size, compress=False, timeout=_CLOSE_TIMEOUT_S
+            )
+            await self._sock.prepare(request)
+            _keep_little_in_the_kernel(self._transport)
             await self.handler(self)
         finally:
-            del self._fanout.transports[self._session.sid]
+            del transports[session]
         return self._sock
 
     async def send(self, message: str | bytes) -> None:
@@ -89,8 +91,7 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         data = message.data
         if isinstance(data, bytes):
             return data
-        if not isinstance(data, str) or data[:1] not in _PACKET_TYPES or data[1:2] in ("[", "{"):
-            # Nothing a client sends has JSON right behind Engine.IO's type, and engineio would parse it.
+        if not isinstance(data, str) or not _PACKET.match(data):
             raise OSError
         if data == _UPGRADE:
             self._hold()
