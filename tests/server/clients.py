@@ -187,6 +187,11 @@ class RawClient:
         self._writer.write(bytes([first]) + length + bytes(4) + payload)  # masked, with a mask of zeros
         await self._writer.drain()
 
+    async def send_many(self, text: str, times: int) -> None:
+        """The same short text so many times."""
+        self._writer.write((bytes([0x81, 0x80 | len(text)]) + bytes(4) + text.encode()) * times)
+        await self._writer.drain()
+
     async def frame(self) -> tuple[int, bytes]:
         """The next frame: its first byte and its payload."""
         async with asyncio.timeout(TIMEOUT_S):

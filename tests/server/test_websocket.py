@@ -79,6 +79,24 @@ async def test_bytes_that_belong_to_nothing(relay: RelayProcess, room: str) -> N
     await client.close()
 
 
+async def test_an_attachment_that_does_not_come(relay: RelayProcess, room: str) -> None:
+    half = '451-["media-chunk",{"_placeholder":true,"num":0}]'
+    async with Client() as other:
+        await other.connect(relay.url, relay.auth())
+        await other.join(room)
+        client = await RawClient().connect(relay.url)
+        await client.join(relay.auth(), room)
+        await client.send(half)
+        await client.send('421["join","elsewhere"]')  # taken for what was announced
+        await client.send('422["clock",1]')
+        answer = await client.until(lambda data: data.startswith(b"42"))
+        assert json.loads(answer[2:])[1]["code"] == "bad-message"
+        await client.until(lambda data: data.startswith(b'432[{"ok":true'))
+        await client.send(half)
+        await client.close()
+        assert [(await other.next())[0] for _ in range(2)] == ["peer-joined", "peer-left"]
+
+
 async def test_answers_wait_for_the_connect_answer(relay: RelayProcess, room: str) -> None:
     client = await RawClient().connect(relay.url)
     await client.send("40" + json.dumps(relay.auth()))

@@ -8,6 +8,7 @@ sight instead of in the system's buffers.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import socket
@@ -18,7 +19,6 @@ from engineio import packet as eio_packet
 from engineio.async_drivers import aiohttp as eio_aiohttp
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable
 
     from .fanout import Fanout
@@ -87,11 +87,16 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         Raises:
             OSError: The connection has ended, or must.
         """
+        if self._session.queue.overflows:
+            self._transport.abort()  # in order would be to wait for it to read
+            raise OSError
         message = await self._sock.receive()
         data = message.data
         if isinstance(data, bytes):
             return data
         if not isinstance(data, str) or not _PACKET.match(data):
+            # To be closed in order it would have to read what waits for it.
+            asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_S, self._transport.abort)
             raise OSError
         if data == _UPGRADE:
             self._hold()
