@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -138,3 +139,17 @@ async def test_a_session_has_one_websocket(relay: RelayProcess, room: str) -> No
     await first.join(relay.auth(), room)
     for client in (first, second):
         await client.close()
+
+
+async def test_who_goes_while_it_is_greeted_leaves_no_trace(relay: RelayProcess) -> None:
+    host, _, port = relay.url.removeprefix("http://").partition(":")
+    for _ in range(200):
+        _, writer = await asyncio.open_connection(host, int(port))
+        head = (
+            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        writer.write(head.encode())
+        writer.transport.abort()
+    assert await asyncio.to_thread(relay.get, "/healthz")
+    assert relay.log == ""

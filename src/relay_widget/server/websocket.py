@@ -65,7 +65,10 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
             self._sock = WebSocketResponse(
                 max_msg_size=self.server.max_http_buffer_size, compress=False, timeout=_CLOSE_TIMEOUT_S
             )
-            await self._sock.prepare(request)
+            try:
+                await self._sock.prepare(request)
+            except ConnectionError:
+                raise HTTPBadRequest from None  # gone while it was being greeted
             _keep_little_in_the_kernel(self._transport)
             await self.handler(self)
         finally:
