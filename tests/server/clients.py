@@ -214,5 +214,14 @@ class RawClient:
                 while await self._reader.read(2**16):
                     pass
 
+    def write(self, data: bytes) -> None:
+        """Bytes as they are, frames or not."""
+        self._writer.write(data)
+
+    def hang_up(self, *, abort: bool) -> None:
+        """Go without a word; with ``abort`` so that even TCP is told nothing good."""
+        if hasattr(self, "_writer"):
+            self._writer.transport.abort() if abort else self._writer.close()
+
     async def close(self) -> None:
         self._writer.close()
