@@ -80,8 +80,6 @@ class CheckedWorld(World):
                         self._forget(to, payload["from"], payload)
                     elif event == Event.PEER_LEFT:
                         self._forget(to, payload["peer"], {})
-                    elif event == Event.TRACK_MUTED:  # what it hears of itself, too
-                        self._forget(to, self.relay._connections[to[0]].peer_id, {})
                 case SendMedia(to, header, data):
                     self._reaches(to)
                     _finite(header)
@@ -114,8 +112,8 @@ class CheckedWorld(World):
 
     def _in_order(self, name: str, header: dict[str, Any]) -> None:
         """Init, then whole groups: each object the successor of the one before."""
-        if "track" not in header:
-            return  # plain bytes
+        if "track" not in header or header["from"] == self.relay._connections[name].peer_id:
+            return  # plain bytes; or its own, of which it is not told when they begin anew
         key = (name, header["from"], header["track"])
         kind, epoch, group, number = (header[field] for field in ("type", "epoch", "group", "object"))
         last = self._last.get(key)
