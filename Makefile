@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-fanout bench-stalled bench-nodes screenshots constraints clean
+.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-fanout bench-stalled bench-nodes fuzz screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -34,6 +34,7 @@ help:
 	  'make bench-fanout  what a delivery costs, against Node socket.io; a table (15 minutes)' \
 	  'make bench-stalled what subscribers that read nothing cost the others (8 minutes)' \
 	  'make bench-nodes   two and three relays over Redis: what crossing costs, and one that is killed' \
+	  'make fuzz          what any bytes do to the core, the wire and a real relay (MINUTES=10)' \
 	  'make screenshots   the pictures of the README, from a real call' \
 	  'make constraints   pin the newest Python packages'
 
@@ -93,6 +94,11 @@ bench-stalled: build
 bench-nodes: build .make/redis
 	@$(BIN)/python -m tests.bench.nodes
 
+MINUTES ?= 10
+fuzz: build
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet -c constraints.txt --group fuzz
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
+
 screenshots: build .make/browser
 	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py
 
@@ -140,7 +146,7 @@ $(STATIC): js/node_modules/.package-lock.json js/build.mjs $(shell find js/src -
 constraints: .make/python
 	$(call say,newest versions into constraints.txt)
 	@python3 -m venv .make/pins && .make/pins/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@.make/pins/bin/python -m pip install --group dev && .make/pins/bin/python -m pip install .
+	@.make/pins/bin/python -m pip install --group dev --group fuzz && .make/pins/bin/python -m pip install .
 	@{ sed -n '/^#/p' constraints.txt; .make/pins/bin/python -m pip freeze --all --exclude relay-widget | grep -vE '^(pip|setuptools)=='; } > .make/constraints.txt
 	@mv .make/constraints.txt constraints.txt && rm -r .make/pins
 

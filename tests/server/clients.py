@@ -148,8 +148,10 @@ class RawClient:
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
 
-    async def connect(self, url: str, *, headers: tuple[str, ...] = (), receive_buffer_bytes: int = 0) -> Self:
-        """Open it; `response` has the head of the relay's answer."""
+    async def connect(
+        self, url: str, *, headers: tuple[str, ...] = (), receive_buffer_bytes: int = 0, session: str = ""
+    ) -> Self:
+        """Open it, a session's own if one is given; `response` has the head of the relay's answer."""
         host, _, port = url.removeprefix("http://").partition(":")
         sock = socket.socket()
         if receive_buffer_bytes:
@@ -159,8 +161,8 @@ class RawClient:
         limit = receive_buffer_bytes or 2**16  # what asyncio reads ahead is a receive buffer too
         self._reader, self._writer = await asyncio.open_connection(sock=sock, limit=limit)
         lines = [
-            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
-            f"Host: {host}:{port}",
+            f"GET /socket.io/?EIO=4&transport=websocket{session and '&sid='}{session} HTTP/1.1",
+            *([] if any(line.startswith("Host:") for line in headers) else [f"Host: {host}:{port}"]),
             "Upgrade: websocket",
             "Connection: Upgrade",
             "Sec-WebSocket-Version: 13",
@@ -192,6 +194,11 @@ class RawClient:
         self._writer.write(written)
         await self._writer.drain()
 
+    async def send_many(self, text: str, times: int) -> None:
+        """The same short text so many times."""
+        self._writer.write((bytes([0x81, 0x80 | len(text)]) + bytes(4) + text.encode()) * times)
+        await self._writer.drain()
+
     async def frame(self) -> tuple[int, bytes]:
         """The next frame: its first byte and its payload."""
         async with asyncio.timeout(TIMEOUT_S):
@@ -213,6 +220,15 @@ class RawClient:
             with contextlib.suppress(ConnectionError):
                 while await self._reader.read(2**16):
                     pass
+
+    def write(self, data: bytes) -> None:
+        """Bytes as they are, frames or not."""
+        self._writer.write(data)
+
+    def hang_up(self, *, abort: bool) -> None:
+        """Go without a word; with ``abort`` so that even TCP is told nothing good."""
+        if hasattr(self, "_writer"):
+            self._writer.transport.abort() if abort else self._writer.close()
 
     async def close(self) -> None:
         self._writer.close()

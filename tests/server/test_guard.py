@@ -8,6 +8,8 @@ import pytest
 from relay_widget.protocol import Code
 from relay_widget.server.guard import Guard
 
+from .clients import RawClient
+
 if TYPE_CHECKING:
     from tests.relay_process import RelayProcess
 
@@ -100,6 +102,16 @@ def test_the_relay_refuses_what_its_guard_does(relay: RelayProcess, path: str, h
     assert status == 403
     assert json.loads(body)["code"] == Code.FORBIDDEN
     assert "Access-Control-Allow-Origin" not in answer
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Host: evil.example", "Origin: https://evil.example", "Origin: null", "Origin: http://localhost.evil.example"],
+)
+async def test_no_websocket_either(relay: RelayProcess, line: str) -> None:
+    client = await RawClient().connect(relay.url, headers=(line,))
+    assert client.response.startswith(b"HTTP/1.1 403")
+    await client.close()
 
 
 def test_allowed_origins_may_read_the_answers(open_relay: RelayProcess) -> None:

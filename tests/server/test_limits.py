@@ -21,6 +21,7 @@ from .clients import TIMEOUT_S, Client, RawClient
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+POLL = "/socket.io/?EIO=4&transport=polling&sid="
 PUBLISH = {"track": "camera", "mimeType": "video/webm"}
 
 
@@ -31,6 +32,19 @@ def relay_with(**limits: int) -> Iterator[RelayProcess]:
         yield relay
         assert relay.process.poll() is None, relay.log
         assert relay.log == ""
+
+
+def begun_poll(connection: http.client.HTTPConnection) -> str:
+    """The id of a new session on long polling."""
+    connection.request("GET", "/socket.io/?EIO=4&transport=polling")
+    return str(json.loads(connection.getresponse().read()[1:])["sid"])
+
+
+def post(connection: http.client.HTTPConnection, session: str, body: str) -> int:
+    connection.request("POST", POLL + session, body)
+    response = connection.getresponse()
+    response.read()
+    return response.status
 
 
 async def refused_by_name(relay: RelayProcess) -> str:
@@ -232,3 +246,64 @@ async def test_who_reads_nothing_is_ended_and_told(room: str) -> None:
             await raw.ended()
             assert (await ada.next("peer-left"))[0]["reason"] == "lost"
             assert 'reason="not-reading"' in relay.log
+
+
+async def floods(client: RawClient, text: str) -> None:
+    """Say the same for as long as the relay listens, and never read."""
+    async with asyncio.timeout(TIMEOUT_S):
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await client.send_many(text, 1000)
+
+
+@pytest.mark.parametrize("text", ["5", "40", "40/other,"])
+async def test_who_floods_engineio_and_never_reads_is_ended(relay: RelayProcess, text: str) -> None:
+    client = await RawClient().connect(relay.url, receive_buffer_bytes=4096)
+    await floods(client, text)
+    await client.close()
+
+
+def test_polls_that_flood_engineio_and_never_read_are_ended(relay: RelayProcess) -> None:
+    connection = http.client.HTTPConnection(relay.url.removeprefix("http://"), timeout=TIMEOUT_S)
+    session = begun_poll(connection)
+    flood = "\x1e".join(["5"] * 1000)
+    assert [post(connection, session, flood) for _ in range(12)] == [200] * 11 + [400]
+    connection.close()
+
+
+def test_a_poll_that_sends_what_is_no_packet_is_answered_and_ended(relay: RelayProcess) -> None:
+    connection = http.client.HTTPConnection(relay.url.removeprefix("http://"), timeout=TIMEOUT_S)
+    session = begun_poll(connection)
+    assert [post(connection, session, body) for body in ("6", "3")] == [400, 400]
+    connection.close()
+
+
+async def test_who_is_disconnected_and_does_not_read_keeps_no_socket(relay: RelayProcess, room: str) -> None:
+    client = await RawClient().connect(relay.url, receive_buffer_bytes=4096)
+    await client.join(relay.auth(), room)
+    question = '421["clock",1]'
+    for _ in range(30):  # more than the system takes from the relay, less than what makes it hang up
+        await client.send_many(question, 1000)
+        await asyncio.sleep(0.02)
+    await client.send("6nonsense")
+    async with asyncio.timeout(2 * TIMEOUT_S):
+        with contextlib.suppress(ConnectionError):
+            while True:  # it learns by writing: it reads nothing
+                await client.send("3")
+                await asyncio.sleep(0.2)
+    await client.close()
+
+
+def test_a_body_that_comes_when_its_session_has_ended(relay: RelayProcess) -> None:
+    slow, quick = (http.client.HTTPConnection(relay.url.removeprefix("http://"), timeout=TIMEOUT_S) for _ in range(2))
+    session = begun_poll(quick)
+    slow.putrequest("POST", POLL + session)
+    slow.putheader("Content-Length", "1")
+    slow.endheaders()
+    assert [post(quick, session, text) for text in ("1", "")] == [200, 400]
+    slow.send(b"9")
+    response = slow.getresponse()
+    response.read()
+    assert response.status < 500
+    for connection in (slow, quick):
+        connection.close()

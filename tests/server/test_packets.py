@@ -36,6 +36,7 @@ def test_connect_and_disconnect_are_as_ever() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        None,
         "",
         b"",
         b"4bytes",
@@ -60,9 +61,9 @@ def test_connect_and_disconnect_are_as_ever() -> None:
         '59999999999-["x"]',
         '599999999999-["x"]',
     ],
-    ids=lambda text: repr(text[:20]),
+    ids=lambda text: repr(text)[:20],
 )
-def test_nonsense_is_an_unknown_event(text: str | bytes) -> None:
+def test_nonsense_is_an_unknown_event(text: str | bytes | None) -> None:
     found = ClientPacket(encoded_packet=text)
     assert (found.packet_type, found.data, found.attachment_count) == (packet.EVENT, MALFORMED, 0)
 

@@ -133,6 +133,8 @@ class Adapter:
     def _disconnect(self, sid: str, reason: str) -> None:
         reason = "not-reading" if sid in self._given_up else reason.replace(" ", "-")
         self.ended[reason] += 1
+        session_id = self._sio.manager.eio_sid_from_sid(sid, _NAMESPACE)
+        asyncio.get_running_loop().call_later(_FLUSH_S, self.end_session, session_id)  # if it is still there
         self._given_up.discard(sid)
         count = len(self._fanout) - 1
         self._clients.info("disconnected", connection=sid, **self.relay.who(sid), reason=reason, connections=count)

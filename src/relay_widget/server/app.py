@@ -19,12 +19,13 @@ from relay_widget.protocol import PROTOCOL_VERSION, RECONNECT_SPREAD_MS, Code, E
 
 from . import frames
 from .adapter import Adapter
+from .client_queue import ClientQueue
 from .door import SPARE_SOCKETS
 from .fanout import Fanout
 from .guard import Guard
 from .metrics import LoopLag, Metrics, Network
 from .packets import ClientPacket
-from .polling import translate_request
+from .polling import request_translator
 from .pulse import Pulse
 from .redis_bus import FIRST_CONNECT_S, RedisBus
 from .websocket import websocket_driver
@@ -102,6 +103,7 @@ class RelayApp:
             logger=_ENGINEIO_LOG,
             engineio_logger=_ENGINEIO_LOG,
         )
+        self._sio.eio.create_queue = ClientQueue
         self._adapter = Adapter(
             self._sio,
             self._fanout,
@@ -116,7 +118,7 @@ class RelayApp:
         self._sio.eio._async = {  # noqa: SLF001
             **self._sio.eio._async,  # noqa: SLF001
             "websocket": websocket_driver(self._fanout, self._adapter.media_chunk),
-            "translate_request": translate_request,
+            "translate_request": request_translator(self._sio.eio.sockets.get),
         }
         lag = LoopLag()
         self._pulse = Pulse(
@@ -162,8 +164,13 @@ class RelayApp:
     async def _turn_away(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Begin no session that cannot go on."""
-        if not request.path.startswith("/socket.io/") or "sid" in request.query:
+        """Begin no session that cannot go on, and let none go on that has ended."""
+        if not request.path.startswith("/socket.io/"):
+            return await handler(request)
+        if "sid" in request.query:
+            session = self._sio.eio.sockets.get(request.query["sid"])
+            if session is not None and session.closed:
+                del self._sio.eio.sockets[session.sid]  # engineio forgets it later, and stumbles over it until then
             return await handler(request)
         if self._ending:
             code, message = Code.RELAY_ENDING, _ENDING

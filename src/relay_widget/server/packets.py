@@ -17,6 +17,7 @@ CLIENT_EVENT = "client-event"
 MAX_ATTACHMENTS = 4
 """Binary attachments of one event; the protocol needs one. They are kept until the last has come."""
 
+_ENCODE = object()
 _FROM_CLIENTS = (packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.BINARY_EVENT)
 
 
@@ -28,10 +29,11 @@ class ClientPacket(packet.Packet):  # type: ignore[misc] # socketio has no types
     id: int | None
     data: Any
 
-    def __init__(self, *args: Any, encoded_packet: Any = None, **kwargs: Any) -> None:
-        super().__init__(*args, encoded_packet=encoded_packet, **kwargs)
-        if encoded_packet is not None and not encoded_packet:
-            self._malformed()  # nothing at all, which socketio takes for "nothing to decode"
+    def __init__(self, *args: Any, encoded_packet: Any = _ENCODE, **kwargs: Any) -> None:
+        received = encoded_packet is not _ENCODE
+        super().__init__(*args, encoded_packet=encoded_packet if received else None, **kwargs)
+        if received and not encoded_packet:
+            self._malformed()  # nothing at all, or null, which socketio takes for "nothing to decode"
 
     def decode(self, encoded_packet: Any) -> int:
         """Decode one; the number of attachments that follow."""

@@ -1,7 +1,7 @@
 """The requests of long polls, as engineio sees them.
 
 Its own driver takes of a request's body what has come so far, which is all of it only while that is a few kB; and it
-knows no addresses.
+knows no addresses. Nor does it expect that a session ends while a body is still coming.
 """
 
 from __future__ import annotations
@@ -10,29 +10,43 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from engineio.async_drivers import aiohttp as eio_aiohttp
+from engineio.exceptions import ContentTooLongError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp import web
 
 BODY_TIMEOUT_S = 60
 """How long a body may take to come."""
 
 
-def translate_request(request: web.Request) -> dict[str, Any]:
-    """What engineio is to know of a request."""
-    environ: dict[str, Any] = eio_aiohttp.translate_request(request)
-    environ["wsgi.input"] = _Body(request)
-    environ["REMOTE_ADDR"] = request.remote
-    return environ
+def request_translator(find_session: Callable[[str], Any]) -> Callable[[web.Request], dict[str, Any]]:
+    """What tells engineio of each request; ``find_session`` gives the Engine.IO session of an id, or None."""
+
+    def translate(request: web.Request) -> dict[str, Any]:
+        environ: dict[str, Any] = eio_aiohttp.translate_request(request)
+        environ["wsgi.input"] = _Body(request, lambda: find_session(request.query.get("sid", "")))
+        environ["REMOTE_ADDR"] = request.remote
+        return environ
+
+    return translate
 
 
 class _Body:
-    """A request's body."""
+    """A request's body, for the session that gets it."""
 
-    def __init__(self, request: web.Request) -> None:
+    def __init__(self, request: web.Request, session: Callable[[], Any]) -> None:
         self._content = request.content
+        self._session = session
 
     async def read(self, size_bytes: int) -> bytes:
         """All of it, which engineio has found not to be too much."""
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await self._content.readexactly(size_bytes)
+            body = await self._content.readexactly(size_bytes)
+        session = self._session()
+        if session is None:
+            raise ConnectionError  # it has ended meanwhile
+        if session.queue.overflows:
+            raise ContentTooLongError  # ends it
+        return body

@@ -8,17 +8,19 @@ outlet's sight instead of in the system's buffers.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import re
 import socket
 from typing import TYPE_CHECKING, Any
 
+from aiohttp.web import HTTPBadRequest
 from engineio import packet as eio_packet
 from engineio.async_drivers import aiohttp as eio_aiohttp
 
 from .lane import LaneSocket
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable
 
     from aiohttp.web import WebSocketResponse
@@ -35,7 +37,8 @@ _UPGRADE = str(eio_packet.UPGRADE)
 _CONNECTED = f"{eio_packet.MESSAGE}0{{"  # Socket.IO's answer to CONNECT in the default namespace
 _MARK = "drained"
 _MARK_PACKET = f"{eio_packet.NOOP}{_MARK}"
-_PACKET_TYPES = frozenset("0123456")
+_PACKET = re.compile(r"[0-6](?:\Z|\d|probe\Z)")
+"""What a client may send: Socket.IO's type behind Engine.IO's. All else engineio would read as JSON, nested or not."""
 
 
 def websocket_driver(
@@ -66,23 +69,26 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
     async def __call__(self, environ: dict[str, Any]) -> WebSocketResponse:
         """Serve it until it ends."""
         request = environ["aiohttp.request"]
-        self._sock = LaneSocket(
-            self._take_media,
-            max_msg_size=self.server.max_http_buffer_size,
-            compress=False,
-            timeout=_CLOSE_TIMEOUT_S,
-        )
-        await self._sock.prepare(request)
+        session, transports = self._session.sid, self._fanout.transports
+        if request.transport is None or session in transports:
+            raise HTTPBadRequest(text="A session has one WebSocket, and this one has it already.")
         self.environ = environ
-        self._transport = request.transport
-        if self._transport is None:
-            return self._sock  # gone while it was being greeted
-        _keep_little_in_the_kernel(self._transport)
-        self._fanout.transports[self._session.sid] = self._transport
+        self._transport = transports[session] = request.transport
         try:
+            self._sock = LaneSocket(
+                self._take_media,
+                max_msg_size=self.server.max_http_buffer_size,
+                compress=False,
+                timeout=_CLOSE_TIMEOUT_S,
+            )
+            try:
+                await self._sock.prepare(request)
+            except ConnectionError:
+                raise HTTPBadRequest from None  # gone while it was being greeted
+            _keep_little_in_the_kernel(self._transport)
             await self.handler(self)
         finally:
-            del self._fanout.transports[self._session.sid]
+            del transports[session]
         return self._sock
 
     async def send(self, message: str | bytes) -> None:
@@ -102,11 +108,15 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         Raises:
             OSError: The connection has ended, or must.
         """
+        if self._session.queue.overflows:
+            self._transport.abort()  # in order would be to wait for it to read
+            raise OSError
         data = await self._sock.next()
         if isinstance(data, bytes):
             return data
-        if not isinstance(data, str) or data[:1] not in _PACKET_TYPES or data[1:2] in ("[", "{"):
-            # Nothing a client sends has JSON right behind Engine.IO's type, and engineio would parse it.
+        if not isinstance(data, str) or not _PACKET.match(data):
+            # To be closed in order it would have to read what waits for it.
+            asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_S, self._transport.abort)
             raise OSError
         if data == _UPGRADE:
             self._hold()
