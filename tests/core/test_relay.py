@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay_widget.core import Limits
+from relay_widget.core import Limits, SendMedia
 from relay_widget.core.relay import ERROR_INTERVAL_MS, MEMORY_INTERVAL_MS
 from relay_widget.errors import WireError
 from relay_widget.protocol import (
@@ -280,6 +280,19 @@ def test_monitors_see_every_change_at_most_so_often() -> None:
     world.ask("m", "unwatch", {"room": "lab"})
     world.join("bob")
     assert world.relay.due_ms == inf
+
+
+def test_who_reads_is_written_to_before_who_does_not() -> None:
+    world = World()
+    for name in ("ada", "bob", "eve"):
+        world.join(name)
+    world.ask("ada", "publish", PUBLISH)
+    world.ask("ada", "media-chunk", header("init"), b"i")
+    world.queued["bob"] = 1
+    for its in (header("key"), header("delta", number=1)):
+        [sent] = world.relay.handle("ada", Event.MEDIA_CHUNK, [its, b"m"], world.now_ms, wants_ack=False).effects
+        assert isinstance(sent, SendMedia)
+        assert sent.to == ("eve", "bob")
 
 
 def test_a_monitor_sees_what_was_dropped_for_whom() -> None:

@@ -350,6 +350,7 @@ class Room:
         self._count_in(peer, data)
         effects: list[Effect] = []
         to: list[str] = []
+        slow: list[str] = []  # written to last: who reads does not wait for who does not
         lost = False
         links, busy = self._links.by_connection, self._queues.busy
         is_delta = label.type == "delta"
@@ -378,12 +379,14 @@ class Room:
                 self._watch_lag(track)
             for early in before:
                 effects += self._send_one(connection, link, track, early, now_ms)
-            if link is None:
-                to.append(connection)
-            else:
+            if link is not None:
                 self._send_one(connection, link, track, item, now_ms)
-        if to:
-            effects.append(self._media(tuple(to), item.header, data))
+            elif connection in busy:
+                slow.append(connection)
+            else:
+                to.append(connection)
+        if to or slow:
+            effects.append(self._media((*to, *slow), item.header, data))
         return effects, lost
 
     def plain_media(self, peer: Peer, data: bytes, now_ms: float) -> tuple[list[Effect], bool]:
