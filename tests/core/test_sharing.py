@@ -506,7 +506,7 @@ _JSON = st.recursive(
 
 @given(
     kind=st.sampled_from(KINDS),
-    fields=st.dictionaries(st.sampled_from(FIELDS), _JSON),
+    fields=st.dictionaries(st.sampled_from(FIELDS), _JSON, max_size=6),
 )
 def test_what_no_node_says_is_refused(kind: str, fields: dict[str, Any]) -> None:
     cluster, _, b = two()
