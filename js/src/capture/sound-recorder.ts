@@ -67,14 +67,15 @@ export class SoundRecorder implements Recorder {
 
   async #read(reader: ReadableStreamDefaultReader<AudioData>, options: RecorderOptions): Promise<void> {
     try {
-      while (reader === this.#reader) {
+      for (;;) {
         const { value: piece, done } = await reader.read();
-        if (done) this.#fail(options, null);
-        else this.#encode(piece, options);
+        if (done) break;
+        this.#encode(piece, options);
       }
     } catch (error) {
       if (reader === this.#reader) this.#fail(options, error);
     }
+    if (reader === this.#reader) this.#fail(options, null); // its track has ended
   }
 
   #encode(piece: AudioData, options: RecorderOptions): void {
