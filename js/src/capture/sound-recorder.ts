@@ -178,5 +178,5 @@ function formatOf(decoder: AudioDecoderConfig | undefined): SoundFormat {
   const opusHead = ArrayBuffer.isView(description)
     ? new Uint8Array(description.buffer, description.byteOffset, description.byteLength)
     : new Uint8Array(description);
-  return { opusHead, channels: decoder.numberOfChannels, sampleRate_hz: decoder.sampleRate };
+  return { opusHead, channels: decoder.numberOfChannels };
 }

@@ -32,6 +32,8 @@ const SAMPLING_FREQUENCY = 0xb5;
 const CHANNELS = 0x9f;
 
 const SOUND = 2;
+/** Opus is decoded at this rate, whatever was encoded (RFC 7845 §5.1). */
+const OPUS_RATE_HZ = 48_000;
 const KEY = 0x80;
 const NAME = "relay-widget";
 const UNKNOWN_SIZE = [0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
@@ -40,7 +42,6 @@ export interface SoundFormat {
   /** Opus' identification header (RFC 7845 §5.1). */
   opusHead: Uint8Array;
   channels: number;
-  sampleRate_hz: number;
 }
 
 export class SoundMuxer {
@@ -91,7 +92,7 @@ function object(
   return { type, group, object: number, bytes, mediaTime_ms, hasVideo: false };
 }
 
-function initSegment({ opusHead, channels, sampleRate_hz }: SoundFormat): Uint8Array {
+function initSegment({ opusHead, channels }: SoundFormat): Uint8Array {
   return concatenated([
     element(EBML, text(DOC_TYPE, "webm"), uint(DOC_TYPE_VERSION, 4), uint(DOC_TYPE_READ_VERSION, 2)),
     Uint8Array.from([...id(SEGMENT), ...UNKNOWN_SIZE]),
@@ -105,7 +106,7 @@ function initSegment({ opusHead, channels, sampleRate_hz }: SoundFormat): Uint8A
         uint(TRACK_TYPE, SOUND),
         text(CODEC_ID, "A_OPUS"),
         element(CODEC_PRIVATE, opusHead),
-        element(AUDIO, float(SAMPLING_FREQUENCY, sampleRate_hz), uint(CHANNELS, channels)),
+        element(AUDIO, float(SAMPLING_FREQUENCY, OPUS_RATE_HZ), uint(CHANNELS, channels)),
       ),
     ),
   ]);
