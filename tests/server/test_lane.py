@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
+from relay_widget.server import lane
 from relay_widget.server.adapter import Adapter
 from relay_widget.server.app import AppSettings, RelayApp
 
@@ -51,6 +52,18 @@ async def publishing(relay: RelayProcess, room: str) -> AsyncIterator[tuple[RawC
         await raw.close()
 
 
+@asynccontextmanager
+async def relay_in_this_process() -> AsyncIterator[str]:
+    """Its address."""
+    runner = web.AppRunner(RelayApp(AppSettings(secret="s" * 43, instance="i", needs_token=False)).web)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield "http://{}:{}".format(*runner.addresses[0])
+    finally:
+        await runner.cleanup()
+
+
 async def test_media_takes_it(monkeypatch: pytest.MonkeyPatch, room: str) -> None:
     """Or it would be as slow as without, and no other test would notice."""
     taken: list[list[Any]] = []
@@ -60,21 +73,32 @@ async def test_media_takes_it(monkeypatch: pytest.MonkeyPatch, room: str) -> Non
         return self._fanout.connection(session) is not None
 
     monkeypatch.setattr(Adapter, "media_chunk", take)
-    runner = web.AppRunner(RelayApp(AppSettings(secret="s" * 43, instance="i", needs_token=False)).web)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    client = Client()
-    try:
-        await client.connect("http://{}:{}".format(*runner.addresses[0]))
+    async with relay_in_this_process() as url, Client() as client:
+        await client.connect(url)
         await client.join(room)
         await client.tell("media-chunk", label("init"), b"labelled")
         await client.tell("media-chunk", b"bare")
         assert (await client.ask("clock", 1))["ok"]
-    finally:
-        await client.close()
-        await runner.cleanup()
     assert taken == [[label("init"), b"labelled"], [b"bare"]]
+
+
+async def test_with_another_aiohttp_media_goes_the_long_way(monkeypatch: pytest.MonkeyPatch, room: str) -> None:
+    def unlike(*_: object, **__: object) -> None:
+        raise TypeError("not these arguments")
+
+    def not_taken(*_: object) -> bool:
+        raise AssertionError("the short way is open")
+
+    monkeypatch.setattr(lane, "WebSocketReader", unlike)
+    monkeypatch.setattr(Adapter, "media_chunk", not_taken)
+    async with relay_in_this_process() as url, Client() as ada, Client() as eve:
+        for client in (ada, eve):
+            await client.connect(url)
+            await client.join(room)
+        assert (await ada.ask("publish", TRACK))["ok"]
+        await ada.tell("media-chunk", label("init"), b"init")
+        await ada.tell("media-chunk", label("key"), b"key")
+        assert [(await eve.next("media-chunk"))[1] for _ in range(2)] == [b"init", b"key"]
 
 
 async def test_fragments_with_control_frames_between(relay: RelayProcess, room: str) -> None:
