@@ -100,7 +100,7 @@ fuzz: build
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 screenshots: build .make/browser
-	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py
+	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py tests/e2e/test_lab.py
 
 # ---- set-up ----------------------------------------------------------------------------------------------
 
