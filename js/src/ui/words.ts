@@ -108,6 +108,12 @@ const WORDS: Readonly<Record<string, Words>> = {
       "Give it a certificate and the key that belongs to it, both as PEM files.",
     ),
   ),
+  redis: asDetailed(
+    error(
+      "The relay did not start: it cannot share its rooms over Redis.",
+      "Install relay-widget[redis], and give all relays one address and one secret.",
+    ),
+  ),
 
   // Refusals of the relay
   "bad-token": error(
