@@ -87,7 +87,7 @@ def open_page(
 
 
 class Load:
-    """CPU time since it was made, in % of one core.
+    """CPU time since it was made, or begun anew, in % of one core.
 
     Args:
         page: Its browser's processes are counted, and the time its main thread had work.
@@ -101,6 +101,10 @@ class Load:
         self._page = page.context.new_cdp_session(page)
         self._page.send("Performance.enable", {"timeDomain": "timeTicks"})
         self._pids = dict(pids or {})
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from here on."""
         self._before = self._now()
 
     def percent(self) -> dict[str, float]:

@@ -69,8 +69,10 @@ def _watch(notebook: Notebook, seconds: float) -> tuple[dict[str, Any], dict[str
     page.wait_for_function("probe.pictures.length === 2", timeout=60_000)
     senders = {notebook.python(f"print({call}.peers[0].id)"): call for call in ("ada", "grace")}
     kernel = int(notebook.python("import os; print(os.getpid())"))
-    page.wait_for_timeout(SETTLE_S * 1000)
     load = Load(page, {"relay": notebook.lab.relay()["pid"], "kernel": kernel})
+    page.evaluate("probe.watch()")
+    page.wait_for_timeout(SETTLE_S * 1000)
+    load.begin()
     page.evaluate("probe.begin()")
     time.sleep(seconds)
     raw: dict[str, Any] = page.evaluate("probe.end()")

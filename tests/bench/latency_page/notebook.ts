@@ -29,17 +29,24 @@ class Probe {
       .filter((video) => video.videoWidth > 0);
   }
 
+  /** Look at every picture that plays now. To begin with it costs the page a moment, which is not to be measured. */
+  watch(): void {
+    for (const video of this.pictures) {
+      this.#watches.set(video.dataset.peerId ?? "", { meter: new Meter(video), badges_ms: [] });
+    }
+    this.#reading = setInterval(() => this.#readBadges(), BADGE_EVERY_MS);
+  }
+
+  /** What is seen counts from here on. */
   begin(): void {
     const elements = elementsOfPeers();
-    const pictures = this.pictures;
-    for (const video of pictures) {
-      const peer = video.dataset.peerId ?? "";
-      const meter = new Meter(video);
-      meter.begin(elements.filter((one) => one.dataset.peerId === peer && one !== video));
-      this.#watches.set(peer, { meter, badges_ms: [] });
+    for (const [peer, watch] of this.#watches) {
+      watch.meter.begin(
+        elements.filter((one) => one.dataset.peerId === peer && one instanceof HTMLAudioElement),
+      );
+      watch.badges_ms = [];
     }
     this.#begun_ms = performance.now();
-    this.#reading = setInterval(() => this.#readBadges(), BADGE_EVERY_MS);
   }
 
   /** What was seen of each peer. */
