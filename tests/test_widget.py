@@ -232,6 +232,19 @@ def test_leaving_is_told_although_the_page_s_word_waits(call: Call) -> None:
     wait_until(lambda: call.state == "left")
 
 
+def test_a_page_that_says_it_has_gone_is_believed_although_the_relay_still_names_it(call: Call) -> None:
+    own, grace = Page(call, own=True), Page(call, own=False)
+    own.join("lab", "Ada")
+    wait_until(lambda: call.state == "joined")
+    call._follower.on_page_message({"kind": "state", "state": "idle", "error": None})
+    grace.join("lab", "Grace")
+    call.wait_for_peers(1, timeout=20)  # so one more word of the relay has come, with the page's participant in it
+    own.close()
+    wait_until(lambda: call.state != "joined")
+    assert call.state == "idle"
+    grace.close()
+
+
 def test_a_closed_call_tells_no_old_news(call: Call) -> None:
     page = Page(call, own=False)
     page.join("lab", "Grace")

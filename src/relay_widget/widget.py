@@ -59,6 +59,7 @@ _STATIC = Path(__file__).parent / "static"
 _SETTABLE = ("room", "name", "timeslice", "target_latency", "source", "microphone", "camera", "auto_join", "layout")
 _LOST_AFTER_S = 30.0
 """A participant that was in the room and has not come back for this long has left."""
+_NOT_IN_CALL = ("idle", "left", "failed")  # states of a page that is not, and is not trying to be, in the room
 _MAX_INVITE_S = 366 * 24 * 3600
 _TICKET_FIRST_RETRY_S = 0.25
 _TICKET_RENEWAL_S = TICKET_LIFETIME_S / 2
@@ -489,7 +490,7 @@ class _Follower:
                 self._page_state = str(content["state"])
                 error = content.get("error")
                 self._page_error = error if isinstance(error, dict) else None
-                if self._page_state in ("idle", "left", "failed"):
+                if self._page_state in _NOT_IN_CALL:
                     self._lost_since_s = None
                 if self._page_state != "idle" or self._page_error is not None:
                     self._join_wanted = False
@@ -557,20 +558,20 @@ class _Follower:
         if in_room:
             if not self._in_room:
                 self._leaving = False
+                self._page_state = "joined"  # its own word may still wait behind a running cell
             self._in_room, self._lost_since_s, self._join_wanted = True, None, False
-            self._page_state = "joined"  # its own word may still wait behind a running cell
         elif self._in_room:
             self._in_room = False
             if self._leaving:
                 self._page_state = "left"  # the page's own word may still wait behind a running cell
-            else:
+            elif self._page_state not in _NOT_IN_CALL:
                 self._lost_since_s = time.monotonic()
         self._update_state()
 
     def _update_state(self) -> None:
         if self._in_room:
             state = "joined"
-        elif self._lost_since_s is not None and self._page_state not in ("idle", "left", "failed"):
+        elif self._lost_since_s is not None and self._page_state not in _NOT_IN_CALL:
             state = "reconnecting"
         elif self._failure is not None and self._page_state in ("connecting", "reconnecting"):
             state = "failed"
