@@ -1,6 +1,7 @@
 """Arrays in, a track's numbered objects out: pictures as VP8, sound as Opus, in live WebM that browsers play.
 
-Nothing is looked ahead at: what a call of ``encode`` can give, it gives at once. An encoder is for one thread at a time.
+Nothing is looked ahead at: what a call of ``encode`` can give, it gives at once. An encoder is for one thread at a
+time.
 """
 
 from __future__ import annotations
