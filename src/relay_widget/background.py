@@ -110,24 +110,17 @@ class Background:
         self._jobs.put(job)
 
     def stop(self) -> None:
-        """End the thread and the workers; waits for them, but not for itself."""
+        """End the thread and the workers, from any thread; not waited for."""
         self.call(self.loop.stop)
         for _ in self._workers:
             self._jobs.put(None)
-        for thread in (self._thread, *self._workers):
-            if thread is not threading.current_thread():
-                thread.join(_END_TIMEOUT_S)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_forever()
         finally:
-            left = asyncio.all_tasks(self.loop)
-            for task in left:
-                task.cancel()
-            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())  # and what was about to be said
             self.loop.run_until_complete(self.loop.shutdown_default_executor())
             self.loop.close()
 
@@ -157,6 +150,11 @@ class Lane(Generic[Item]):
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any waits or is just being worked on."""
+        return self._busy
 
     def put(self, item: Item, *, instead: Callable[[Item], bool] | None = None) -> int:
         """Add one; where ``instead`` is given, in place of those waiting ones that it is true of. How many those were."""
@@ -204,7 +202,7 @@ def enter(user: Any) -> Background:
 
 
 def leave(user: Any) -> None:
-    """It is used no longer; with the last user it ends. Not to be called on its own thread."""
+    """It is used no longer; with the last user it ends."""
     global _shared  # noqa: PLW0603
     with _lock:
         _users.discard(user)
