@@ -64,7 +64,7 @@ class MediaFile:
     def pictures(self) -> Iterator[VideoFrame]:
         """Its pictures."""
         with self._open() as container:
-            stream = container.streams.video[0]
+            stream = _first(container.streams.video)
             stream.codec_context.thread_count = 1
             next_ms = 0.0
             for frame in self._frames(container, stream):
@@ -75,7 +75,7 @@ class MediaFile:
     def sound(self) -> Iterator[AudioBlock]:
         """Its sound, at 48 kHz, in blocks of 40 ms; the last one may be shorter."""
         with self._open() as container:
-            stream = container.streams.audio[0]
+            stream = _first(container.streams.audio)
             resampler = av.AudioResampler(
                 format="fltp",
                 layout="stereo" if self.channels == _STEREO else "mono",
@@ -94,13 +94,13 @@ class MediaFile:
                         done += samples.shape[1]
 
     def _frames(self, container: Any, stream: Any, *, flush: bool = False) -> Iterator[Any]:
-        """Decoded frames; None at the end with ``flush``. Broken pieces are left out, as players do."""
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                continue
-            yield from frames
+        """Decoded frames; None at the end with ``flush``."""
+        try:
+            yield from container.decode(stream)
+        except av.FFmpegError as error:
+            raise MediaError(
+                "bad-file", f"{self.path.name} is broken from here on: play the part before, or repair the file."
+            ) from error
         if flush:
             yield None
 
@@ -116,5 +116,6 @@ class MediaFile:
 
 
 def _first(streams: Any) -> Any:
-    """A stream that can be decoded; a cover picture of a song is no video."""
-    return next((stream for stream in streams[:1] if stream.codec_context is not None), None)
+    """The one to play; the cover of a song is no video, and some streams have no decoder."""
+    cover = av.stream.Disposition.attached_pic
+    return next((one for one in streams if one.codec_context is not None and not one.disposition & cover), None)

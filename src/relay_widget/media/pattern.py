@@ -1,7 +1,7 @@
 """The test pattern: a moving picture that says its own number, and a tone. The same seed gives the same, each time.
 
-A number is written into a picture as black and white squares, 24 bits in two rows: they survive every codec. The browser
-tests write and read them alike.
+A number is written into a picture as black and white squares, 24 bits in two rows: they survive every codec. The
+browser tests write and read them alike.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def draw_stamp(picture: NDArray[np.uint8], number: int) -> None:
 
 
 def read_stamp(picture: NDArray[np.uint8]) -> int | None:
-    """The number in an RGB picture, also when a codec has had it; None where there is none. (All black reads as 0.)"""
+    """The number in an RGB picture, also when a codec has had it; None where there is none. All black reads as 0."""
     check_picture(picture)
     edges = _edges(picture)
     number = 0
