@@ -132,7 +132,7 @@ def test_broken_bytes_cost_a_group() -> None:
         try:
             seen += numbers(decoder.decode(header, b"\xff" * len(data) if at == 6 else data))
         except MediaError as error:
-            codes.append(error.code)  # noqa: PERF203
+            codes.append(error.code)
     assert codes == ["bad-media"]
     assert seen == [0, 1, 2, 3, 4, 8, 9, 10, 11]
 

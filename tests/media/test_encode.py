@@ -191,7 +191,7 @@ def test_sound_comes_in_blocks(rate: int, channels: int) -> None:
 
 
 def test_silence_has_no_level() -> None:
-    assert AudioEncoder().encode(np.zeros((1, 1920)), START_MS)[1].header.level == 0
+    assert AudioEncoder().encode(np.zeros((1, 1920), np.float32), START_MS)[1].header.level == 0
 
 
 def test_a_gap_in_the_sound_is_a_new_epoch_and_jitter_is_none() -> None:

@@ -32,7 +32,7 @@ def make(path: Path, *, fps: Fraction | int = 30, size: tuple[int, int] = (320, 
             video.pix_fmt = "yuv420p"
             video.options = {"deadline": "realtime", "lag-in-frames": "0", "crf": "10"}
         if rate:
-            audio = container.add_stream("libopus" if path.suffix == ".webm" else "aac", rate=rate)
+            audio = container.add_stream("libopus" if path.suffix == ".webm" else "aac", rate=rate, layout="mono")
         if video:
             for number in range(int(fps / 2)):
                 container.mux(video.encode(av.VideoFrame.from_ndarray(pattern.picture(number), format="rgb24")))
@@ -108,18 +108,22 @@ def test_what_a_browser_recorded(name: str) -> None:
 
 
 def test_pictures_that_were_taken_sideways_are_turned(tmp_path: Path) -> None:
-    plain, turned = make(tmp_path / "plain.mkv"), tmp_path / "turned.mp4"
-    command = ["ffmpeg", "-v", "error", "-display_rotation", "90", "-i", str(plain), "-c:v", "mpeg4", str(turned)]
-    subprocess.run(command, check=True)
-    (picture, *_), (upright, *_) = MediaFile(turned).pictures(), MediaFile(plain).pictures()
+    plain, level, turned = make(tmp_path / "plain.mkv"), tmp_path / "level.mp4", tmp_path / "turned.mp4"
+    ffmpeg = ["ffmpeg", "-v", "error", "-i"]
+    subprocess.run([*ffmpeg, plain, "-c:v", "mpeg4", level], check=True)
+    subprocess.run([*ffmpeg, level, "-c", "copy", "-metadata:s:v", "rotate=90", turned], check=True)
+    raw = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]  # ffmpeg turns it itself
+    shown = subprocess.run([*ffmpeg, turned, *raw], check=True, capture_output=True).stdout
+    picture = next(MediaFile(turned).pictures())
     assert (picture.width, picture.height) == (240, 320)
-    assert np.abs(np.rot90(upright.rgb).astype(int) - picture.rgb).mean() < 12
+    upright = np.frombuffer(shown, np.uint8).reshape(320, 240, 3)
+    assert np.abs(upright.astype(int) - picture.rgb).mean() < 3
 
 
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("notes.txt", b"no media at all, only words\n" * 50, "notes.txt cannot be read as media: choose a video or"),
+        ("notes.txt", b"no media at all, only words\n" * 50, "notes.txt is text, no media: choose a video or"),
         ("empty.webm", b"", "empty.webm cannot be read as media"),
         ("missing.webm", None, "There is no file .*missing.webm: look at"),
     ],
