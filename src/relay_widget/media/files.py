@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+import numpy as np
 
 from relay_widget.errors import MediaError
 
@@ -88,7 +89,7 @@ class MediaFile:
                 if start_ms is None:
                     start_ms = 0.0 if frame is None or frame.time is None else frame.time * 1000 - self._start_ms
                 for part in resampler.resample(frame):
-                    samples = part.to_ndarray()
+                    samples = part.to_ndarray().astype(np.float32, copy=False)
                     if samples.shape[1]:
                         yield AudioBlock(samples, start_ms + done * 1000 / SAMPLE_RATE)
                         done += samples.shape[1]
@@ -106,13 +107,19 @@ class MediaFile:
 
     def _open(self) -> Any:
         try:
-            return av.open(str(self.path.expanduser()))
+            container = av.open(
+                str(self.path.expanduser()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+            )
         except (av.FFmpegError, OSError) as error:
             if not self.path.expanduser().exists():
                 raise MediaError("bad-file", f"There is no file {self.path}: look at its name and folder.") from error
             raise MediaError(
                 "bad-file", f"{self.path.name} cannot be read as media: choose a video or a sound file."
             ) from error
+        if container.format.name == "tty":  # FFmpeg draws any text
+            container.close()
+            raise MediaError("bad-file", f"{self.path.name} is text, no media: choose a video or a sound file.")
+        return container
 
 
 def _first(streams: Any) -> Any:

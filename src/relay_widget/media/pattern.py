@@ -65,7 +65,7 @@ class Pattern:
 
     def picture(self, number: int) -> NDArray[np.uint8]:
         """The picture with this number, from 0: shape (height, width, 3), dtype uint8, RGB. It is yours to change."""
-        picture = self._ground.copy()
+        picture: NDArray[np.uint8] = self._ground.copy()
         height, width = picture.shape[:2]
         side = height // 6
         left = number * self._speed % max(1, width - side)
