@@ -469,4 +469,6 @@ def _ebml_sizes(data: bytes, count: int) -> tuple[list[int], int]:
 
 
 def _bad(what: str) -> MediaError:
-    return MediaError("bad-media", f"Media cannot be read ({what}): it goes on at the sender's next key picture.")
+    return MediaError(
+        "bad-media", f"Media cannot be read ({what}): it goes on where the sender begins a new group or epoch."
+    )
