@@ -10,17 +10,25 @@ import relay_widget
 
 def test_the_public_names_are_these() -> None:
     assert relay_widget.__all__ == [
+        "AudioBlock",
+        "AudioStream",
         "Call",
         "FrontendMissingError",
         "InvalidValueError",
         "LatencyLab",
+        "MediaError",
         "MissingExtraError",
         "NothingReceivedError",
+        "Peer",
         "PeersTimeoutError",
+        "Publication",
         "RelayRequestError",
         "RelayStartError",
         "RelayWidgetError",
         "RemotePeer",
+        "VideoFrame",
+        "VideoStream",
+        "WaitTimeoutError",
         "WireError",
         "__version__",
     ]

@@ -64,7 +64,7 @@ def test_media_knows_no_socket(path: Path) -> None:
     assert foreign <= (STDLIB - {"asyncio", "socket", "threading"}) | heavy
 
 
-@pytest.mark.parametrize("name", ["monitor", "peer"])
+@pytest.mark.parametrize("name", ["monitor", "client", "peer"])
 def test_clients_know_no_relay(name: str) -> None:
     path = PACKAGE / f"{name}.py"
     if not path.exists():
