@@ -10,16 +10,25 @@ import relay_widget
 
 def test_the_public_names_are_these() -> None:
     assert relay_widget.__all__ == [
+        "AudioBlock",
+        "AudioStream",
         "Call",
         "FrontendMissingError",
         "InvalidValueError",
         "LatencyLab",
+        "MediaError",
+        "MissingExtraError",
         "NothingReceivedError",
+        "Peer",
         "PeersTimeoutError",
+        "Publication",
         "RelayRequestError",
         "RelayStartError",
         "RelayWidgetError",
         "RemotePeer",
+        "VideoFrame",
+        "VideoStream",
+        "WaitTimeoutError",
         "WireError",
         "__version__",
     ]
@@ -37,6 +46,6 @@ def test_other_names_are_attribute_errors() -> None:
 
 
 def test_importing_the_package_does_not_import_widgets_or_sockets() -> None:
-    heavy = "anywidget,ipywidgets,socketio,aiohttp,IPython"
+    heavy = "anywidget,ipywidgets,socketio,aiohttp,IPython,av,numpy,PIL,pytest,nbval"
     code = f"import sys, relay_widget; print([m for m in {heavy.split(',')!r} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -13,34 +13,60 @@ if TYPE_CHECKING:
     from .errors import (
         FrontendMissingError,
         InvalidValueError,
+        MediaError,
+        MissingExtraError,
         NothingReceivedError,
         PeersTimeoutError,
         RelayRequestError,
         RelayStartError,
         RelayWidgetError,
+        WaitTimeoutError,
         WireError,
     )
     from .lab import LatencyLab
+    from .media.frame import AudioBlock, VideoFrame
+    from .peer import Peer
+    from .publication import Publication
+    from .streams import AudioStream, VideoStream
     from .widget import Call, RemotePeer
 
 __all__ = [
+    "AudioBlock",
+    "AudioStream",
     "Call",
     "FrontendMissingError",
     "InvalidValueError",
     "LatencyLab",
+    "MediaError",
+    "MissingExtraError",
     "NothingReceivedError",
+    "Peer",
     "PeersTimeoutError",
+    "Publication",
     "RelayRequestError",
     "RelayStartError",
     "RelayWidgetError",
     "RemotePeer",
+    "VideoFrame",
+    "VideoStream",
+    "WaitTimeoutError",
     "WireError",
     "__version__",
 ]
 
 __version__ = metadata.version("relay-widget")
 
-_MODULES = {"Call": ".widget", "RemotePeer": ".widget", "LatencyLab": ".lab"}
+_MODULES = {
+    "Call": ".widget",
+    "RemotePeer": ".widget",
+    "LatencyLab": ".lab",
+    "Peer": ".peer",
+    "Publication": ".publication",
+    "AudioStream": ".streams",
+    "VideoStream": ".streams",
+    "AudioBlock": ".media.frame",
+    "VideoFrame": ".media.frame",
+}
 
 
 def __getattr__(name: str) -> Any:

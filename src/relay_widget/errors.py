@@ -8,8 +8,11 @@ with what to do next::
     ├── InvalidValueError         a room, name or setting that cannot be used (also a ValueError)
     ├── RelayStartError           the relay process could not be started or reached
     ├── FrontendMissingError      the built JavaScript is not in the package
-    ├── PeersTimeoutError         wait_for_peers() gave up (also a TimeoutError)
+    ├── MissingExtraError         packages of an extra are not installed (also an ImportError)
+    ├── PeersTimeoutError         wait_for_peers(), or a stream, gave up waiting for somebody (also a TimeoutError)
+    ├── WaitTimeoutError          wait() gave up waiting for something to be over (also a TimeoutError)
     ├── NothingReceivedError      a sweep found no stream to measure
+    ├── MediaError                media or a media file that cannot be read
     └── RelayRequestError         the relay refused what Python asked of it, or did not answer
 """
 
@@ -49,17 +52,33 @@ class FrontendMissingError(RelayWidgetError):
     """The package was installed from a checkout whose JavaScript has not been built."""
 
 
+class MissingExtraError(RelayWidgetError, ImportError):
+    """Something needs packages that come with an extra (code ``missing-extra``); the message says which to install."""
+
+
 class PeersTimeoutError(RelayWidgetError, TimeoutError):
-    """Fewer peers than asked for were in the room when the time was over."""
+    """Fewer peers than asked for, or not the one asked for, were in the room when the time was over."""
+
+
+class WaitTimeoutError(RelayWidgetError, TimeoutError):
+    """What was waited for was not over when the time was; it goes on."""
 
 
 class NothingReceivedError(RelayWidgetError):
     """Nothing is being received, so nothing can be measured: no page shows the lab, or it has not joined."""
 
 
+class MediaError(RelayWidgetError):
+    """Media that cannot be read, from a peer or from a file.
+
+    Codes: ``bad-media`` (broken bytes; it goes on at the next key picture or epoch), ``unsupported-codec``,
+    ``bad-file``.
+    """
+
+
 class RelayRequestError(RelayWidgetError):
     """The relay refused what Python asked of it, or did not answer.
 
     Codes: the relay's (``unknown-room``, ``unknown-peer``, ``unknown-track``, ``forbidden``), ``no-answer``,
-    ``wrong-thread``.
+    ``wrong-thread``, ``already-joined``, ``internal``.
     """
