@@ -62,10 +62,10 @@ def call_room(request: pytest.FixtureRequest) -> str:
 def fake_peer(call_room: str) -> Iterator[Callable[..., Peer]]:
     """Makes participants without browser or camera: ``fake_peer("Ada")`` joins the test's room and sends a pattern.
 
-    Its first argument is the name, default ``"Ada"``. ``room`` is another room than `call_room`. All others are those of
-    ``Peer.publish_pattern``, with 320x240 at 15 pictures a second unless told otherwise; the ``seed``, default 0, decides
-    each picture and the tone by their number. It is in the room when the call returns, its tracks follow at once, and it
-    leaves when the test is over.
+    Its first argument is the name, default ``"Ada"``; ``room`` is another room than `call_room`. All others are those
+    of ``Peer.publish_pattern``, with 320x240 at 15 pictures a second unless told otherwise; the ``seed``, default 0,
+    decides each picture and the tone by their number. It is in the room when the call returns, its tracks follow at
+    once, and it leaves when the test is over.
 
     Raises:
         MissingExtraError: The extra ``media`` is not installed.
