@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .errors import (
         FrontendMissingError,
         InvalidValueError,
+        MissingExtraError,
         NothingReceivedError,
         PeersTimeoutError,
         RelayRequestError,
@@ -28,6 +29,7 @@ __all__ = [
     "FrontendMissingError",
     "InvalidValueError",
     "LatencyLab",
+    "MissingExtraError",
     "NothingReceivedError",
     "PeersTimeoutError",
     "RelayRequestError",
