@@ -11,7 +11,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import anywidget
 import traitlets as t
@@ -51,9 +52,14 @@ from .settings import (
 from .tokens import Token, mint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from PIL.Image import Image
 
     from .launcher import RelayAddress
+    from .media.frame import VideoFrame
+    from .peer import VideoStream
+    from .processing import FrameLoop, Picture, ProcessedVideo, Processing
 
 _STATIC = Path(__file__).parent / "static"
 _SETTABLE = ("room", "name", "timeslice", "target_latency", "source", "microphone", "camera", "auto_join", "layout")
@@ -169,6 +175,7 @@ class Call(anywidget.AnyWidget):
 
     def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
         self._follower = _Follower(self)
+        self._in_python: Processing | None = None
         if not (_STATIC / "index.js").is_file():
             message = "The browser part of relay-widget is not built: run `make build` in the checkout."
             raise FrontendMissingError("frontend-missing", message)
@@ -191,6 +198,7 @@ class Call(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Leave for good: the cell goes blank and nothing of this call runs any more."""
+        self._end_processing()
         shared_monitor().remove(self._follower)
         self._follower.end()
         super().close()
@@ -343,6 +351,87 @@ class Call(anywidget.AnyWidget):
         )
         return Token(token)
 
+    def frames(self, peer: RemotePeer | str | None = None) -> VideoStream:
+        """Somebody's video, frame by frame, as arrays, while it is being sent (docs/python.md).
+
+        For ``for`` and ``async for``. Who asks for a frame gets the newest one; what was passed over is counted in
+        ``dropped``. Ends when the peer leaves, with ``close()``, and with the call.
+
+        Args:
+            peer: Whose: one of ``call.peers``, its id, a name that only one has, or ``"me"``, as the others get it. None:
+                the only other one in the room.
+
+        Returns:
+            A stream of `VideoFrame`: ``rgb`` is ``(height, width, 3)`` ``uint8``, ``captured_ms`` its time in the
+            relay's clock.
+
+        Raises:
+            MissingExtraError: NumPy or PyAV is not installed.
+            InvalidValueError: Nobody that is meant (``unknown-peer``, ``ambiguous-peer``, ``not-joined``).
+            RelayRequestError: The relay refused to let Python in.
+            RelayStartError: There is no relay and none could be started.
+        """
+        return self._processing().frames(peer)
+
+    def snapshot(self, peer: RemotePeer | str | None = None, timeout: float = 10.0) -> Image:
+        """Somebody's picture now, as a PIL image, which the cell shows.
+
+        Args:
+            peer: Whose, as in `frames`. Errors are those of `frames`, too.
+            timeout: Seconds to wait for a picture at most.
+
+        Raises:
+            NothingReceivedError: No picture came in time.
+        """
+        return self._processing().snapshot(peer, timeout)
+
+    @overload
+    def on_frame(self, function: Callable[[VideoFrame], object], *, of: RemotePeer | str | None = None) -> FrameLoop: ...
+    @overload
+    def on_frame(
+        self, function: None = None, *, of: RemotePeer | str | None = None
+    ) -> Callable[[Callable[[VideoFrame], object]], FrameLoop]: ...
+    def on_frame(
+        self, function: Callable[[VideoFrame], object] | None = None, *, of: RemotePeer | str | None = None
+    ) -> FrameLoop | Callable[[Callable[[VideoFrame], object]], FrameLoop]:
+        """Have a function called with each newest frame of somebody, in a thread of its own: a decorator.
+
+        ``@call.on_frame`` or ``@call.on_frame(of="Ada")``. What it raises is logged once and ends nothing.
+
+        Args:
+            function: Is given a `VideoFrame`.
+            of: Whose, as in `frames`. Errors are those of `frames`, too.
+
+        Returns:
+            What has taken the function's name: ``stop()`` ends it, ``errors`` and ``error`` tell what it raised.
+        """
+        if function is None:
+            return partial(self._processing().on_frame, of=of)
+        return self._processing().on_frame(function, of=of)
+
+    def publish_processed(
+        self,
+        function: Callable[[Picture], Picture | None],
+        of: RemotePeer | str | None = None,
+        name: str | None = None,
+    ) -> ProcessedVideo:
+        """Publish what a function makes of somebody's frames, live, as one more participant of the room.
+
+        Each picture keeps the time of the frame it was made from, so that its latency is true. The function is given the
+        newest frame whenever it is ready for one.
+
+        Args:
+            function: Is given a picture, ``(height, width, 3)`` ``uint8``, RGB, which is its own to change; returns one of
+                that kind, of any size, or None to publish nothing for this frame. What it raises, and what it returns
+                that is no picture, is logged once and ends nothing.
+            of: Whose frames, as in `frames`. Errors are those of `frames`, too.
+            name: What the participant is called; default: after its source and the function.
+
+        Returns:
+            The processed video: ``stop()`` ends it, ``errors`` and ``error`` tell what has failed.
+        """
+        return self._processing().publish(function, of, name)
+
     def latency_frame(self) -> Any:
         """The latency since this call was made, as far as its browser has been in a room: never cleared.
 
@@ -378,7 +467,22 @@ class Call(anywidget.AnyWidget):
     def _check_target_latency(self, proposal: Any) -> int | None:
         return check_target_latency(proposal["value"], self.timeslice)
 
+    def _processing(self) -> Processing:
+        """What this call does in Python, made when it is first asked for."""
+        from .processing import Processing  # noqa: PLC0415 - most calls never need it
+
+        if self._in_python is None:
+            self._in_python = Processing(str(self.room), str(self.name), self._follower.own_peers)
+            self._follower.hide(self._in_python.listener_id)
+        return self._in_python
+
+    def _end_processing(self) -> None:
+        processing, self._in_python = self._in_python, None
+        if processing is not None:
+            processing.close()
+
     def _on_room_changed(self, _change: object) -> None:
+        self._end_processing()
         self._follower.forget_room()
         shared_monitor().refresh()
 
@@ -409,6 +513,7 @@ class _Follower:
         self._lost_since_s: float | None = None
         self._people: list[str] | None = None
         self._own_peers: list[str] = []
+        self._hidden: set[str] = set()  # who listens in Python for this call
         self.history = LatencyHistory()
         self._ticket_due_s = 0.0
         self._ticket_retry_s = _TICKET_FIRST_RETRY_S
@@ -444,7 +549,7 @@ class _Follower:
         with self._changed:
             if snapshot.get("room") != self.room:
                 return  # a late word about the room this call has just left
-            everyone = snapshot.get("peers", [])
+            everyone = [peer for peer in snapshot.get("peers", []) if peer["id"] not in self._hidden]
             own = [peer for peer in everyone if peer.get("call") == self._call_id]
             self._own_peers = [peer["id"] for peer in own]
             others = [peer for peer in everyone if peer.get("call") != self._call_id]
@@ -512,6 +617,16 @@ class _Follower:
             self._update_state()
             self._set_figures([], {})
             self._changed.notify_all()
+
+    def hide(self, peer_id: str) -> None:
+        """This peer is the call's own, and none of the others."""
+        with self._lock:
+            self._hidden.add(peer_id)
+
+    def own_peers(self) -> tuple[str, ...]:
+        """Ids of the call's own participant: one for each page that shows it."""
+        with self._lock:
+            return tuple(self._own_peers)
 
     def forget_room(self) -> None:
         with self._lock:
