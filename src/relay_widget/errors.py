@@ -11,6 +11,7 @@ with what to do next::
     ├── MissingExtraError         packages of an extra are not installed (also an ImportError)
     ├── PeersTimeoutError         wait_for_peers() gave up (also a TimeoutError)
     ├── NothingReceivedError      a sweep found no stream to measure
+    ├── MediaError                media or a media file that cannot be read
     └── RelayRequestError         the relay refused what Python asked of it, or did not answer
 """
 
@@ -60,6 +61,14 @@ class PeersTimeoutError(RelayWidgetError, TimeoutError):
 
 class NothingReceivedError(RelayWidgetError):
     """Nothing is being received, so nothing can be measured: no page shows the lab, or it has not joined."""
+
+
+class MediaError(RelayWidgetError):
+    """Media that cannot be read, from a peer or from a file.
+
+    Codes: ``bad-media`` (broken bytes; it goes on at the next key picture or epoch), ``unsupported-codec``,
+    ``bad-file``.
+    """
 
 
 class RelayRequestError(RelayWidgetError):
