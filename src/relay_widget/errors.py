@@ -10,7 +10,8 @@ with what to do next::
     ├── FrontendMissingError      the built JavaScript is not in the package
     ├── PeersTimeoutError         wait_for_peers() gave up (also a TimeoutError)
     ├── NothingReceivedError      a sweep found no stream to measure
-    └── RelayRequestError         the relay refused what Python asked of it, or did not answer
+    ├── RelayRequestError         the relay refused what Python asked of it, or did not answer
+    └── RecordingError            a recording that cannot be written, read, exported or replayed
 """
 
 from __future__ import annotations
@@ -62,4 +63,12 @@ class RelayRequestError(RelayWidgetError):
 
     Codes: the relay's (``unknown-room``, ``unknown-peer``, ``unknown-track``, ``forbidden``), ``no-answer``,
     ``wrong-thread``.
+    """
+
+
+class RecordingError(RelayWidgetError):
+    """A recording that cannot be written, read, exported or replayed; what was recorded is kept.
+
+    Codes: ``file-exists``, ``disk-full``, ``cannot-write``, ``cannot-read``, ``not-a-recording``,
+    ``newer-recording``, ``unknown-peer``, ``no-media``, ``cannot-copy``, ``no-encoder``, ``lost-relay``.
     """
