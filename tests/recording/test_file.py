@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import resource
 import subprocess
-from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +25,7 @@ from .records import CAMERA, SOUND, START_MS, opening, received, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 LIMIT_BYTES = 20_000
 
@@ -185,10 +184,15 @@ def small_files() -> Iterator[None]:
 
 def fill(writer: RecordingWriter) -> RecordingError:
     writer.append(opening())
-    keys = [received("key", group=number, data=bytes(700)) for number in range(1, 1000)]
     with pytest.raises(RecordingError, match="free some space") as caught:
-        deque((writer.append([record]) for record in [received("init"), *keys]), maxlen=0)
+        write_groups(writer)
     return caught.value
+
+
+def write_groups(writer: RecordingWriter) -> None:
+    writer.append([received("init")])
+    for number in range(1, 1000):
+        writer.append([received("key", group=number, data=bytes(700))])
 
 
 def test_a_full_disk_keeps_what_was_written(tmp_path: Path, small_files: None) -> None:
