@@ -56,7 +56,7 @@ def test_server_stands_on_core(path: Path) -> None:
     assert foreign <= STDLIB | {"socketio", "engineio", "aiohttp", "orjson", "prometheus_client", "redis"}
 
 
-@pytest.mark.parametrize("name", ["monitor", "peer"])
+@pytest.mark.parametrize("name", ["monitor", "client", "peer"])
 def test_clients_know_no_relay(name: str) -> None:
     path = PACKAGE / f"{name}.py"
     if not path.exists():
