@@ -14,6 +14,7 @@ def test_the_public_names_are_these() -> None:
         "FrontendMissingError",
         "InvalidValueError",
         "LatencyLab",
+        "MissingExtraError",
         "NothingReceivedError",
         "PeersTimeoutError",
         "RecordingError",
@@ -38,6 +39,6 @@ def test_other_names_are_attribute_errors() -> None:
 
 
 def test_importing_the_package_does_not_import_widgets_or_sockets() -> None:
-    heavy = "anywidget,ipywidgets,socketio,aiohttp,IPython"
+    heavy = "anywidget,ipywidgets,socketio,aiohttp,IPython,av,numpy,PIL,pytest,nbval"
     code = f"import sys, relay_widget; print([m for m in {heavy.split(',')!r} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

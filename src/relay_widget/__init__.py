@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .errors import (
         FrontendMissingError,
         InvalidValueError,
+        MissingExtraError,
         NothingReceivedError,
         PeersTimeoutError,
         RecordingError,
@@ -29,6 +30,7 @@ __all__ = [
     "FrontendMissingError",
     "InvalidValueError",
     "LatencyLab",
+    "MissingExtraError",
     "NothingReceivedError",
     "PeersTimeoutError",
     "RecordingError",

@@ -8,6 +8,7 @@ with what to do next::
     ├── InvalidValueError         a room, name or setting that cannot be used (also a ValueError)
     ├── RelayStartError           the relay process could not be started or reached
     ├── FrontendMissingError      the built JavaScript is not in the package
+    ├── MissingExtraError         packages of an extra are not installed (also an ImportError)
     ├── PeersTimeoutError         wait_for_peers() gave up (also a TimeoutError)
     ├── NothingReceivedError      a sweep found no stream to measure
     ├── RelayRequestError         the relay refused what Python asked of it, or did not answer
@@ -48,6 +49,10 @@ class RelayStartError(RelayWidgetError):
 
 class FrontendMissingError(RelayWidgetError):
     """The package was installed from a checkout whose JavaScript has not been built."""
+
+
+class MissingExtraError(RelayWidgetError, ImportError):
+    """Something needs packages that come with an extra (code ``missing-extra``); the message says which to install."""
 
 
 class PeersTimeoutError(RelayWidgetError, TimeoutError):

@@ -1,0 +1,36 @@
+"""The extras of this package: heavy packages that only some of it needs, and the sentence that names them.
+
+A module that needs an extra says so in its first line, before it imports what it needs::
+
+    require("media")
+    import av
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from .errors import MissingExtraError
+
+_MODULES = {
+    "media": {"av": "PyAV", "numpy": "NumPy", "PIL": "Pillow"},
+    "test": {"pytest": "pytest", "nbval": "nbval"},
+}
+"""By extra: what is imported, and what people call it. ``redis`` is asked for by the relay, ``lab`` by nobody."""
+
+
+def require(extra: str) -> None:
+    """See that an extra is installed. Imports nothing itself.
+
+    Args:
+        extra: ``"media"`` or ``"test"``.
+
+    Raises:
+        MissingExtraError: A package of it is not installed; the message says what to install.
+    """
+    missing = [name for module, name in _MODULES[extra].items() if find_spec(module) is None]
+    if missing:
+        raise MissingExtraError(
+            "missing-extra",
+            f'This needs {" and ".join(missing)}: run pip install "relay-widget[{extra}]", then restart the kernel.',
+        )
