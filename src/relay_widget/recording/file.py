@@ -57,7 +57,7 @@ class RecordingWriter:
                 "file-exists", f"{path} is there already: choose another name, or say overwrite=True."
             ) from None
         except OSError as error:
-            raise _write_error(error, path) from error
+            raise write_error(error, path) from error
         self._write(relay_file.encode_head())
 
     def append(self, records: Iterable[Record]) -> None:
@@ -91,15 +91,18 @@ class RecordingWriter:
             pass  # whoever reads it stops before what is not whole
         finally:
             self._file.close()
-        return _write_error(error, self.path)
+        return write_error(error, self.path)
 
 
-def _write_error(error: OSError, path: Path) -> RecordingError:
-    if error.errno in _DISK_FULL:
+def write_error(error: Exception, path: Path) -> RecordingError:
+    """Why a file cannot be written, in a sentence."""
+    if getattr(error, "errno", None) in _DISK_FULL:
         return RecordingError(
-            "disk-full", f"The disk of {path} is full: what was recorded until then is in it; free some space."
+            "disk-full", f"The disk of {path} is full: free some space. What was recorded until then is kept."
         )
-    return RecordingError("cannot-write", f"{path} cannot be written ({error.strerror}): choose another place.")
+    return RecordingError(
+        "cannot-write", f"{path} cannot be written ({getattr(error, 'strerror', error)}): choose another place."
+    )
 
 
 @dataclass
@@ -169,10 +172,17 @@ class RecordedCall:
         """From the first record to the last."""
         return max(0.0, self.ended_ms - self.started_ms) / 1000
 
-    def objects(self, peer: str, track: str) -> Iterator[ObjectReceived]:
-        """A track's objects: init segments, and groups from their key on, each without a hole and nothing twice."""
+    def objects(self, peer: str, track: str, start: int = 0, stop: int | None = None) -> Iterator[ObjectReceived]:
+        """A track's objects: init segments, and groups from their key on, each without a hole and nothing twice.
+
+        Args:
+            peer: A peer's id.
+            track: The id of one of its tracks.
+            start: The first of them, by number.
+            stop: Where to stop; at the end if not given.
+        """
         with self.path.open("rb") as file:
-            for offset in self.peers[peer].tracks[track].offsets:
+            for offset in self.peers[peer].tracks[track].offsets[start:stop]:
                 record = relay_file.read_record_at(file, self._size, offset)
                 if not isinstance(record, ObjectReceived):
                     raise RecordingError("cannot-read", f"{self.path} has changed since it was opened: open it again.")
