@@ -11,8 +11,9 @@ with what to do next::
     ├── MissingExtraError         packages of an extra are not installed (also an ImportError)
     ├── PeersTimeoutError         wait_for_peers() gave up (also a TimeoutError)
     ├── NothingReceivedError      a sweep found no stream to measure
-    ├── RelayRequestError         the relay refused what Python asked of it, or did not answer
-    └── RecordingError            a recording that cannot be written, read, exported or replayed
+    ├── MediaError                media or a media file that cannot be read
+    ├── RecordingError            a recording that cannot be written, read, exported or replayed
+    └── RelayRequestError         the relay refused what Python asked of it, or did not answer
 """
 
 from __future__ import annotations
@@ -61,6 +62,14 @@ class PeersTimeoutError(RelayWidgetError, TimeoutError):
 
 class NothingReceivedError(RelayWidgetError):
     """Nothing is being received, so nothing can be measured: no page shows the lab, or it has not joined."""
+
+
+class MediaError(RelayWidgetError):
+    """Media that cannot be read, from a peer or from a file.
+
+    Codes: ``bad-media`` (broken bytes; it goes on at the next key picture or epoch), ``unsupported-codec``,
+    ``bad-file``.
+    """
 
 
 class RelayRequestError(RelayWidgetError):

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from relay_widget.errors import RecordingError
-from relay_widget.recording import open_recording
-from relay_widget.recording.file import RecordingWriter
+from relay_widget.recording.file import RecordingWriter, open_recording
 from relay_widget.recording.format import (
     Ended,
     ObjectReceived,
