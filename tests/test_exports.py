@@ -17,12 +17,19 @@ def test_the_public_names_are_these() -> None:
         "MissingExtraError",
         "NothingReceivedError",
         "PeersTimeoutError",
+        "RecordedCall",
+        "Recorder",
+        "RecordingError",
         "RelayRequestError",
         "RelayStartError",
         "RelayWidgetError",
         "RemotePeer",
+        "Replay",
         "WireError",
         "__version__",
+        "export",
+        "open_recording",
+        "replay",
     ]
 
 

@@ -16,12 +16,17 @@ if TYPE_CHECKING:
         MissingExtraError,
         NothingReceivedError,
         PeersTimeoutError,
+        RecordingError,
         RelayRequestError,
         RelayStartError,
         RelayWidgetError,
         WireError,
     )
     from .lab import LatencyLab
+    from .recording.export import export
+    from .recording.file import RecordedCall, open_recording
+    from .recording.recorder import Recorder
+    from .recording.replay import Replay, replay
     from .widget import Call, RemotePeer
 
 __all__ = [
@@ -32,17 +37,34 @@ __all__ = [
     "MissingExtraError",
     "NothingReceivedError",
     "PeersTimeoutError",
+    "RecordedCall",
+    "Recorder",
+    "RecordingError",
     "RelayRequestError",
     "RelayStartError",
     "RelayWidgetError",
     "RemotePeer",
+    "Replay",
     "WireError",
     "__version__",
+    "export",
+    "open_recording",
+    "replay",
 ]
 
 __version__ = metadata.version("relay-widget")
 
-_MODULES = {"Call": ".widget", "RemotePeer": ".widget", "LatencyLab": ".lab"}
+_MODULES = {
+    "Call": ".widget",
+    "LatencyLab": ".lab",
+    "RecordedCall": ".recording.file",
+    "Recorder": ".recording.recorder",
+    "RemotePeer": ".widget",
+    "Replay": ".recording.replay",
+    "export": ".recording.export",
+    "open_recording": ".recording.file",
+    "replay": ".recording.replay",
+}
 
 
 def __getattr__(name: str) -> Any:
