@@ -1,36 +1,29 @@
-"""A Python publisher in a process of its own, for the frames benchmark: stamped pictures of a talking head's weight."""
+"""A Python publisher in a process of its own, for the frames benchmark: stamped pictures."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from itertools import count
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from relay_widget import Peer
-from tests import stamp
+from relay_widget.media.pattern import Pattern, draw_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
 
 def pictures(width: int, height: int) -> Iterator[NDArray[np.uint8]]:
-    """A still room in which something as large as a head moves to and fro; in each the time it was taken."""
-    room = np.empty((height, width, 3), np.uint8)
-    room[:] = (0x3B, 0x50, 0x68)
-    room[3 * height // 4 :] = (0x8A, 0x7A, 0x66)
-    head_height, head_width = height // 3, width // 5
-    rows = slice(height // 2 - head_height // 2, height // 2 + head_height // 2)
-    while True:
-        now_s = time.time()
-        picture = room.copy()
-        left = int(width / 2 - head_width / 2 + width / 16 * np.sin(1.4 * now_s))
-        picture[rows, left : left + head_width] = (0xC0, 0x90, 0x80)
-        stamp.draw(picture, time.time() * 1000)
+    """Test pictures; in each the time it was made."""
+    pattern = Pattern(width, height)
+    for number in count():
+        picture = pattern.picture(number)
+        draw_stamp(picture, round(time.time() * 1000))
         yield picture
 
 
