@@ -10,18 +10,24 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-import time
-from typing import TYPE_CHECKING
-
-import numpy as np
+from concurrent.futures import wait
+from typing import TYPE_CHECKING, TypeVar
 
 from .errors import InvalidValueError, NothingReceivedError
 from .extras import require
 from .impair import whom
 from .launcher import ensure_relay
-from .peer import Peer
 from .protocol import MAX_NAME_CHARS
 from .tokens import mint
+
+require("media")
+
+import av
+import numpy as np
+
+from .media.encode import check_picture
+from .media.frame import VideoFrame
+from .peer import Peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,10 +35,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from .media.frame import VideoFrame
-    from .peer import VideoStream
+    from .streams import VideoStream
 
     Picture = NDArray[np.uint8]
+
+Ended = TypeVar("Ended", "FrameLoop", "ProcessedVideo")
 
 _TOKEN_LIFETIME_S = 30 * 24 * 3600
 """As long as a notebook may be open; with the kernel all of this ends."""
@@ -50,7 +57,6 @@ class Processing:
     """
 
     def __init__(self, room: str, name: str, own_peers: Callable[[], Sequence[str]]) -> None:
-        require("media")
         self.listener_id = _peer_id()
         """The id of the participant that listens, known before it joins."""
         self._room = room
@@ -92,7 +98,7 @@ class Processing:
         source = self._find(of)
         listener = self._joined()
         called = next((peer.name for peer in listener.peers if peer.id == source), self._name)
-        peer = self._enter(name or f"{called} ({_title(function)})"[:MAX_NAME_CHARS], _peer_id())
+        peer = self._enter(name or _suffixed(called, _title(function)), _peer_id())
         return self._keep(ProcessedVideo(peer, source, function))
 
     def close(self) -> None:
@@ -120,9 +126,7 @@ class Processing:
         """Join as one more participant, whose id is known before."""
         address = ensure_relay()
         token = mint(address.secret, role="peer", lifetime_s=_TOKEN_LIFETIME_S, room=self._room, peer=peer_id)
-        peer = Peer(self._room, name, token=token)
-        peer.connect().wait()
-        return peer
+        return Peer(self._room, name, token=token).connect().wait()
 
     def _find(self, of: object) -> str:
         """The id of the one who is meant.
@@ -153,7 +157,7 @@ class Processing:
 
 
 class _Failures:
-    """What a user's function raises, frame by frame: logged the first time, counted from then on."""
+    """How a user's function does, frame by frame: what it raises is logged the first time, and counted."""
 
     def __init__(self, function: Callable[..., object]) -> None:
         self.frames = 0
@@ -235,23 +239,38 @@ class ProcessedVideo(_Failures):
         """What the participant is called."""
         self._peer = peer
         self._stream = peer.video(of=source)
-        self._thread = threading.Thread(target=self._run, name="relay-widget-processed", daemon=True)
-        self._thread.start()
+        self._publication = peer.publish(self._made(), fps=None)
+        self._publication.over.add_done_callback(lambda _: peer.close())
 
+    @property
+    def running(self) -> bool:
+        """Whether there may be more pictures."""
+        return self._publication.running
 
-def _pictured(made: object) -> Picture:
-    """What a function has returned, if it is a picture."""
-    if not isinstance(made, np.ndarray):
-        what = f"something of type {type(made).__name__}"
-    elif made.ndim != 3 or made.shape[2] != 3 or 0 in made.shape:  # noqa: PLR2004
-        what = f"an array of shape {made.shape}"
-    elif made.dtype != np.uint8:
-        what = f"an array of {made.dtype}"
-    else:
-        return made
-    raise InvalidValueError(
-        "bad-picture", f"The function must return a (height, width, 3) array of uint8, or None: this was {what}."
-    )
+    def stop(self) -> None:
+        """Publish no more, and leave the room."""
+        self._stream.close()
+        self._publication.stop()
+        self._peer.close().wait()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until it has ended; whether it has."""
+        wait([self._publication.over], timeout_s)
+        return not self.running
+
+    def _made(self) -> Iterator[VideoFrame]:
+        for frame in self._stream:
+            self.frames += 1
+            try:
+                picture = self._function(frame.rgb)
+                if picture is None:
+                    continue
+                check_picture(picture)
+            except Exception as error:  # noqa: BLE001 - it is the user's code, and it is reported
+                self._failed(error)
+                continue
+            native = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            yield VideoFrame(native, media_ms=frame.media_ms, captured_ms=frame.captured_ms)
 
 
 def _peer_id() -> str:

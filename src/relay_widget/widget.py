@@ -58,8 +58,8 @@ if TYPE_CHECKING:
 
     from .launcher import RelayAddress
     from .media.frame import VideoFrame
-    from .peer import VideoStream
     from .processing import FrameLoop, Picture, ProcessedVideo, Processing
+    from .streams import VideoStream
 
 _STATIC = Path(__file__).parent / "static"
 _SETTABLE = ("room", "name", "timeslice", "target_latency", "source", "microphone", "camera", "auto_join", "layout")
