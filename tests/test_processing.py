@@ -117,7 +117,7 @@ def test_a_snapshot_is_an_image(call: Call, grace: Peer) -> None:
 def test_a_snapshot_of_somebody_who_sends_nothing_is_one_sentence(call: Call) -> None:
     with Peer("lab", "Grace"):
         call.wait_for_peers(1, timeout=20)
-        with pytest.raises(NothingReceivedError, match="No picture came within 0.2 s") as nothing:
+        with pytest.raises(NothingReceivedError, match=r"No picture came within 0\.2 s") as nothing:
             call.snapshot("Grace", timeout=0.2)
     assert nothing.value.code == "no-picture"
 
@@ -255,7 +255,7 @@ def test_it_ends_with_its_source(call: Call) -> None:
 
 
 def test_closing_a_call_ends_all_of_it(call: Call, grace: Peer) -> None:
-    looking = call.on_frame(lambda frame: None)
+    looking = call.on_frame(id)
     processed = call.publish_processed(inverted)
     stream = call.frames()
     wait_until(lambda: len(grace.peers) == 2)

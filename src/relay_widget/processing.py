@@ -13,21 +13,17 @@ import threading
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, TypeVar
 
-from .errors import InvalidValueError, NothingReceivedError
-from .extras import require
-from .impair import whom
-from .launcher import ensure_relay
-from .protocol import MAX_NAME_CHARS
-from .tokens import mint
-
-require("media")
-
 import av
 import numpy as np
 
+from .errors import InvalidValueError, NothingReceivedError
+from .impair import whom
+from .launcher import ensure_relay
 from .media.encode import check_picture
 from .media.frame import VideoFrame
 from .peer import Peer
+from .protocol import MAX_NAME_CHARS
+from .tokens import mint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -10,8 +10,8 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import anywidget
@@ -25,6 +25,7 @@ from .errors import (
     RelayStartError,
     WireError,
 )
+from .extras import require
 from .impair import checked, whom
 from .latency import LatencyHistory, by_hop
 from .launcher import ensure_relay
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from .launcher import RelayAddress
     from .media.frame import VideoFrame
     from .processing import FrameLoop, Picture, ProcessedVideo, Processing
+    from .recording.recorder import Recorder
     from .streams import VideoStream
 
 _STATIC = Path(__file__).parent / "static"
@@ -176,6 +178,7 @@ class Call(anywidget.AnyWidget):
     def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
         self._follower = _Follower(self)
         self._in_python: Processing | None = None
+        self._recorders: list[Recorder] = []
         if not (_STATIC / "index.js").is_file():
             message = "The browser part of relay-widget is not built: run `make build` in the checkout."
             raise FrontendMissingError("frontend-missing", message)
@@ -199,6 +202,8 @@ class Call(anywidget.AnyWidget):
     def close(self) -> None:
         """Leave for good: the cell goes blank and nothing of this call runs any more."""
         self._end_processing()
+        for recorder in self._recorders:
+            recorder.stop()
         shared_monitor().remove(self._follower)
         self._follower.end()
         super().close()
@@ -358,8 +363,8 @@ class Call(anywidget.AnyWidget):
         ``dropped``. Ends when the peer leaves, with ``close()``, and with the call.
 
         Args:
-            peer: Whose: one of ``call.peers``, its id, a name that only one has, or ``"me"``, as the others get it. None:
-                the only other one in the room.
+            peer: Whose: one of ``call.peers``, its id, a name that only one has, or ``"me"``, as the others get it.
+                None: the only other one in the room.
 
         Returns:
             A stream of `VideoFrame`: ``rgb`` is ``(height, width, 3)`` ``uint8``, ``captured_ms`` its time in the
@@ -386,10 +391,12 @@ class Call(anywidget.AnyWidget):
         return self._processing().snapshot(peer, timeout)
 
     @overload
-    def on_frame(self, function: Callable[[VideoFrame], object], *, of: RemotePeer | str | None = None) -> FrameLoop: ...
+    def on_frame(
+        self, function: Callable[[VideoFrame], object], *, of: RemotePeer | str | None = None
+    ) -> FrameLoop: ...
     @overload
     def on_frame(
-        self, function: None = None, *, of: RemotePeer | str | None = None
+        self, function: None = ..., *, of: RemotePeer | str | None = ...
     ) -> Callable[[Callable[[VideoFrame], object]], FrameLoop]: ...
     def on_frame(
         self, function: Callable[[VideoFrame], object] | None = None, *, of: RemotePeer | str | None = None
@@ -417,13 +424,13 @@ class Call(anywidget.AnyWidget):
     ) -> ProcessedVideo:
         """Publish what a function makes of somebody's frames, live, as one more participant of the room.
 
-        Each picture keeps the time of the frame it was made from, so that its latency is true. The function is given the
-        newest frame whenever it is ready for one.
+        Each picture keeps the time of the frame it was made from, so that its latency is true. The function is given
+        the newest frame whenever it is ready for one.
 
         Args:
-            function: Is given a picture, ``(height, width, 3)`` ``uint8``, RGB, which is its own to change; returns one of
-                that kind, of any size, or None to publish nothing for this frame. What it raises, and what it returns
-                that is no picture, is logged once and ends nothing.
+            function: Is given a picture, ``(height, width, 3)`` ``uint8``, RGB, which is its own to change; returns
+                one of that kind, of any size, or None to publish nothing for this frame. What it raises, and what it
+                returns that is no picture, is logged once and ends nothing.
             of: Whose frames, as in `frames`. Errors are those of `frames`, too.
             name: What the participant is called; default: after its source and the function.
 
@@ -431,6 +438,27 @@ class Call(anywidget.AnyWidget):
             The processed video: ``stop()`` ends it, ``errors`` and ``error`` tell what has failed.
         """
         return self._processing().publish(function, of, name)
+
+    def record(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Recorder:
+        """Record the room into a file, from now on: ``with call.record("talk.relay"):``, or until ``stop()``.
+
+        Everybody's picture and sound are kept as they arrive, with their times; `export`, `replay` and
+        `open_recording` take it from there. The others see a participant called Recorder.
+
+        Args:
+            path: The file to make.
+            overwrite: Whether one that is there is replaced.
+
+        Raises:
+            RecordingError: ``file-exists``, ``disk-full`` or ``cannot-write``.
+            RelayRequestError: The relay refused to let it in.
+            RelayStartError: There is no relay and none could be started.
+        """
+        from .recording.recorder import Recorder  # noqa: PLC0415 - most calls never need it
+
+        recorder = Recorder(str(self.room), path, overwrite=overwrite).start()
+        self._recorders = [*(one for one in self._recorders if one.recording), recorder]
+        return recorder
 
     def latency_frame(self) -> Any:
         """The latency since this call was made, as far as its browser has been in a room: never cleared.
@@ -469,9 +497,10 @@ class Call(anywidget.AnyWidget):
 
     def _processing(self) -> Processing:
         """What this call does in Python, made when it is first asked for."""
-        from .processing import Processing  # noqa: PLC0415 - most calls never need it
-
         if self._in_python is None:
+            require("media")
+            from .processing import Processing  # noqa: PLC0415 - most calls never need it
+
             self._in_python = Processing(str(self.room), str(self.name), self._follower.own_peers)
             self._follower.hide(self._in_python.listener_id)
         return self._in_python

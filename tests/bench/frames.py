@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from playwright.sync_api import Page
-    from relay_widget.peer import VideoStream
 
     from relay_widget.launcher import RelayAddress
     from relay_widget.media.frame import VideoFrame
+    from relay_widget.peer import VideoStream
 
 SECONDS = 20
 SETTLE_S = 4

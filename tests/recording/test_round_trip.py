@@ -53,7 +53,7 @@ async def test_the_frames_that_were_sent_are_in_the_file(tmp_path: Path) -> None
         await grace.close()
     (exported,) = export(tmp_path / "talk.relay", tmp_path / "talk.webm", progress=False)
     probe = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"]
-    probed = subprocess.run([*probe, str(exported.path)], check=True, capture_output=True, text=True)
+    probed = subprocess.run([*probe, str(exported.path)], check=True, capture_output=True, text=True)  # noqa: ASYNC221
     assert (probed.stdout.strip(), probed.stderr) == (str(FRAMES), "")
 
     decoder = TrackDecoder(encoder.track)
