@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from relay_widget import Call, InvalidValueError, NothingReceivedError, Peer
+from relay_widget import Call, InvalidValueError, NothingReceivedError, Peer, open_recording
 
 from .test_launcher import runtime, wait_until
 
@@ -60,7 +60,8 @@ def close_to(rgb: NDArray[np.uint8], level: int) -> bool:
 def test_frames_are_arrays_of_the_only_other_one(call: Call, grace: Peer) -> None:
     stream = call.frames()
     frame = next(iter(stream))
-    assert (frame.rgb.shape, frame.rgb.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
+    assert frame.rgb.shape == (HEIGHT, WIDTH, 3)
+    assert frame.rgb.dtype == np.uint8
     assert close_to(frame.rgb, GREY)
     assert frame.captured_ms is not None
     assert 0 <= grace.now_ms() - frame.captured_ms < 60_000
@@ -254,13 +255,24 @@ def test_it_ends_with_its_source(call: Call) -> None:
     wait_until(lambda: not call.peers)
 
 
-def test_closing_a_call_ends_all_of_it(call: Call, grace: Peer) -> None:
+def test_a_recording_has_what_was_sent(runtime: Path, call: Call, grace: Peer) -> None:
+    with call.record(runtime / "talk.relay") as recorder:
+        wait_until(lambda: recorder.objects > 10)
+    recording = open_recording(runtime / "talk.relay")
+    (objects,) = [list(recording.objects(grace.id, track)) for track in ("video",)]
+    assert [item.header.type for item in objects[:2]] == ["init", "key"]
+    assert len(objects) == recorder.objects
+
+
+def test_closing_a_call_ends_all_of_it(runtime: Path, call: Call, grace: Peer) -> None:
     looking = call.on_frame(id)
     processed = call.publish_processed(inverted)
     stream = call.frames()
     wait_until(lambda: len(grace.peers) == 2)
+    recorder = call.record(runtime / "talk.relay")
     call.close()
     assert list(stream) == []
+    assert not recorder.recording
     assert looking.wait(20)
     assert processed.wait(20)
     wait_until(lambda: not grace.peers)

@@ -60,9 +60,9 @@ async def test_the_frames_that_were_sent_are_in_the_file(tmp_path: Path) -> None
     sent = [frame for header, data in objects for frame in decoder.decode(header, data)]
     arrived = list(MediaFile(exported.path).pictures())
     assert len(arrived) == len(sent) == FRAMES
-    for picture, frame, mine in zip(arrived, sent, pictures, strict=True):
+    for shown, frame, mine in zip(arrived, sent, pictures, strict=True):
         assert isinstance(frame, VideoFrame)
-        assert psnr_db(picture.rgb, frame.rgb) == math.inf  # nothing was encoded again, nothing changed places
-        assert psnr_db(picture.rgb, mine) > 25  # and the codec made of it what one sees
+        assert psnr_db(shown.rgb, frame.rgb) == math.inf  # nothing was encoded again, nothing changed places
+        assert psnr_db(shown.rgb, mine) > 25  # and the codec made of it what one sees
     spacing_ms = np.diff([picture.media_ms for picture in arrived])
     assert spacing_ms == pytest.approx(40, abs=1.1)  # WebM's times are whole milliseconds
