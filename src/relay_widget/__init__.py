@@ -85,6 +85,7 @@ _MODULES = {
     "open_recording": ".recording.file",
     "replay": ".recording.replay",
 }
+_NEED_MEDIA = ("AudioBlock", "AudioStream", "Peer", "Publication", "VideoFrame", "VideoStream")
 
 
 def __getattr__(name: str) -> Any:
@@ -93,6 +94,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
+    if name in _NEED_MEDIA:
+        from .extras import require  # noqa: PLC0415
+
+        require("media")
     module = import_module(_MODULES.get(name, ".errors"), __name__)
     return getattr(module, name)
 

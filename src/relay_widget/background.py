@@ -157,7 +157,7 @@ class Lane(Generic[Item]):
         return self._busy
 
     def put(self, item: Item, *, instead: Callable[[Item], bool] | None = None) -> int:
-        """Add one; where ``instead`` is given, in place of those waiting ones that it is true of. How many those were."""
+        """Add one, in place of those waiting that ``instead`` is true of; how many those were."""
         with self._lock:
             before = len(self._waiting)
             if instead is not None and before:

@@ -1,7 +1,7 @@
 """``Peer``: a participant in Python, without a browser. Others' pictures and sound as arrays, and arrays published.
 
-It has two faces: ``async with`` / ``async for`` / ``await`` in any event loop, and ``with`` / ``for`` / ``.wait()`` where
-there is none. All that goes over the network does so on `background`'s thread.
+It has two faces: ``async with`` / ``async for`` / ``await`` in any event loop, and ``with`` / ``for`` / ``.wait()``
+where there is none. All that goes over the network does so on `background`'s thread.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from itertools import count
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from . import background
-from .background import Outcome
 from .client import RelayClient
 from .errors import InvalidValueError, PeersTimeoutError, RelayRequestError
 from .impair import whom
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .background import Outcome
     from .errors import RelayWidgetError
     from .protocol import LeftReason, MediaHeader, PeerInfo
     from .publication import Kind
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     Pictures = Iterable[NDArray[np.uint8] | VideoFrame] | AsyncIterable[NDArray[np.uint8] | VideoFrame]
     Sound = NDArray[np.float32] | Iterable[NDArray[np.float32]] | AsyncIterable[NDArray[np.float32]]
 
-Part = TypeVar("Part", VideoFrame, AudioBlock)
+Part = TypeVar("Part", bound=VideoFrame | AudioBlock)
 
 PEER_TIMEOUT_S = 10.0
 """How long a stream waits for a peer that is not there, unless told otherwise."""
@@ -51,8 +51,8 @@ _log = logging.getLogger(__name__)
 class Peer:
     """One participant of a room.
 
-    Join with ``with Peer("lab") as peer:`` or ``async with Peer("lab") as peer:``, or with `connect` and `close`. It comes
-    back by itself, under the same id, when the connection breaks or the relay is started anew.
+    Join with ``with Peer("lab") as peer:`` or ``async with Peer("lab") as peer:``, or with `connect` and `close`. It
+    comes back by itself, under the same id, when the connection breaks or the relay is started anew.
 
     Args:
         room: Where to meet. 1 to 64 characters.
@@ -79,7 +79,7 @@ class Peer:
         client.on_refused = self._on_refused
         self._background: background.Background | None = None
         self._closed: Outcome[None] | None = None
-        self._wishes: list[_Wish[Any]] = []
+        self._wishes: list[_Wish] = []
         self._receivers: dict[tuple[str, str], Receiver] = {}
         self._away: dict[str, asyncio.TimerHandle] = {}
         self._publications: tuple[Publication, ...] = ()
@@ -172,13 +172,13 @@ class Peer:
     ) -> Publication:
         """Send pictures, sound, or both, until they run out or it is stopped.
 
-        The iterables run in threads of their own; async ones in the event loop that this is called in. Pictures are asked
-        for at ``fps`` at most and stamped when they come; where they come more slowly, or the encoder does not keep up,
-        there are fewer.
+        The iterables run in threads of their own; async ones in the event loop that this is called in. Pictures are
+        asked for at ``fps`` at most and stamped when they come; where they come more slowly, or the encoder does not
+        keep up, there are fewer.
 
         Args:
-            frames: Gives arrays of shape (height, width, 3), dtype uint8, red first, of any size, which may change; or
-                `VideoFrame`, whose ``captured_ms`` is kept.
+            frames: Gives arrays of shape (height, width, 3), dtype uint8, red first, of any size, which may change;
+                or `VideoFrame`, whose ``captured_ms`` is kept.
             fps: Pictures a second; None: as they come.
             audio: Gives arrays of shape (channels, n), dtype float32, 48 kHz, one channel or two; or is one such array.
             bitrate_kbps: About how much to send of the picture; None for what suits its size.
@@ -187,16 +187,14 @@ class Peer:
             InvalidValueError: Neither is given (``bad-source``), or there is one already (``already-published``).
             RelayRequestError: It has not been connected (``not-joined``).
         """
-        publication = self._publication(
-            "arrays",
-            [*(["video"] if frames is not None else []), *(["audio"] if audio is not None else [])],
-            fps,
-            bitrate_kbps,
-        )
+        sources: dict[Kind, Any] = {}
         if frames is not None:
-            publication.add("video", _iterable(frames))
+            sources["video"] = _iterable(frames)
         if audio is not None:
-            publication.add("audio", blocks_of(audio) if hasattr(audio, "shape") else _iterable(audio))
+            sources["audio"] = blocks_of(audio) if hasattr(audio, "shape") else _iterable(audio)
+        publication = self._publication("arrays", list(sources), fps, bitrate_kbps)
+        for kind, source in sources.items():
+            publication.add(kind, source)
         return publication
 
     def publish_file(self, path: str | os.PathLike[str], *, bitrate_kbps: float | None = None) -> Publication:
@@ -212,7 +210,7 @@ class Peer:
             RelayRequestError: It has not been connected (``not-joined``).
         """
         file = MediaFile(path)
-        kinds: list[Kind] = [*(["video"] if file.has_video else []), *(["audio"] if file.has_audio else [])]  # type: ignore[list-item]
+        kinds = _kinds(video=file.has_video, audio=file.has_audio)
         publication = self._publication(file.path.name, kinds, file.fps or None, bitrate_kbps)
         publication.add_parts(kinds, file)
         return publication
@@ -243,7 +241,7 @@ class Peer:
         """
         pattern = Pattern(width, height, fps=fps, seed=seed)
         numbers = count() if frames is None else range(frames)
-        publication = self._publication("a pattern", ["video", "audio"] if sound else ["video"], fps, None)
+        publication = self._publication("a pattern", _kinds(video=True, audio=sound), fps, None)
         publication.add("video", (pattern.picture(number) for number in numbers))
         if sound:
             heard = count() if frames is None else range(frames)
@@ -329,7 +327,7 @@ class Peer:
         ground.call(self._wish, wish, timeout_s)
         return lambda _: ground.call(self._unwish, wish)
 
-    def _find(self, wish: _Wish[Any]) -> bool:
+    def _find(self, wish: _Wish) -> bool:
         """Whether the one who is meant is there."""
         if wish.peer_id is None:
             try:
@@ -339,7 +337,7 @@ class Peer:
                     raise
         return wish.peer_id is not None
 
-    def _wish(self, wish: _Wish[Any], timeout_s: float | None) -> None:
+    def _wish(self, wish: _Wish, timeout_s: float | None) -> None:
         if self._closed is not None or self.error is not None:
             wish.box.end(self.error)
             return
@@ -349,13 +347,13 @@ class Peer:
         elif timeout_s is not None:
             asyncio.get_running_loop().call_later(timeout_s, self._give_up, wish, timeout_s)
 
-    def _unwish(self, wish: _Wish[Any]) -> None:
+    def _unwish(self, wish: _Wish) -> None:
         if wish in self._wishes:
             self._wishes.remove(wish)
             wish.box.end(at_once=True)
             self._follow()
 
-    def _give_up(self, wish: _Wish[Any], timeout_s: float) -> None:
+    def _give_up(self, wish: _Wish, timeout_s: float) -> None:
         if wish.peer_id is None and not wish.box.ended:
             here = ", ".join(repr(peer.name) for peer in self.peers) or "nobody else"
             wish.box.end(
@@ -432,7 +430,7 @@ class Peer:
 
     # -- publishing --
 
-    def _publication(self, title: str, kinds: list[Any], fps: float | None, bitrate_kbps: float | None) -> Publication:
+    def _publication(self, title: str, kinds: list[Kind], fps: float | None, bitrate_kbps: float | None) -> Publication:
         ground = self._ground()
         if not kinds:
             raise InvalidValueError("bad-source", "There is nothing to publish: give frames, audio, or both.")
@@ -455,10 +453,10 @@ class Peer:
             publication.lag(track_id, subscribers, lagging)
 
 
-class _Wish(Generic[Part]):
+class _Wish:
     """A stream that somebody wants, and of whom; the id once it is known."""
 
-    def __init__(self, box: Mailbox[Part], of: PeerInfo | str) -> None:
+    def __init__(self, box: Mailbox[Any], of: PeerInfo | str) -> None:
         self.box = box
         self.of = of
         self.peer_id: str | None = None
@@ -473,6 +471,11 @@ def _add_figures(figures: dict[str, float], receiver: Receiver, now_ms: float) -
     dropped = sum(box.dropped for box in receiver.boxes if box.kind is VideoFrame)
     figures["dropped_frames"] = figures.get("dropped_frames", 0) + dropped
     figures["dropped_groups"] = figures.get("dropped_groups", 0) + receiver.dropped_groups + receiver.skipped_groups
+
+
+def _kinds(*, video: bool, audio: bool) -> list[Kind]:
+    wanted: dict[Kind, bool] = {"video": video, "audio": audio}
+    return [kind for kind, is_wanted in wanted.items() if is_wanted]
 
 
 def _iterable(source: Any) -> Any:

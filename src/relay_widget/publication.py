@@ -1,7 +1,7 @@
 """What Python publishes: a user's pictures and sound, paced, encoded in workers and sent, as long as there are any.
 
-The user's iterables run in threads of their own (async ones in the event loop they were given in), so that whatever they
-do keeps nobody else waiting.
+The user's iterables run in threads of their own (async ones in the event loop they were given in), so that whatever
+they do keeps nobody else waiting.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Publication:
     ) -> None:
         self.entered = 0
         """How often the participant has come into the room; each time the relay is to be told all anew."""
-        self.tracks: dict[str, _Track] = {}
+        self.tracks: dict[Kind, _Track] = {}
         self._client = client
         self._background = background
         self._title = title
@@ -146,7 +146,7 @@ class Publication:
         went out in all; ``subscribers`` how many get the picture (or the sound, where there is none), ``lagging`` how
         many of those are losing some of it, as far as the relay has said.
         """
-        names: dict[str, tuple[str, str]] = {
+        names: dict[Kind, tuple[str, str]] = {
             "video": ("frames", "dropped_frames"),
             "audio": ("blocks", "dropped_blocks"),
         }
@@ -342,7 +342,7 @@ class Publication:
 
     def lag(self, track_id: str, subscribers: int, lagging: int) -> None:
         """The relay says how a track fares."""
-        track = self.tracks.get(track_id)
+        track = next((track for kind, track in self.tracks.items() if kind == track_id), None)
         if track is not None:
             track.subscribers, track.lagging = subscribers, lagging
 

@@ -10,7 +10,7 @@ import logging
 import threading
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from .background import Lane
 from .errors import MediaError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .background import Background
     from .protocol import MediaHeader, Track
 
-Part = TypeVar("Part", VideoFrame, AudioBlock)
+Part = TypeVar("Part", bound=VideoFrame | AudioBlock)
 
 MAX_BLOCKS = 50
 """What a stream of sound holds for a consumer that is late: two seconds of a browser's or this package's sound."""
@@ -204,7 +204,7 @@ class Receiver:
         """How often the decoder was too late and went on at a newer group."""
         self.dropped_groups = 0
         """How many groups the relay has left out."""
-        self.boxes: tuple[Mailbox[VideoFrame] | Mailbox[AudioBlock], ...] = ()
+        self.boxes: tuple[Mailbox[Any], ...] = ()
         self._decoder: TrackDecoder | None = None
         self._lane: Lane[tuple[MediaHeader, bytes]] = Lane(background, self._decode)
         self._init: tuple[MediaHeader, bytes] | None = None
@@ -234,7 +234,7 @@ class Receiver:
                 self.skipped_groups += 1
             self._lane.put(item, instead=_is_media if late else None)
 
-    def listen(self, boxes: tuple[Mailbox[VideoFrame] | Mailbox[AudioBlock], ...]) -> None:
+    def listen(self, boxes: tuple[Mailbox[Any], ...]) -> None:
         """These want what it gives."""
         begins = boxes and not self.boxes
         self.boxes = boxes
@@ -260,7 +260,7 @@ class Receiver:
         for part in parts:
             for box in boxes:
                 if isinstance(part, box.kind):
-                    box.put(part)  # type: ignore[arg-type] # of the box's own kind
+                    box.put(part)
 
 
 def _is_media(item: tuple[MediaHeader, bytes]) -> bool:

@@ -122,7 +122,7 @@ class VideoEncoder:
         self._codec = _vp8(width, height, self._fps, self._bitrate_kbps or _kbps(width, height, self._fps))
         self._size = (width, height)
         media = TrackFormat("vp8", width=width, height=height)
-        self._muxer = LiveMuxer(self.track.track, self._next_epoch, media, date_ms=captured_ms)
+        self._muxer = LiveMuxer(self.track.track, self._next_epoch, media)
         self._next_epoch += 1
         self._base_ms = at_ms
         self._media_ms = 0

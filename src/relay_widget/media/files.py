@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+import numpy as np
 
 from relay_widget.errors import MediaError
 
@@ -64,7 +65,7 @@ class MediaFile:
     def pictures(self) -> Iterator[VideoFrame]:
         """Its pictures."""
         with self._open() as container:
-            stream = container.streams.video[0]
+            stream = _first(container.streams.video)
             stream.codec_context.thread_count = 1
             next_ms = 0.0
             for frame in self._frames(container, stream):
@@ -75,7 +76,7 @@ class MediaFile:
     def sound(self) -> Iterator[AudioBlock]:
         """Its sound, at 48 kHz, in blocks of 40 ms; the last one may be shorter."""
         with self._open() as container:
-            stream = container.streams.audio[0]
+            stream = _first(container.streams.audio)
             resampler = av.AudioResampler(
                 format="fltp",
                 layout="stereo" if self.channels == _STEREO else "mono",
@@ -88,33 +89,40 @@ class MediaFile:
                 if start_ms is None:
                     start_ms = 0.0 if frame is None or frame.time is None else frame.time * 1000 - self._start_ms
                 for part in resampler.resample(frame):
-                    samples = part.to_ndarray()
+                    samples = part.to_ndarray().astype(np.float32, copy=False)
                     if samples.shape[1]:
                         yield AudioBlock(samples, start_ms + done * 1000 / SAMPLE_RATE)
                         done += samples.shape[1]
 
     def _frames(self, container: Any, stream: Any, *, flush: bool = False) -> Iterator[Any]:
-        """Decoded frames; None at the end with ``flush``. Broken pieces are left out, as players do."""
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                continue
-            yield from frames
+        """Decoded frames; None at the end with ``flush``."""
+        try:
+            yield from container.decode(stream)
+        except av.FFmpegError as error:
+            raise MediaError(
+                "bad-file", f"{self.path.name} is broken from here on: play the part before, or repair the file."
+            ) from error
         if flush:
             yield None
 
     def _open(self) -> Any:
         try:
-            return av.open(str(self.path.expanduser()))
+            container = av.open(
+                str(self.path.expanduser()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+            )
         except (av.FFmpegError, OSError) as error:
             if not self.path.expanduser().exists():
                 raise MediaError("bad-file", f"There is no file {self.path}: look at its name and folder.") from error
             raise MediaError(
                 "bad-file", f"{self.path.name} cannot be read as media: choose a video or a sound file."
             ) from error
+        if container.format.name == "tty":  # FFmpeg draws any text
+            container.close()
+            raise MediaError("bad-file", f"{self.path.name} is text, no media: choose a video or a sound file.")
+        return container
 
 
 def _first(streams: Any) -> Any:
-    """A stream that can be decoded; a cover picture of a song is no video."""
-    return next((stream for stream in streams[:1] if stream.codec_context is not None), None)
+    """The one to play; the cover of a song is no video, and some streams have no decoder."""
+    cover = av.stream.Disposition.attached_pic
+    return next((one for one in streams if one.codec_context is not None and not one.disposition & cover), None)

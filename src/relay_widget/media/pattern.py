@@ -1,7 +1,7 @@
 """The test pattern: a moving picture that says its own number, and a tone. The same seed gives the same, each time.
 
-A number is written into a picture as black and white squares, 24 bits in two rows: they survive every codec. The browser
-tests write and read them alike.
+A number is written into a picture as black and white squares, 24 bits in two rows: they survive every codec. The
+browser tests write and read them alike.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Pattern:
 
     def picture(self, number: int) -> NDArray[np.uint8]:
         """The picture with this number, from 0: shape (height, width, 3), dtype uint8, RGB. It is yours to change."""
-        picture = self._ground.copy()
+        picture: NDArray[np.uint8] = self._ground.copy()
         height, width = picture.shape[:2]
         side = height // 6
         left = number * self._speed % max(1, width - side)
@@ -92,7 +92,7 @@ def draw_stamp(picture: NDArray[np.uint8], number: int) -> None:
 
 
 def read_stamp(picture: NDArray[np.uint8]) -> int | None:
-    """The number in an RGB picture, also when a codec has had it; None where there is none. (All black reads as 0.)"""
+    """The number in an RGB picture, also when a codec has had it; None where there is none. All black reads as 0."""
     check_picture(picture)
     edges = _edges(picture)
     number = 0
