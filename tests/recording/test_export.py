@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
-from relay_widget.errors import InvalidValueError, RecordingError
 from relay_widget.recording.export import export
-from relay_widget.recording.format import Ended, PeerJoined, TrackPublished
+from relay_widget.recording.format import Ended
 
 from .media import browser_objects, browser_track, packets, vector
 from .records import START_MS, opening, write
