@@ -209,7 +209,7 @@ class Recorder:
         self._put(ObjectReceived(self._client.now_ms(), peer, header, relayed_ms, data), len(data))
 
     def _on_ended(self, error: RelayWidgetError | None) -> None:
-        if error is not None:
+        if error is not None and self._started_s:  # before, start() raises it
             self._fail(
                 RecordingError("lost-relay", f"{error.message.rstrip('.')}: what was recorded until then is kept.")
             )
