@@ -136,7 +136,7 @@ class PythonPublisher:
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self._ahead_ms = page.evaluate("performance.now()") - time.monotonic() * 1000
+        self._ahead_ms: float = page.evaluate("performance.now()") - time.monotonic() * 1000
 
     def listen(self, track: Track) -> None:
         self._page.evaluate("track => bench.listen(track)", track.as_json())
