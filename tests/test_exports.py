@@ -22,15 +22,22 @@ def test_the_public_names_are_these() -> None:
         "Peer",
         "PeersTimeoutError",
         "Publication",
+        "RecordedCall",
+        "Recorder",
+        "RecordingError",
         "RelayRequestError",
         "RelayStartError",
         "RelayWidgetError",
         "RemotePeer",
+        "Replay",
         "VideoFrame",
         "VideoStream",
         "WaitTimeoutError",
         "WireError",
         "__version__",
+        "export",
+        "open_recording",
+        "replay",
     ]
 
 

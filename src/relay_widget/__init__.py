@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         NothingReceivedError,
         PeersTimeoutError,
+        RecordingError,
         RelayRequestError,
         RelayStartError,
         RelayWidgetError,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from .media.frame import AudioBlock, VideoFrame
     from .peer import Peer
     from .publication import Publication
+    from .recording.export import export
+    from .recording.file import RecordedCall, open_recording
+    from .recording.recorder import Recorder
+    from .recording.replay import Replay, replay
     from .streams import AudioStream, VideoStream
     from .widget import Call, RemotePeer
 
@@ -43,29 +48,42 @@ __all__ = [
     "Peer",
     "PeersTimeoutError",
     "Publication",
+    "RecordedCall",
+    "Recorder",
+    "RecordingError",
     "RelayRequestError",
     "RelayStartError",
     "RelayWidgetError",
     "RemotePeer",
+    "Replay",
     "VideoFrame",
     "VideoStream",
     "WaitTimeoutError",
     "WireError",
     "__version__",
+    "export",
+    "open_recording",
+    "replay",
 ]
 
 __version__ = metadata.version("relay-widget")
 
 _MODULES = {
+    "AudioBlock": ".media.frame",
+    "AudioStream": ".streams",
     "Call": ".widget",
-    "RemotePeer": ".widget",
     "LatencyLab": ".lab",
     "Peer": ".peer",
     "Publication": ".publication",
-    "AudioStream": ".streams",
-    "VideoStream": ".streams",
-    "AudioBlock": ".media.frame",
+    "RecordedCall": ".recording.file",
+    "Recorder": ".recording.recorder",
+    "RemotePeer": ".widget",
+    "Replay": ".recording.replay",
     "VideoFrame": ".media.frame",
+    "VideoStream": ".streams",
+    "export": ".recording.export",
+    "open_recording": ".recording.file",
+    "replay": ".recording.replay",
 }
 _NEED_MEDIA = ("AudioBlock", "AudioStream", "Peer", "Publication", "VideoFrame", "VideoStream")
 

@@ -171,7 +171,8 @@ class Lane(Generic[Item]):
         return replaced
 
     def _step(self) -> None:
-        item = self._waiting.popleft()
+        with self._lock:
+            item = self._waiting.popleft()
         try:
             self._work(item)
         finally:

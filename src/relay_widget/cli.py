@@ -1,20 +1,22 @@
-"""The command line: ``relay-widget serve``, ``token`` and ``sanitize-file``."""
+"""The command line: ``relay-widget serve``, ``token``, ``record``, ``export``, ``replay`` and ``sanitize-file``."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import ipaddress
 import logging
 import os
 import re
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .core import Limits
-from .errors import InvalidValueError, RelayStartError, WireError
+from .errors import InvalidValueError, RelayStartError, RelayWidgetError, WireError
 from .protocol import check_name, check_room
 from .server.log import JsonFormatter, TextFormatter
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 SECRET_VARIABLE = "RELAY_WIDGET_SECRET"  # noqa: S105 - the variable's name
 REDIS_VARIABLE = "RELAY_WIDGET_REDIS"
+TOKEN_VARIABLE = "RELAY_WIDGET_TOKEN"  # noqa: S105 - as above
 PRINTED_TOKEN_LIFETIME_S = 12 * 3600
+_SHOWN_EVERY_S = 0.2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except RelayStartError as error:
+    except RelayWidgetError as error:
         # The last line, in this form: the launcher reads it from the log.
         print(f"relay-widget: {error.code}: {error.message}", file=sys.stderr)
         return 1
@@ -125,6 +129,64 @@ def _secret_of_relay(path: Path | None) -> str:
             f"There is no relay's file {path}: start the relay, or give its secret in {SECRET_VARIABLE}.",
         )
     return address.secret
+
+
+def _record(arguments: argparse.Namespace) -> None:
+    from .recording.recorder import Recorder  # noqa: PLC0415 - as above
+
+    recorder = Recorder(
+        arguments.room,
+        arguments.file,
+        url=arguments.url,
+        token=os.environ.get(TOKEN_VARIABLE) or None,
+        overwrite=arguments.overwrite,
+    )
+    ends_s = time.monotonic() + (arguments.duration or float("inf"))
+    with recorder:
+        print(f"Recording room {recorder.room} to {recorder.path}: Ctrl-C ends it.", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            while recorder.recording and time.monotonic() < ends_s:
+                time.sleep(_SHOWN_EVERY_S)
+                _show(f"{recorder.duration_s:.0f} s, {recorder.objects} objects, {recorder.bytes / 1e6:.1f} MB")
+    print(f"{recorder.path}: {recorder.duration_s:.1f} s, {recorder.objects} objects, {recorder.bytes / 1e6:.1f} MB")
+    if recorder.error is not None:
+        raise recorder.error
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from .recording.export import export  # noqa: PLC0415 - as above
+
+    with contextlib.suppress(KeyboardInterrupt):
+        made = export(
+            arguments.file,
+            arguments.out,
+            peer=arguments.peer,
+            layout="grid" if arguments.grid else "peers",
+            overwrite=arguments.overwrite,
+            progress=sys.stderr.isatty(),
+        )
+        for one in made:
+            print(f"{one.path}: {', '.join(one.peers)}, {one.duration_s:.1f} s")
+
+
+def _replay(arguments: argparse.Namespace) -> None:
+    from .recording.replay import replay  # noqa: PLC0415 - as above
+
+    token = os.environ.get(TOKEN_VARIABLE) or None
+    playing = replay(arguments.file, arguments.room, speed=arguments.speed, url=arguments.url, token=token)
+    print(f"Replaying {arguments.file} in room {playing.room}: Ctrl-C ends it.", flush=True)
+    try:
+        while not playing.wait(_SHOWN_EVERY_S):
+            _show(f"{playing.progress:.0%}, {playing.sent} objects")
+    except KeyboardInterrupt:
+        playing.stop()
+    print(f"{playing.sent} objects sent, {playing.left_out} left out")
+
+
+def _show(text: str) -> None:
+    """How far it is, to somebody at the screen."""
+    if sys.stderr.isatty():
+        print(f"\r{text}\x1b[K\r", end="", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -232,7 +294,46 @@ def _parser() -> argparse.ArgumentParser:
         'pytest --nbval --nbval-sanitize-with "$(relay-widget sanitize-file)"',
     )
     sanitize_file.set_defaults(run=_sanitize_file)
+    _add_recording(commands)
     return parser
+
+
+def _add_recording(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The three commands about recordings."""
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("--url", help="the relay's address (default: your own relay, started if need be)")
+    token = f"A token for the relay, if it needs one, is taken from the environment variable {TOKEN_VARIABLE}."
+    record = commands.add_parser(
+        "record", help="record a room", description=f"Record a room into a file until Ctrl-C. {token}", parents=[where]
+    )
+    record.set_defaults(run=_record)
+    record.add_argument("room", type=_text(check_room))
+    record.add_argument("file", type=Path, help="the recording to make, as in talk.relay")
+    record.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    record.add_argument(
+        "--duration", type=_duration, metavar="TIME", help="how long: 90s, 15m, 1h (default: until Ctrl-C)"
+    )
+    export = commands.add_parser(
+        "export",
+        help="make playable files of a recording",
+        description="Make a .webm (copied as it arrived) or an .mp4 of each peer: talk.webm becomes talk-Ada.webm.",
+    )
+    export.set_defaults(run=_export)
+    export.add_argument("file", type=Path, help="the recording")
+    export.add_argument("out", type=Path, help="the file to make, .webm or .mp4")
+    export.add_argument("--peer", metavar="NAME", help="only this peer; then the file has the very name given")
+    export.add_argument("--grid", action="store_true", help="one file with everybody in it")
+    export.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    replay = commands.add_parser(
+        "replay",
+        help="play a recording again",
+        description=f"Its peers join a room again and send what they sent, when they sent it. {token}",
+        parents=[where],
+    )
+    replay.set_defaults(run=_replay)
+    replay.add_argument("file", type=Path, help="the recording")
+    replay.add_argument("--room", type=_text(check_room), help="where to (default: the room that was recorded)")
+    replay.add_argument("--speed", type=float, default=1.0, help="how many times faster (default: %(default)s)")
 
 
 def _text(check: Callable[[object], str]) -> Callable[[str], str]:

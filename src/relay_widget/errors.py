@@ -13,6 +13,7 @@ with what to do next::
     ├── WaitTimeoutError          wait() gave up waiting for something to be over (also a TimeoutError)
     ├── NothingReceivedError      a sweep found no stream to measure
     ├── MediaError                media or a media file that cannot be read
+    ├── RecordingError            a recording that cannot be written, read, exported or replayed
     └── RelayRequestError         the relay refused what Python asked of it, or did not answer
 """
 
@@ -81,4 +82,12 @@ class RelayRequestError(RelayWidgetError):
 
     Codes: the relay's (``unknown-room``, ``unknown-peer``, ``unknown-track``, ``forbidden``), ``no-answer``,
     ``wrong-thread``, ``already-joined``, ``internal``.
+    """
+
+
+class RecordingError(RelayWidgetError):
+    """A recording that cannot be written, read, exported or replayed; what was recorded is kept.
+
+    Codes: ``file-exists``, ``disk-full``, ``cannot-write``, ``cannot-read``, ``not-a-recording``,
+    ``newer-recording``, ``unknown-peer``, ``no-media``, ``cannot-copy``, ``no-encoder``, ``lost-relay``.
     """

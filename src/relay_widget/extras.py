@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from .errors import MissingExtraError
 
 _MODULES = {
-    "media": {"av": "PyAV", "numpy": "NumPy", "PIL": "Pillow"},
+    "media": {"av": "PyAV", "numpy": "NumPy", "PIL": "Pillow", "tqdm": "tqdm"},
     "test": {"pytest": "pytest", "nbval": "nbval"},
 }
 """By extra: what is imported, and what people call it. ``redis`` is asked for by the relay, ``lab`` by nobody."""

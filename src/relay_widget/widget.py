@@ -10,8 +10,9 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import anywidget
 import traitlets as t
@@ -24,6 +25,7 @@ from .errors import (
     RelayStartError,
     WireError,
 )
+from .extras import require
 from .impair import checked, whom
 from .latency import LatencyHistory, by_hop
 from .launcher import ensure_relay
@@ -51,9 +53,15 @@ from .settings import (
 from .tokens import Token, mint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from PIL.Image import Image
 
     from .launcher import RelayAddress
+    from .media.frame import VideoFrame
+    from .processing import FrameLoop, Picture, ProcessedVideo, Processing
+    from .recording.recorder import Recorder
+    from .streams import VideoStream
 
 _STATIC = Path(__file__).parent / "static"
 _SETTABLE = ("room", "name", "timeslice", "target_latency", "source", "microphone", "camera", "auto_join", "layout")
@@ -175,6 +183,8 @@ class Call(anywidget.AnyWidget):
 
     def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
         self._follower = _Follower(self)
+        self._in_python: Processing | None = None
+        self._recorders: list[Recorder] = []
         if not (_STATIC / "index.js").is_file():
             message = "The browser part of relay-widget is not built: run `make build` in the checkout."
             raise FrontendMissingError("frontend-missing", message)
@@ -197,6 +207,9 @@ class Call(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Leave for good: the cell goes blank and nothing of this call runs any more."""
+        self._end_processing()
+        for recorder in self._recorders:
+            recorder.stop()
         shared_monitor().remove(self._follower)
         self._follower.end()
         super().close()
@@ -349,6 +362,110 @@ class Call(anywidget.AnyWidget):
         )
         return Token(token)
 
+    def frames(self, peer: RemotePeer | str | None = None) -> VideoStream:
+        """Somebody's video, frame by frame, as arrays, while it is being sent (docs/python.md).
+
+        For ``for`` and ``async for``. Who asks for a frame gets the newest one; what was passed over is counted in
+        ``dropped``. Ends when the peer leaves, with ``close()``, and with the call.
+
+        Args:
+            peer: Whose: one of ``call.peers``, its id, a name that only one has, or ``"me"``, as the others get it.
+                None: the only other one in the room.
+
+        Returns:
+            A stream of `VideoFrame`: ``rgb`` is ``(height, width, 3)`` ``uint8``, ``captured_ms`` its time in the
+            relay's clock.
+
+        Raises:
+            MissingExtraError: NumPy or PyAV is not installed.
+            InvalidValueError: Nobody that is meant (``unknown-peer``, ``ambiguous-peer``, ``not-joined``).
+            RelayRequestError: The relay refused to let Python in.
+            RelayStartError: There is no relay and none could be started.
+        """
+        return self._processing().frames(peer)
+
+    def snapshot(self, peer: RemotePeer | str | None = None, timeout: float = 10.0) -> Image:
+        """Somebody's picture now, as a PIL image, which the cell shows.
+
+        Args:
+            peer: Whose, as in `frames`. Errors are those of `frames`, too.
+            timeout: Seconds to wait for a picture at most.
+
+        Raises:
+            NothingReceivedError: No picture came in time.
+        """
+        return self._processing().snapshot(peer, timeout)
+
+    @overload
+    def on_frame(
+        self, function: Callable[[VideoFrame], object], *, of: RemotePeer | str | None = None
+    ) -> FrameLoop: ...
+    @overload
+    def on_frame(
+        self, function: None = ..., *, of: RemotePeer | str | None = ...
+    ) -> Callable[[Callable[[VideoFrame], object]], FrameLoop]: ...
+    def on_frame(
+        self, function: Callable[[VideoFrame], object] | None = None, *, of: RemotePeer | str | None = None
+    ) -> FrameLoop | Callable[[Callable[[VideoFrame], object]], FrameLoop]:
+        """Have a function called with each newest frame of somebody, in a thread of its own: a decorator.
+
+        ``@call.on_frame`` or ``@call.on_frame(of="Ada")``. What it raises is logged once and ends nothing.
+
+        Args:
+            function: Is given a `VideoFrame`.
+            of: Whose, as in `frames`. Errors are those of `frames`, too.
+
+        Returns:
+            What has taken the function's name: ``stop()`` ends it, ``errors`` and ``error`` tell what it raised.
+        """
+        if function is None:
+            return partial(self._processing().on_frame, of=of)
+        return self._processing().on_frame(function, of=of)
+
+    def publish_processed(
+        self,
+        function: Callable[[Picture], Picture | None],
+        of: RemotePeer | str | None = None,
+        name: str | None = None,
+    ) -> ProcessedVideo:
+        """Publish what a function makes of somebody's frames, live, as one more participant of the room.
+
+        Each picture keeps the time of the frame it was made from, so that its latency is true. The function is given
+        the newest frame whenever it is ready for one.
+
+        Args:
+            function: Is given a picture, ``(height, width, 3)`` ``uint8``, RGB, which is its own to change; returns
+                one of that kind, of any size, or None to publish nothing for this frame. What it raises, and what it
+                returns that is no picture, is logged once and ends nothing.
+            of: Whose frames, as in `frames`. Errors are those of `frames`, too.
+            name: What the participant is called; default: after its source and the function.
+
+        Returns:
+            The processed video: ``stop()`` ends it, ``errors`` and ``error`` tell what has failed.
+        """
+        return self._processing().publish(function, of, name)
+
+    def record(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Recorder:
+        """Record the room into a file, from now on: ``with call.record("talk.relay"):``, or until ``stop()``.
+
+        Everybody's picture and sound are kept as they arrive, with their times; `export`, `replay` and
+        `open_recording` take it from there. The others see a participant called Recorder.
+
+        Args:
+            path: The file to make.
+            overwrite: Whether one that is there is replaced.
+
+        Raises:
+            RecordingError: ``file-exists``, ``disk-full`` or ``cannot-write``.
+            RelayRequestError: The relay refused to let it in.
+            RelayStartError: There is no relay and none could be started.
+        """
+        from .recording.recorder import Recorder  # noqa: PLC0415 - most calls never need it
+
+        recorder = Recorder(str(self.room), path, overwrite=overwrite).start()
+        self._recorders = [*(one for one in self._recorders if one.recording), recorder]
+        return recorder
+
     def latency_frame(self) -> Any:
         """The latency since this call was made, as far as its browser has been in a room: never cleared.
 
@@ -384,7 +501,23 @@ class Call(anywidget.AnyWidget):
     def _check_target_latency(self, proposal: Any) -> int | None:
         return check_target_latency(proposal["value"], self.timeslice)
 
+    def _processing(self) -> Processing:
+        """What this call does in Python, made when it is first asked for."""
+        if self._in_python is None:
+            require("media")
+            from .processing import Processing  # noqa: PLC0415 - most calls never need it
+
+            self._in_python = Processing(str(self.room), str(self.name), self._follower.own_peers)
+            self._follower.hide(self._in_python.listener_id)
+        return self._in_python
+
+    def _end_processing(self) -> None:
+        processing, self._in_python = self._in_python, None
+        if processing is not None:
+            processing.close()
+
     def _on_room_changed(self, _change: object) -> None:
+        self._end_processing()
         self._follower.forget_room()
         shared_monitor().refresh()
 
@@ -415,6 +548,7 @@ class _Follower:
         self._lost_since_s: float | None = None
         self._people: list[str] | None = None
         self._own_peers: list[str] = []
+        self._hidden: set[str] = set()  # who listens in Python for this call
         self.history = LatencyHistory()
         self._ticket_due_s = 0.0
         self._ticket_retry_s = _TICKET_FIRST_RETRY_S
@@ -450,7 +584,7 @@ class _Follower:
         with self._changed:
             if snapshot.get("room") != self.room:
                 return  # a late word about the room this call has just left
-            everyone = snapshot.get("peers", [])
+            everyone = [peer for peer in snapshot.get("peers", []) if peer["id"] not in self._hidden]
             own = [peer for peer in everyone if peer.get("call") == self._call_id]
             self._own_peers = [peer["id"] for peer in own]
             others = [peer for peer in everyone if peer.get("call") != self._call_id]
@@ -518,6 +652,16 @@ class _Follower:
             self._update_state()
             self._set_figures([], {})
             self._changed.notify_all()
+
+    def hide(self, peer_id: str) -> None:
+        """This peer is the call's own, and none of the others."""
+        with self._lock:
+            self._hidden.add(peer_id)
+
+    def own_peers(self) -> tuple[str, ...]:
+        """Ids of the call's own participant: one for each page that shows it."""
+        with self._lock:
+            return tuple(self._own_peers)
 
     def forget_room(self) -> None:
         with self._lock:

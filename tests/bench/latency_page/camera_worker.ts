@@ -3,12 +3,17 @@
 import { drawStamp } from "../../e2e/player_page/stamp.js";
 
 const WIDTH = 640;
-const HEIGHT = 360;
+const USUAL_HEIGHT = 360;
 /** As cameras have it. Exactly 30 a second would keep one phase to the screen's 60, another in each run. */
 const PERIOD_MS = 1001 / 30;
 
-self.onmessage = ({ data: writable }: MessageEvent<WritableStream<VideoFrame>>): void => {
-  const canvas = new OffscreenCanvas(WIDTH, HEIGHT);
+interface Order {
+  writable: WritableStream<VideoFrame>;
+  height?: number;
+}
+
+self.onmessage = ({ data: { writable, height } }: MessageEvent<Order>): void => {
+  const canvas = new OffscreenCanvas(WIDTH, height ?? USUAL_HEIGHT);
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   if (context === null) throw new Error("this browser cannot draw in a worker");
   const writer = writable.getWriter();
@@ -28,9 +33,9 @@ self.onmessage = ({ data: writable }: MessageEvent<WritableStream<VideoFrame>>):
 /** A still room in which something as large as a head moves to and fro. */
 function draw(context: OffscreenCanvasRenderingContext2D, now_ms: number): void {
   context.fillStyle = "#3b5068";
-  context.fillRect(0, 0, WIDTH, HEIGHT);
+  context.fillRect(0, 0, WIDTH, context.canvas.height);
   context.fillStyle = "#8a7a66";
-  context.fillRect(0, 280, WIDTH, 80);
+  context.fillRect(0, 280, WIDTH, context.canvas.height - 280);
   const sway = 40 * Math.sin(now_ms / 700);
   context.fillStyle = "#c98";
   context.beginPath();

@@ -7,7 +7,7 @@ const FRAMES = (RATE_Hz * CHUNK_MS) / 1000;
 const BEEP_MS = 50;
 const PITCH_Hz = 1000;
 
-self.onmessage = ({ data: writable }: MessageEvent<WritableStream<AudioData>>): void => {
+self.onmessage = ({ data: { writable } }: MessageEvent<{ writable: WritableStream<AudioData> }>): void => {
   const writer = writable.getWriter();
   const begin_ms = performance.now();
   let written = 0;

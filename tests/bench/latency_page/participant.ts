@@ -46,6 +46,11 @@ export class Participant {
     return this.#tile?.video ?? null;
   }
 
+  /** The picture of somebody, by name. */
+  pictureOf(name: string): HTMLVideoElement | null {
+    return this.#call.state.tiles.peek().find((tile) => tile.name === name && tile.hasPicture)?.video ?? null;
+  }
+
   /** Elements that only sound, of whom the picture is. */
   get sounds(): HTMLMediaElement[] {
     const video = this.video;

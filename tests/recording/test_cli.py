@@ -1,0 +1,84 @@
+"""The three commands, as processes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from relay_widget.recording.file import open_recording
+
+from .media import browser_objects, browser_track
+from .records import START_MS, opening, write
+from .room import TIMEOUT_S, participant, send, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.relay_process import RelayProcess
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "relay_widget", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=TIMEOUT_S)
+    return process.returncode, out, err
+
+
+async def test_record_export_and_replay(relay: RelayProcess, tmp_path: Path) -> None:
+    path = tmp_path / "talk.relay"
+    async with participant(relay.url) as ada:
+        with start("record", "lab", path, "--url", relay.url) as recording:
+            await until(lambda: any(peer.name == "Recorder" for peer in ada.peers.values()))
+            sent = await send(ada)
+            await until(lambda: len(open_recording(path).peers[ada.id].tracks["video"].offsets) == len(sent))
+            recording.send_signal(signal.SIGINT)
+            code, out, err = finish(recording)
+        assert (code, err) == (0, "")
+        assert f"{len(sent)} objects" in out
+        assert open_recording(path).complete
+
+        with start("export", path, tmp_path / "talk.webm") as exporting:
+            code, out, err = finish(exporting)
+        assert (code, err) == (0, "")
+        assert str(tmp_path / "talk-Ada.webm") in out
+
+        with start("replay", path, "--url", relay.url, "--room", "lab", "--speed", "10") as replaying:
+            await until(lambda: any(peer.name == "Ada" for peer in ada.peers.values()))
+            code, out, err = await asyncio.to_thread(finish, replaying)
+        assert (code, err) == (0, "")
+        assert f"{len(sent)} objects sent, 0 left out" in out
+
+
+def test_what_goes_wrong_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "text.relay").write_text("hello")
+    for arguments, word in (
+        (["export", tmp_path / "text.relay", tmp_path / "out.webm"], "not-a-recording"),
+        (["export", tmp_path / "none.relay", tmp_path / "out.webm"], "cannot-read"),
+        (["replay", tmp_path / "none.relay"], "cannot-read"),
+        (["record", "lab", tmp_path / "text.relay"], "file-exists"),
+    ):
+        code, out, err = finish(start(*arguments))
+        assert (code, out) == (1, "")
+        assert err.startswith(f"relay-widget: {word}: ")
+        assert len(err.splitlines()) == 1
+
+
+def test_an_interrupted_replay_ends_cleanly(relay: RelayProcess, tmp_path: Path) -> None:
+    path = write(tmp_path / "talk.relay", [*opening(browser_track("vp8-canvas")), *browser_objects("vp8-canvas")])
+    assert open_recording(path).started_ms == START_MS
+    with start("replay", path, "--url", relay.url, "--speed", "0.01") as process:
+        assert process.stdout is not None
+        assert "Ctrl-C" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        code, _, err = finish(process)
+    assert (code, err) == (0, "")

@@ -1,0 +1,278 @@
+"""What a call does with frames in Python, on a real relay with real codecs and no browser."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from relay_widget import Call, InvalidValueError, NothingReceivedError, Peer, open_recording
+
+from .test_launcher import runtime, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from relay_widget.media.frame import VideoFrame
+
+__all__ = ["runtime"]  # the fixture
+
+HEIGHT, WIDTH = 120, 160
+GREY = 90
+
+
+def grey() -> Iterator[NDArray[np.uint8]]:
+    """The same picture for ever: its colour survives every codec."""
+    while True:
+        yield np.full((HEIGHT, WIDTH, 3), GREY, np.uint8)
+
+
+@pytest.fixture
+def call(runtime: Path) -> Iterator[Call]:
+    made = Call(room="lab", name="Ada")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def grace(call: Call) -> Iterator[Peer]:
+    """Somebody who sends grey pictures."""
+    with Peer("lab", "Grace") as peer:
+        peer.publish(grey(), fps=30)
+        call.wait_for_peers(1, timeout=20)
+        yield peer
+
+
+def inverted(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return 255 - rgb
+
+
+def close_to(rgb: NDArray[np.uint8], level: int) -> bool:
+    return bool(abs(float(rgb.mean()) - level) < 8)
+
+
+def test_frames_are_arrays_of_the_only_other_one(call: Call, grace: Peer) -> None:
+    stream = call.frames()
+    frame = next(iter(stream))
+    assert frame.rgb.shape == (HEIGHT, WIDTH, 3)
+    assert frame.rgb.dtype == np.uint8
+    assert close_to(frame.rgb, GREY)
+    assert frame.captured_ms is not None
+    assert 0 <= grace.now_ms() - frame.captured_ms < 60_000
+    stream.close()
+    assert list(stream) == []
+
+
+def test_a_stream_ends_when_its_peer_leaves(call: Call) -> None:
+    with Peer("lab", "Grace") as grace:
+        grace.publish(grey(), fps=30)
+        stream = call.frames(call.wait_for_peers(1, timeout=20)[0])
+        next(iter(stream))
+    for _ in stream:
+        pass
+
+
+async def test_frames_are_there_for_async_for_too(call: Call, grace: Peer) -> None:
+    async for frame in call.frames("Grace"):
+        assert frame.width == WIDTH
+        break
+
+
+def test_who_is_meant_and_who_is_not_there(call: Call) -> None:
+    with pytest.raises(InvalidValueError, match="Nobody else is in room 'lab'") as nobody:
+        call.frames()
+    assert nobody.value.code == "unknown-peer"
+    with pytest.raises(InvalidValueError, match="join it first"):
+        call.frames("me")
+    with Peer("lab", "Grace"), Peer("lab", "Joan"):
+        wait_until(lambda: len(call.peers) == 2)
+        with pytest.raises(InvalidValueError, match="'Grace', 'Joan'") as several:
+            call.frames()
+        assert several.value.code == "ambiguous-peer"
+        with pytest.raises(InvalidValueError, match="no peer 'Ada'"):
+            call.frames("Ada")
+
+
+def test_the_one_who_listens_is_seen_by_others_and_is_none_of_its_own_peers(call: Call, grace: Peer) -> None:
+    call.frames().close()
+    wait_until(lambda: [peer.name for peer in grace.peers] == ["Ada (Python)"])
+    with Peer("lab", "Joan"):
+        wait_until(lambda: [peer.name for peer in call.peers] == ["Grace", "Joan"])
+    call.room = "elsewhere"
+    wait_until(lambda: not grace.peers)
+
+
+def test_a_snapshot_is_an_image(call: Call, grace: Peer) -> None:
+    image = call.snapshot("Grace")
+    assert image.size == (WIDTH, HEIGHT)
+    assert close_to(np.asarray(image), GREY)
+    assert image._repr_png_()
+
+
+def test_a_snapshot_of_somebody_who_sends_nothing_is_one_sentence(call: Call) -> None:
+    with Peer("lab", "Grace"):
+        call.wait_for_peers(1, timeout=20)
+        with pytest.raises(NothingReceivedError, match=r"No picture came within 0\.2 s") as nothing:
+            call.snapshot("Grace", timeout=0.2)
+    assert nothing.value.code == "no-picture"
+
+
+def test_a_function_is_given_frames_until_it_is_stopped(call: Call, grace: Peer) -> None:
+    seen: list[VideoFrame] = []
+
+    @call.on_frame(of="Grace")
+    def look(frame: VideoFrame) -> None:
+        seen.append(frame)
+
+    wait_until(lambda: len(seen) > 3)
+    assert "look, running" in repr(look)
+    look.stop()
+    count = len(seen)
+    assert not look.running
+    with pytest.raises(InvalidValueError):
+        call.frames("nobody")  # the call goes on
+    assert len(seen) == count == look.frames
+
+
+def test_a_function_that_raises_is_reported_once_and_goes_on(
+    call: Call, grace: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR, "relay_widget"):
+
+        @call.on_frame
+        def fail(frame: VideoFrame) -> None:
+            raise ZeroDivisionError
+
+        wait_until(lambda: fail.errors > 2)
+        fail.stop()
+    assert isinstance(fail.error, ZeroDivisionError)
+    assert [record.getMessage() for record in caplog.records] == ["fail failed at a frame and is given the next ones:"]
+
+
+def test_a_function_may_stop_itself(call: Call, grace: Peer) -> None:
+    @call.on_frame
+    def once(frame: VideoFrame) -> None:
+        once.stop()
+
+    assert once.wait(20)
+    assert once.frames == 1
+
+
+def test_what_a_function_makes_is_published_with_the_time_of_its_source(call: Call, grace: Peer) -> None:
+    stamps_ms = []
+    given = threading.Event()
+
+    def invert(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        given.set()
+        rgb[:] = 255 - rgb  # it is the function's own
+        return rgb
+
+    processed = call.publish_processed(invert)
+    wait_until(lambda: "Grace (invert)" in [peer.name for peer in call.peers])
+    with Peer("lab", "Joan") as joan:
+        sources_ms = set()
+        source = joan.video(of="Grace")
+        for frame in source:
+            sources_ms.add(frame.captured_ms)
+            if len(sources_ms) == 1:
+                result = joan.video(of="Grace (invert)")
+            if len(sources_ms) > 60:
+                break
+        for frame in result:
+            assert close_to(frame.rgb, 255 - GREY)
+            stamps_ms.append(frame.captured_ms)
+            if len(stamps_ms) > 2:
+                break
+    assert given.is_set()
+    assert all(stamp_ms is not None for stamp_ms in stamps_ms)
+    processed.stop()
+    wait_until(lambda: [peer.name for peer in call.peers] == ["Grace"])
+
+
+def test_the_processed_is_not_the_other_one_of_its_own_call(call: Call, grace: Peer) -> None:
+    call.publish_processed(inverted, name="Negative")
+    wait_until(lambda: len(call.peers) == 2)
+    assert close_to(next(iter(call.frames())).rgb, GREY)
+    assert close_to(next(iter(call.frames("Negative"))).rgb, 255 - GREY)
+
+
+@pytest.mark.parametrize(
+    ("result", "sentence"),
+    [
+        (np.zeros((4, 4), np.uint8), r"\(height, width, 3\)"),
+        (np.zeros((4, 4, 3)), "uint8"),
+        ("text", "str"),
+    ],
+)
+def test_what_is_no_picture_is_one_sentence_and_ends_nothing(
+    call: Call, grace: Peer, caplog: pytest.LogCaptureFixture, result: object, sentence: str
+) -> None:
+    def wrong(rgb: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        return result if wrongly.is_set() else rgb  # type: ignore[return-value]
+
+    wrongly = threading.Event()
+    wrongly.set()
+    with caplog.at_level(logging.ERROR, "relay_widget"):
+        processed = call.publish_processed(wrong)
+        wait_until(lambda: processed.errors > 2)
+        assert isinstance(processed.error, InvalidValueError)
+        assert processed.error.code == "bad-picture"
+        wrongly.clear()
+        wait_until(lambda: "Grace (wrong)" in [peer.name for peer in call.peers])
+        assert close_to(np.asarray(call.snapshot("Grace (wrong)")), GREY)
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    with pytest.raises(InvalidValueError, match=sentence):
+        raise processed.error
+
+
+def test_none_publishes_nothing(call: Call, grace: Peer) -> None:
+    given = []
+
+    def nothing(rgb: NDArray[np.uint8]) -> None:
+        given.append(rgb)
+
+    processed = call.publish_processed(nothing)
+    wait_until(lambda: len(given) > 3)
+    assert processed.errors == 0
+    with pytest.raises(NothingReceivedError):
+        call.snapshot("Grace (nothing)", timeout=0.2)
+
+
+def test_it_ends_with_its_source(call: Call) -> None:
+    with Peer("lab", "Grace") as grace:
+        grace.publish(grey(), fps=30)
+        call.wait_for_peers(1, timeout=20)
+        processed = call.publish_processed(inverted)
+        wait_until(lambda: len(call.peers) == 2)
+    assert processed.wait(20)
+    wait_until(lambda: not call.peers)
+
+
+def test_a_recording_has_what_was_sent(runtime: Path, call: Call, grace: Peer) -> None:
+    with call.record(runtime / "talk.relay") as recorder:
+        wait_until(lambda: recorder.objects > 10)
+    recording = open_recording(runtime / "talk.relay")
+    (objects,) = [list(recording.objects(grace.id, track)) for track in ("video",)]
+    assert [item.header.type for item in objects[:2]] == ["init", "key"]
+    assert len(objects) == recorder.objects
+
+
+def test_closing_a_call_ends_all_of_it(runtime: Path, call: Call, grace: Peer) -> None:
+    looking = call.on_frame(id)
+    processed = call.publish_processed(inverted)
+    stream = call.frames()
+    wait_until(lambda: len(grace.peers) == 2)
+    recorder = call.record(runtime / "talk.relay")
+    call.close()
+    assert list(stream) == []
+    assert not recorder.recording
+    assert looking.wait(20)
+    assert processed.wait(20)
+    wait_until(lambda: not grace.peers)
