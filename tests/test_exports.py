@@ -10,13 +10,18 @@ import relay_widget
 
 def test_the_public_names_are_these() -> None:
     assert relay_widget.__all__ == [
+        "AudioBlock",
+        "AudioStream",
         "Call",
         "FrontendMissingError",
         "InvalidValueError",
         "LatencyLab",
+        "MediaError",
         "MissingExtraError",
         "NothingReceivedError",
+        "Peer",
         "PeersTimeoutError",
+        "Publication",
         "RecordedCall",
         "Recorder",
         "RecordingError",
@@ -25,6 +30,9 @@ def test_the_public_names_are_these() -> None:
         "RelayWidgetError",
         "RemotePeer",
         "Replay",
+        "VideoFrame",
+        "VideoStream",
+        "WaitTimeoutError",
         "WireError",
         "__version__",
         "export",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .errors import (
         FrontendMissingError,
         InvalidValueError,
+        MediaError,
         MissingExtraError,
         NothingReceivedError,
         PeersTimeoutError,
@@ -20,23 +21,33 @@ if TYPE_CHECKING:
         RelayRequestError,
         RelayStartError,
         RelayWidgetError,
+        WaitTimeoutError,
         WireError,
     )
     from .lab import LatencyLab
+    from .media.frame import AudioBlock, VideoFrame
+    from .peer import Peer
+    from .publication import Publication
     from .recording.export import export
     from .recording.file import RecordedCall, open_recording
     from .recording.recorder import Recorder
     from .recording.replay import Replay, replay
+    from .streams import AudioStream, VideoStream
     from .widget import Call, RemotePeer
 
 __all__ = [
+    "AudioBlock",
+    "AudioStream",
     "Call",
     "FrontendMissingError",
     "InvalidValueError",
     "LatencyLab",
+    "MediaError",
     "MissingExtraError",
     "NothingReceivedError",
+    "Peer",
     "PeersTimeoutError",
+    "Publication",
     "RecordedCall",
     "Recorder",
     "RecordingError",
@@ -45,6 +56,9 @@ __all__ = [
     "RelayWidgetError",
     "RemotePeer",
     "Replay",
+    "VideoFrame",
+    "VideoStream",
+    "WaitTimeoutError",
     "WireError",
     "__version__",
     "export",
@@ -55,16 +69,23 @@ __all__ = [
 __version__ = metadata.version("relay-widget")
 
 _MODULES = {
+    "AudioBlock": ".media.frame",
+    "AudioStream": ".streams",
     "Call": ".widget",
     "LatencyLab": ".lab",
+    "Peer": ".peer",
+    "Publication": ".publication",
     "RecordedCall": ".recording.file",
     "Recorder": ".recording.recorder",
     "RemotePeer": ".widget",
     "Replay": ".recording.replay",
+    "VideoFrame": ".media.frame",
+    "VideoStream": ".streams",
     "export": ".recording.export",
     "open_recording": ".recording.file",
     "replay": ".recording.replay",
 }
+_NEED_MEDIA = ("AudioBlock", "AudioStream", "Peer", "Publication", "VideoFrame", "VideoStream", "export")
 
 
 def __getattr__(name: str) -> Any:
@@ -73,6 +94,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
+    if name in _NEED_MEDIA:
+        from .extras import require  # noqa: PLC0415
+
+        require("media")
     module = import_module(_MODULES.get(name, ".errors"), __name__)
     return getattr(module, name)
 

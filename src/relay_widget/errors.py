@@ -9,7 +9,8 @@ with what to do next::
     ├── RelayStartError           the relay process could not be started or reached
     ├── FrontendMissingError      the built JavaScript is not in the package
     ├── MissingExtraError         packages of an extra are not installed (also an ImportError)
-    ├── PeersTimeoutError         wait_for_peers() gave up (also a TimeoutError)
+    ├── PeersTimeoutError         wait_for_peers(), or a stream, gave up waiting for somebody (also a TimeoutError)
+    ├── WaitTimeoutError          wait() gave up waiting for something to be over (also a TimeoutError)
     ├── NothingReceivedError      a sweep found no stream to measure
     ├── MediaError                media or a media file that cannot be read
     ├── RecordingError            a recording that cannot be written, read, exported or replayed
@@ -57,7 +58,11 @@ class MissingExtraError(RelayWidgetError, ImportError):
 
 
 class PeersTimeoutError(RelayWidgetError, TimeoutError):
-    """Fewer peers than asked for were in the room when the time was over."""
+    """Fewer peers than asked for, or not the one asked for, were in the room when the time was over."""
+
+
+class WaitTimeoutError(RelayWidgetError, TimeoutError):
+    """What was waited for was not over when the time was; it goes on."""
 
 
 class NothingReceivedError(RelayWidgetError):
@@ -76,7 +81,7 @@ class RelayRequestError(RelayWidgetError):
     """The relay refused what Python asked of it, or did not answer.
 
     Codes: the relay's (``unknown-room``, ``unknown-peer``, ``unknown-track``, ``forbidden``), ``no-answer``,
-    ``wrong-thread``.
+    ``wrong-thread``, ``already-joined``, ``internal``.
     """
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import http.server
 import shutil
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import TimeoutError as WaitedInVainError
+
+from relay_widget.media.encode import AudioEncoder, VideoEncoder
+from relay_widget.media.pattern import Pattern, draw_stamp
 
 from .lab import chromium
 
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page
+
+    from relay_widget.media.webm import MediaObject
+    from relay_widget.protocol import Track
 
 pytestmark = pytest.mark.e2e
 
@@ -121,6 +129,62 @@ def test_plays_and_advances(page: Page, timeslice_ms: int) -> None:
     shown = figures(page)
     assert shown["latency_ms"] > 0
     assert shown["dropped_groups"] == 0
+
+
+class PythonPublisher:
+    """Encodes a picture with the page's time in it, or a tone, and hands it to the page as the relay would."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._ahead_ms: float = page.evaluate("performance.now()") - time.monotonic() * 1000
+
+    def listen(self, track: Track) -> None:
+        self._page.evaluate("track => bench.listen(track)", track.as_json())
+
+    def now_ms(self) -> float:
+        """In the page's clock."""
+        return time.monotonic() * 1000 + self._ahead_ms
+
+    def send(self, objects: list[MediaObject]) -> None:
+        for header, data in objects:
+            label = {**header.as_json(), "sent_ms": self.now_ms()}
+            arguments = [label, base64.b64encode(data).decode()]
+            self._page.evaluate("([header, data]) => bench.receive(header, data)", arguments)
+
+
+def test_plays_what_python_encodes(page: Page) -> None:
+    publisher, pattern = PythonPublisher(page), Pattern(640, 480)
+    encoder = VideoEncoder(fps=30)
+    publisher.listen(encoder.track)
+    page.evaluate("bench.measure()")
+    drawn_ms: list[int] = []
+    for number in range(150):
+        if number == 90:
+            wait(page, "than => bench.shows(than)", drawn_ms[80])
+            pattern = Pattern(321, 241)  # another size: a new epoch
+        picture, now_ms = pattern.picture(number), publisher.now_ms()
+        drawn_ms.append(round(now_ms))
+        draw_stamp(picture, drawn_ms[-1])
+        publisher.send(encoder.encode(picture, now_ms))
+        page.wait_for_timeout(33 if number % 20 else 120)  # now and then a picture is late
+    wait(page, "than => bench.shows(than)", drawn_ms[140])
+    assert page.evaluate("[bench.video.videoWidth, bench.video.videoHeight]") == [321, 241]
+    assert problems(page) == []
+    shown = figures(page)
+    assert shown["dropped_groups"] == 0
+    assert shown["latency_ms"] > 0
+    assert len(page.evaluate("bench.latencies_ms")) > 50, "pictures between the keys are shown, too"
+
+
+def test_plays_sound_that_python_encodes(page: Page) -> None:
+    publisher, pattern = PythonPublisher(page), Pattern(fps=25)
+    encoder = AudioEncoder()
+    publisher.listen(encoder.track)
+    for number in range(75):
+        publisher.send(encoder.encode(pattern.sound(number).samples, publisher.now_ms()))
+        page.wait_for_timeout(40)
+    wait(page, "() => bench.video.currentTime > 1")
+    assert problems(page) == []
 
 
 def test_video_only_and_audio_only(page: Page) -> None:

@@ -1,6 +1,7 @@
 """Arrays in, a track's numbered objects out: pictures as VP8, sound as Opus, in live WebM that browsers play.
 
-Nothing is looked ahead at: what a call of ``encode`` can give, it gives at once. An encoder is for one thread at a time.
+Nothing is looked ahead at: what a call of ``encode`` can give, it gives at once. An encoder is for one thread at a
+time.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ class VideoEncoder:
         self._codec = _vp8(width, height, self._fps, self._bitrate_kbps or _kbps(width, height, self._fps))
         self._size = (width, height)
         media = TrackFormat("vp8", width=width, height=height)
-        self._muxer = LiveMuxer(self.track.track, self._next_epoch, media, date_ms=captured_ms)
+        self._muxer = LiveMuxer(self.track.track, self._next_epoch, media)
         self._next_epoch += 1
         self._base_ms = at_ms
         self._media_ms = 0
@@ -137,7 +138,7 @@ class VideoEncoder:
         objects = []
         for packet in self._codec.encode(frame):
             if packet.size > MAX_CHUNK_BYTES - 1000:
-                self._group_ms = None
+                self._muxer = None  # what comes next cannot build on it
                 raise InvalidValueError(
                     "picture-too-large",
                     f"A picture of {self._size[0]}x{self._size[1]} took {packet.size} bytes, more than can be sent: "

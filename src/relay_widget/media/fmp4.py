@@ -23,7 +23,7 @@ class Fmp4Reader:
         self._rest = bytearray()
         self.tracks: dict[int, TrackFormat] = {}
         try:
-            with av.open(io.BytesIO(init), "r", format="mp4") as container:
+            with av.open(io.BytesIO(init), "r", format="mp4", metadata_errors="replace") as container:
                 for stream in container.streams:
                     context = stream.codec_context
                     codec = _CODECS.get(context.name) if context is not None else None
@@ -53,7 +53,7 @@ class Fmp4Reader:
         del self._rest[:end]
         blocks = []
         try:
-            with av.open(io.BytesIO(self._init + fragments), "r", format="mp4") as container:
+            with av.open(io.BytesIO(self._init + fragments), "r", format="mp4", metadata_errors="replace") as container:
                 for packet in container.demux():
                     if packet.pts is None or packet.stream_index not in self.tracks:
                         continue  # the demuxer's sign that it is at the end

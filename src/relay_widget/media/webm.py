@@ -35,7 +35,6 @@ _DOC_TYPE_READ_VERSION = 0x4285
 _SEGMENT = 0x18538067
 _INFO = 0x1549A966
 _TIMESTAMP_SCALE = 0x2AD7B1
-_DATE_UTC = 0x4461
 _MUXING_APP = 0x4D80
 _WRITING_APP = 0x5741
 _TRACKS = 0x1654AE6B
@@ -68,8 +67,6 @@ _CODEC_IDS: dict[str, Codec] = {
 }
 _NAMES = {codec: name for name, codec in _CODEC_IDS.items()}
 _NS_PER_MS = 1_000_000
-_EPOCH_2001_MS = 978_307_200_000
-"""DateUTC counts from the beginning of 2001."""
 _VIDEO_TYPE, _AUDIO_TYPE = 1, 2
 _NUMBER = 1
 """Of the only track in what is written."""
@@ -125,15 +122,14 @@ class LiveMuxer:
     Args:
         track: The track's id.
         epoch: The epoch's number.
-        media: What is in it.
-        date_ms: When the epoch began, in ms since 1970, or None. A player that finds a date (DateUTC) knows that this
-            is live, and holds fewer pictures back.
+        media: What is in it. (Its ``default_duration_ms`` is not written: after a gap of twice as long, Chromium shows
+            no more pictures until the next key.)
     """
 
-    def __init__(self, track: str, epoch: int, media: TrackFormat, *, date_ms: float | None = None) -> None:
+    def __init__(self, track: str, epoch: int, media: TrackFormat) -> None:
         self._track = track
         self._epoch = epoch
-        self._init = _init_segment(media, date_ms)
+        self._init = _init_segment(media)
         self._group = 0
         self._object = 0
         self._cluster_ms = 0
@@ -167,10 +163,7 @@ class LiveMuxer:
         return MediaObject(header, head + _element(_SIMPLE_BLOCK, payload))
 
 
-def _init_segment(media: TrackFormat, date_ms: float | None) -> bytes:
-    date = b""
-    if date_ms is not None:
-        date = _element(_DATE_UTC, struct.pack(">q", round((date_ms - _EPOCH_2001_MS) * _NS_PER_MS)))
+def _init_segment(media: TrackFormat) -> bytes:
     if media.is_video:
         kind = _VIDEO_TYPE
         details = _element(_VIDEO, _uint(_PIXEL_WIDTH, media.width) + _uint(_PIXEL_HEIGHT, media.height))
@@ -179,8 +172,6 @@ def _init_segment(media: TrackFormat, date_ms: float | None) -> bytes:
         rate = _element(_SAMPLING_FREQUENCY, struct.pack(">d", media.sample_rate))
         details = _element(_AUDIO, rate + _uint(_CHANNELS, media.channels))
     entry = [_uint(_TRACK_NUMBER, _NUMBER), _uint(_TRACK_UID, _NUMBER), _uint(_TRACK_TYPE, kind)]
-    if media.default_duration_ms:
-        entry.append(_uint(_DEFAULT_DURATION, round(media.default_duration_ms * _NS_PER_MS)))
     entry.append(_element(_CODEC_ID, _NAMES[media.codec].encode()))
     if media.codec_private:
         entry.append(_element(_CODEC_PRIVATE, media.codec_private))
@@ -188,7 +179,7 @@ def _init_segment(media: TrackFormat, date_ms: float | None) -> bytes:
     name = b"relay-widget"
     doc = _element(_DOC_TYPE, b"webm") + _uint(_DOC_TYPE_VERSION, 4) + _uint(_DOC_TYPE_READ_VERSION, 2)
     scale = _uint(_TIMESTAMP_SCALE, _NS_PER_MS)
-    info = scale + date + _element(_MUXING_APP, name) + _element(_WRITING_APP, name)
+    info = scale + _element(_MUXING_APP, name) + _element(_WRITING_APP, name)
     return b"".join(
         [
             _element(_EBML, doc),
@@ -469,4 +460,6 @@ def _ebml_sizes(data: bytes, count: int) -> tuple[list[int], int]:
 
 
 def _bad(what: str) -> MediaError:
-    return MediaError("bad-media", f"Media cannot be read ({what}): it goes on at the sender's next key picture.")
+    return MediaError(
+        "bad-media", f"Media cannot be read ({what}): it goes on where the sender begins a new group or epoch."
+    )

@@ -121,6 +121,19 @@ class Bench {
     }
   }
 
+  /** Play what another publisher sends: its objects come through `receive`. */
+  listen(take: Take): void {
+    this.#take = take;
+    this.play();
+  }
+
+  receive(header: MediaHeader, base64: string): void {
+    this.player.push(
+      header,
+      Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)),
+    );
+  }
+
   attach(): void {
     document.querySelector("#stage")?.append(this.video);
   }

@@ -1,0 +1,227 @@
+"""Where Python participants run: one daemon thread with an asyncio loop for all of a process, and a few workers.
+
+So a busy cell, or an event loop of the user's own, keeps nobody waiting; and what computes (decoding, encoding) never
+stands in the way of what is sent and heard. All of it starts with the first participant and ends with the last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import queue
+import threading
+import time
+from collections import deque
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as NotYet
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .errors import WaitTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+MAX_WORKERS = 4
+_WAIT_SLICE_S = 0.5
+_END_TIMEOUT_S = 3.0
+
+_log = logging.getLogger(__name__)
+
+
+class Outcome(Generic[T]):
+    """Something that will have happened: ``await`` it in any event loop, or `wait` for it where there is none."""
+
+    def __init__(self, future: Future[T], what: str) -> None:
+        self._future = future
+        self._what = what
+
+    @property
+    def done(self) -> bool:
+        """Whether it has happened, or failed."""
+        return self._future.done()
+
+    def wait(self, timeout_s: float | None = None) -> T:
+        """Wait for it, interruptibly. What has failed raises its error.
+
+        Args:
+            timeout_s: Seconds to wait at most; None for as long as it takes.
+
+        Raises:
+            WaitTimeoutError: It has not happened by then; it goes on.
+        """
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            left_s = _WAIT_SLICE_S if deadline_s is None else min(_WAIT_SLICE_S, deadline_s - time.monotonic())
+            try:
+                # In slices, so that interrupting is heard on every system.
+                return self._future.result(max(0, left_s))
+            except NotYet:
+                if self._future.done():
+                    raise  # a TimeoutError of its own
+                if deadline_s is not None and time.monotonic() >= deadline_s:
+                    raise WaitTimeoutError(
+                        "wait-timeout", f"{self._what} was not over after {timeout_s:g} s: wait longer, or stop it."
+                    ) from None
+
+    def __await__(self) -> Generator[Any, None, T]:
+        # Who no longer waits does not undo it.
+        waiting = asyncio.wrap_future(self._future)
+        waiting.add_done_callback(lambda over: over.cancelled() or over.exception())
+        return asyncio.shield(waiting).__await__()
+
+    def __repr__(self) -> str:
+        return f"<{self._what}: {'over' if self.done else 'under way'}>"
+
+
+class Background:
+    """The thread and the workers of one process. Get it with `enter`, give it back with `leave`."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="relay-widget-peers", daemon=True)
+        count = max(1, min(MAX_WORKERS, os.cpu_count() or 1))
+        # Daemons, unlike those of an executor: the end of the process is not to wait for them.
+        self._workers = [
+            threading.Thread(target=self._work, name=f"relay-widget-worker-{number}", daemon=True)
+            for number in range(count)
+        ]
+        for thread in (self._thread, *self._workers):
+            thread.start()
+
+    def submit(self, work: Coroutine[Any, Any, T], what: str) -> Outcome[T]:
+        """Have the loop do something."""
+        return Outcome(asyncio.run_coroutine_threadsafe(work, self.loop), what)
+
+    def call(self, function: Callable[..., object], *args: object) -> None:
+        """Have the loop call something, from whatever thread; nothing happens once it has ended."""
+        try:
+            self.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            _log.debug("too late for %s", function)
+
+    def compute(self, job: Callable[[], None]) -> None:
+        """Have a worker do something."""
+        self._jobs.put(job)
+
+    def stop(self) -> None:
+        """End the thread and the workers, from any thread; not waited for."""
+        self.call(self.loop.stop)
+        for _ in self._workers:
+            self._jobs.put(None)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())  # and what was about to be said
+            self.loop.run_until_complete(self.loop.shutdown_default_executor())
+            self.loop.close()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except Exception:  # noqa: BLE001 - it is logged, and the others' work goes on
+                _log.exception("a worker failed")
+            del job  # not to be kept while waiting for the next
+
+
+class Lane(Generic[Item]):
+    """Items that workers take one at a time, in their order.
+
+    Args:
+        background: Whose workers.
+        work: What is done with each.
+    """
+
+    def __init__(self, background: Background, work: Callable[[Item], None]) -> None:
+        self._background = background
+        self._work = work
+        self._lock = threading.Lock()
+        self._waiting: deque[Item] = deque()
+        self._busy = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any waits or is just being worked on."""
+        return self._busy
+
+    def put(self, item: Item, *, instead: Callable[[Item], bool] | None = None) -> int:
+        """Add one, in place of those waiting that ``instead`` is true of; how many those were."""
+        with self._lock:
+            before = len(self._waiting)
+            if instead is not None and before:
+                self._waiting = deque(one for one in self._waiting if not instead(one))
+            replaced = before - len(self._waiting)
+            self._waiting.append(item)
+            if self._busy:
+                return replaced
+            self._busy = True
+        self._background.compute(self._step)
+        return replaced
+
+    def _step(self) -> None:
+        item = self._waiting.popleft()
+        try:
+            self._work(item)
+        finally:
+            with self._lock:
+                self._busy = bool(self._waiting)
+            if self._busy:  # behind the other lanes' work
+                self._background.compute(self._step)
+
+
+_lock = threading.Lock()
+_shared: Background | None = None
+_shared_pid = 0
+_users: set[Any] = set()
+
+
+def enter(user: Any) -> Background:
+    """This process's background, for one who uses it until `leave`. Its ``close()`` is called at the process's end."""
+    global _shared, _shared_pid  # noqa: PLW0603 - one per process is the point
+    with _lock:
+        if _shared_pid != os.getpid():  # a forked child has none of the threads
+            _shared = None
+            _users.clear()
+            _shared_pid = os.getpid()
+        if _shared is None:
+            _shared = Background()
+        _users.add(user)
+        return _shared
+
+
+def leave(user: Any) -> None:
+    """It is used no longer; with the last user it ends."""
+    global _shared  # noqa: PLW0603
+    with _lock:
+        _users.discard(user)
+        ended = None if _users else _shared
+        if ended is not None:
+            _shared = None
+    if ended is not None:
+        ended.stop()
+
+
+@atexit.register
+def _end() -> None:
+    """Leave the rooms that the user has not left."""
+    if _shared_pid != os.getpid():
+        return
+    closing = [user.close() for user in list(_users)]
+    deadline_s = time.monotonic() + _END_TIMEOUT_S
+    for outcome in closing:
+        try:
+            outcome.wait(max(0, deadline_s - time.monotonic()))
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - the process ends either way
+            _log.info("leaving at the end: %s", error)

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+import pytest
+
+from relay_widget import background
+from relay_widget.background import Lane, Outcome
+from relay_widget.errors import WaitTimeoutError
+
+from .test_launcher import runtime, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["runtime"]  # the fixture
+
+
+class User:
+    """Somebody who uses the background."""
+
+    def close(self) -> Outcome[None]:
+        over: Future[None] = Future()
+        over.set_result(None)
+        return Outcome(over, "closing")
+
+
+@pytest.fixture
+def ground() -> Iterator[background.Background]:
+    user = User()
+    yield background.enter(user)
+    background.leave(user)
+
+
+def threads() -> set[str]:
+    names = {thread.name for thread in threading.enumerate()}
+    return {name for name in names if name.startswith(("relay-widget-peers", "relay-widget-worker"))}
+
+
+async def _answer(value: int) -> int:
+    return value
+
+
+def test_all_share_one_and_it_ends_with_the_last() -> None:
+    first, second = User(), User()
+    assert background.enter(first) is background.enter(second)
+    assert threads()
+    background.leave(first)
+    assert threads()
+    background.leave(second)
+    wait_until(lambda: not threads())
+
+
+def test_an_outcome_can_be_waited_for_and_awaited(ground: background.Background) -> None:
+    outcome = ground.submit(_answer(5), "five")
+    assert outcome.wait(20) == 5
+
+    async def awaiting() -> int:
+        return await ground.submit(_answer(6), "six")
+
+    assert asyncio.run(awaiting()) == 6
+
+
+def test_what_takes_too_long_goes_on(ground: background.Background) -> None:
+    go = threading.Event()
+
+    async def slow() -> str:
+        await asyncio.to_thread(go.wait)
+        return "done"
+
+    outcome = ground.submit(slow(), "something")
+    with pytest.raises(WaitTimeoutError, match=r"something was not over after 0\.05 s"):
+        outcome.wait(0.05)
+    go.set()
+    assert outcome.wait(20) == "done"
+
+
+async def test_who_no_longer_awaits_does_not_undo_it(ground: background.Background) -> None:
+    go = threading.Event()
+
+    async def slow() -> str:
+        await asyncio.to_thread(go.wait)
+        return "done"
+
+    outcome = ground.submit(slow(), "something")
+
+    async def awaiting() -> str:
+        return await outcome
+
+    task = asyncio.create_task(awaiting())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go.set()
+    assert await outcome == "done"
+
+
+def test_a_lane_keeps_its_order_and_lanes_run_beside_each_other(ground: background.Background) -> None:
+    done: dict[str, list[int]] = {"a": [], "b": []}
+    lanes = {name: Lane(ground, done[name].append) for name in done}
+    for number in range(200):
+        for lane in lanes.values():
+            lane.put(number)
+    wait_until(lambda: not any(lane.busy for lane in lanes.values()))
+    assert done["a"] == done["b"] == list(range(200))
+
+
+def test_what_waits_can_be_replaced(ground: background.Background) -> None:
+    go, done = threading.Event(), list[int]()
+
+    def work(number: int) -> None:
+        go.wait(20)
+        done.append(number)
+
+    lane = Lane(ground, work)
+    lane.put(0)
+    wait_until(lambda: len(lane) == 0)
+    for number in (1, 2):
+        lane.put(number)
+    assert lane.put(3, instead=lambda number: number == 1) == 1
+    go.set()
+    wait_until(lambda: not lane.busy)
+    assert done == [0, 2, 3]
+
+
+def test_work_that_fails_stops_nothing(ground: background.Background, caplog: pytest.LogCaptureFixture) -> None:
+    done = []
+
+    def work(number: int) -> None:
+        done.append(1 / number)
+
+    lane = Lane(ground, work)
+    for number in (1, 0, 2):
+        lane.put(number)
+    wait_until(lambda: not lane.busy)
+    assert done == [1, 0.5]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_process_whose_user_forgot_to_leave_ends_and_leaves(runtime: Path) -> None:
+    code = (
+        "from relay_widget import Peer; peer = Peer('forgotten').connect().wait(); peer.publish_pattern(96, 96); "
+        "other = Peer('forgotten', 'Other').connect().wait(); next(other.video(of='Python')); print(len(other.peers))"
+    )
+    begun_s = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.strip() == "1"
+    assert ended.stderr == ""
+    assert time.monotonic() - begun_s < 60

@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from relay_widget import InvalidValueError, Peer, PeersTimeoutError, RelayRequestError, launcher, peer
+from relay_widget.media.pattern import Pattern, read_stamp
+from relay_widget.protocol import Event
+
+from .relay_process import RelayProcess
+from .test_background import threads
+from .test_launcher import runtime, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["runtime"]  # the fixture
+
+
+@pytest.fixture(scope="module")
+def relay() -> Iterator[RelayProcess]:
+    with RelayProcess() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    yield
+    wait_until(lambda: not threads())
+
+
+def participant(relay: RelayProcess, name: str, room: str = "lab", **claims: Any) -> Peer:
+    return Peer(room, name, url=relay.url, token=relay.auth(**claims)["token"])
+
+
+def still(value: int = 128, width: int = 96, height: int = 64) -> NDArray[np.uint8]:
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def endless() -> Iterator[NDArray[np.uint8]]:
+    while True:
+        yield still()
+
+
+def test_frames_come_as_arrays_with_the_time_they_were_taken(relay: RelayProcess) -> None:
+    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        before_ms = ada.now_ms()
+        ada.publish_pattern(160, 96, fps=20, sound=False)
+        with bob.video(of="Ada") as stream:
+            frames = [next(stream) for _ in range(5)]
+        for frame in frames:
+            assert frame.rgb.shape == (96, 160, 3)
+            assert frame.rgb.dtype == np.uint8
+            assert frame.captured_ms is not None
+            assert before_ms <= frame.captured_ms <= bob.now_ms() + ada.clock_error_ms + bob.clock_error_ms
+        numbers = [read_stamp(frame.rgb) for frame in frames]
+        assert numbers == sorted(set(numbers))  # type: ignore[type-var]
+        assert [known.name for known in bob.peers] == ["Ada"]
+
+
+async def test_it_has_an_async_face_too(relay: RelayProcess) -> None:
+    async with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        publication = ada.publish_pattern(160, 96, fps=20, frames=60)
+        seen = heard = 0
+        async for frame in bob.video(of=bob.peers[0]):
+            assert frame.width == 160
+            seen += 1
+            if seen == 3:
+                break
+        async for block in bob.audio(of=ada.id):
+            assert block.samples.dtype == np.float32
+            assert block.samples.shape[0] == 1
+            heard += 1
+            if heard == 3:
+                break
+        await publication
+        assert publication.stats["frames"] + publication.stats["dropped_frames"] == 60
+
+
+async def test_waiting_for_a_frame_can_be_cancelled(relay: RelayProcess) -> None:
+    async with participant(relay, "Ada"), participant(relay, "Bob") as bob:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(bob.video(of="Ada")), 0.2)
+
+
+def test_interrupting_is_heard_while_waiting(relay: RelayProcess) -> None:
+    with participant(relay, "Ada"), participant(relay, "Bob") as bob:
+        main = threading.main_thread().ident
+        assert main is not None
+        threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            next(bob.video(of="Ada"))
+
+
+def test_who_is_slow_gets_the_newest_frame_and_the_rest_is_counted(relay: RelayProcess) -> None:
+    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        ada.publish_pattern(96, 64, fps=50, sound=False)
+        stream = bob.video(of="Ada")
+        first = read_stamp(next(stream).rgb)
+        assert first is not None
+        wait_until(lambda: stream.dropped >= 20)
+        newest = read_stamp(next(stream).rgb)
+        assert newest is not None
+        assert newest - first > 20
+
+
+def test_what_nobody_looks_at_is_not_decoded(relay: RelayProcess) -> None:
+    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        ada.publish(endless(), fps=20)
+        for _ in bob.video(of="Ada"):
+            break
+        (receiver,) = bob._receivers.values()
+        wait_until(lambda: not receiver.boxes)
+        assert not bob._wishes
+        next(bob.video(of="Ada"))  # and begins again at once
+
+
+def test_a_peer_that_is_not_there_is_waited_for(relay: RelayProcess) -> None:
+    with participant(relay, "Bob") as bob:
+        with pytest.raises(PeersTimeoutError, match=r"no peer 'Ada' in room 'lab' within 0\.1 s, but nobody else"):
+            next(bob.video(of="Ada", timeout_s=0.1))
+        stream = bob.video(of="Ada")
+        with participant(relay, "Ada") as ada:
+            ada.publish(endless())
+            next(stream)
+        assert len(list(stream)) <= 1  # it has left: the last frame, and the end
+
+
+def test_two_of_one_name_are_told_apart(relay: RelayProcess) -> None:
+    with participant(relay, "Ada"), participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        wait_until(lambda: len(bob.peers) == 2)
+        with pytest.raises(InvalidValueError, match="2 peers in room 'lab' are called 'Ada'") as refused:
+            bob.video(of="Ada")
+        assert refused.value.code == "ambiguous-peer"
+        ada.publish(endless())
+        next(bob.video(of=ada.id))
+
+
+def test_closing_ends_whoever_waits(relay: RelayProcess) -> None:
+    with participant(relay, "Ada"), participant(relay, "Bob") as bob:
+        stream = bob.video(of="Ada")
+        threading.Timer(0.2, stream.close).start()
+        assert list(stream) == []
+        other = bob.video(of="Ada")
+        threading.Timer(0.2, bob.close).start()
+        assert list(other) == []
+        assert list(bob.video(of="Ada")) == []  # it has left
+        with pytest.raises(RelayRequestError, match="make another Peer"):
+            bob.publish(endless())
+
+
+def test_frames_may_change_their_size(relay: RelayProcess) -> None:
+    sizes = [(96, 64), (128, 96)]
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        for count in range(10**6):
+            width, height = sizes[count // 10 % 2]
+            yield still(width=width, height=height)
+
+    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        ada.publish(pictures(), fps=30)
+        seen: dict[tuple[int, int], set[int]] = {}
+        for frame in bob.video(of="Ada"):
+            seen.setdefault((frame.width, frame.height), set()).add(frame.epoch)
+            if len(seen) == 2:
+                break
+        assert not set.intersection(*seen.values())
+
+
+def test_sound_is_sent_as_one_array_or_in_pieces(relay: RelayProcess) -> None:
+    tone = (0.5 * np.sin(2 * np.pi * 440 * np.arange(48_000 * 3) / 48_000)).astype(np.float32)
+    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        for audio in (np.stack([tone, tone]), iter([tone[np.newaxis]] * 3)):
+            publication = ada.publish(audio=audio)
+            with bob.audio(of="Ada") as stream:
+                blocks = [next(stream) for _ in range(10)]
+            samples = np.concatenate([block.samples for block in blocks[2:]], axis=1)
+            assert float(np.sqrt(np.mean(samples**2))) == pytest.approx(0.35, abs=0.1)
+            times = [block.captured_ms for block in blocks]
+            assert np.diff(times) == pytest.approx(np.full(9, 40), abs=1)  # type: ignore[arg-type]
+            publication.stop().wait(20)
+
+
+async def test_async_iterables_run_where_they_were_given(relay: RelayProcess) -> None:
+    queue: asyncio.Queue[NDArray[np.uint8]] = asyncio.Queue()
+
+    async def pictures() -> AsyncIterator[NDArray[np.uint8]]:
+        while True:
+            yield await queue.get()
+
+    async with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        publication = ada.publish(pictures(), fps=None)
+        stream = bob.video(of="Ada")
+        for value in (40, 200):
+            queue.put_nowait(still(value))
+            frame = await anext(stream)
+            assert frame.rgb.mean() == pytest.approx(value, abs=8)
+        await publication.stop()
+
+
+def test_what_an_iterable_raises_is_raised_to_who_waits(relay: RelayProcess) -> None:
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        yield still()
+        raise ValueError("the camera has gone")
+
+    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        for _ in range(2):  # and it can be done again
+            with pytest.raises(ValueError, match="the camera has gone") as raised:
+                ada.publish(pictures()).wait(20)
+            assert raised.traceback[-1].name == "pictures"
+        wait_until(lambda: bob.peers[0].tracks == ())
+        assert ada.joined
+
+
+def test_what_cannot_be_published_says_why(relay: RelayProcess) -> None:
+    with participant(relay, "Ada") as ada:
+        for pictures in ([still().astype(np.float32)], ["a picture"], [still()[..., 0]]):
+            with pytest.raises(InvalidValueError) as refused:
+                ada.publish(pictures).wait(20)  # type: ignore[arg-type]
+            assert refused.value.code == "bad-picture"
+        with pytest.raises(InvalidValueError, match="NaN"):
+            ada.publish(audio=[np.full((1, 4800), np.nan, np.float32)]).wait(20)
+        for wrong in (None, 5):
+            with pytest.raises(InvalidValueError) as refused:
+                ada.publish(wrong)  # type: ignore[arg-type]
+            assert refused.value.code == "bad-source"
+        ada.publish(endless())
+        with pytest.raises(InvalidValueError, match="stop"):
+            ada.publish(endless())
+
+
+def test_tokens_that_allow_half_of_it(relay: RelayProcess) -> None:
+    with (
+        participant(relay, "Ada", publish=False) as ada,
+        participant(relay, "Bob", subscribe=False) as bob,
+    ):
+        with pytest.raises(RelayRequestError) as refused:
+            ada.publish(endless()).wait(20)
+        assert refused.value.code == "forbidden"
+        bob.publish(endless())
+        next(ada.video(of="Bob"))
+    with pytest.raises(RelayRequestError) as refused, Peer("lab", url=relay.url, token="nonsense"):  # noqa: S106
+        pytest.fail("it is refused")
+    assert refused.value.code == "bad-token"
+
+
+def test_a_slow_source_is_sent_as_it_comes_and_does_not_burst(relay: RelayProcess) -> None:
+    taken: list[float] = []
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        for count in range(20):
+            if count == 5:
+                time.sleep(0.5)
+            taken.append(time.monotonic())
+            yield still()
+
+    with participant(relay, "Ada") as ada:
+        ada.publish(pictures(), fps=20).wait(20)
+    assert min(np.diff(taken)[6:]) > 0.025  # after the pause at the pace again, not at once
+
+
+def test_a_file_is_sent_in_its_own_time(relay: RelayProcess, tmp_path: Path) -> None:
+    import av  # noqa: PLC0415
+
+    path = tmp_path / "clip.webm"
+    pattern = Pattern(160, 96, fps=25)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for number in range(50):
+            picture = av.VideoFrame.from_ndarray(pattern.picture(number), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        stream_of = bob.video(of="Ada")
+        publication = ada.publish_file(path)
+        frames = [next(stream_of) for _ in range(10)]
+        by_number = {read_stamp(frame.rgb): frame.captured_ms for frame in frames}
+        (first, first_ms), *_, (last, last_ms) = by_number.items()
+        assert first is not None
+        assert last is not None
+        assert first_ms is not None
+        assert last_ms is not None
+        assert last_ms - first_ms == pytest.approx(40 * (last - first), abs=2)
+        publication.wait(20)
+
+
+def test_a_relay_that_is_killed_interrupts_and_ends_nothing(runtime: Path) -> None:
+    with Peer(name="Ada") as ada, Peer(name="Bob") as bob:
+        publication = ada.publish_pattern(96, 64, fps=20)
+        stream = bob.video(of="Ada")
+        epoch = next(stream).epoch
+        os.kill(launcher.ensure_relay().pid, signal.SIGKILL)
+        for frame in stream:
+            if frame.epoch > epoch:
+                break
+        assert not stream.closed
+        assert publication.running
+
+
+def test_a_peer_that_is_lost_and_stays_away_ends_its_streams(
+    relay: RelayProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer, "AWAY_KEPT_S", 0.3)
+    code = (
+        f"from relay_widget import Peer; peer = Peer('lab', 'Ada', url={relay.url!r}, token={relay.auth()['token']!r})"
+        ".connect().wait(); peer.publish_pattern(96, 64).wait()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        with participant(relay, "Bob") as bob:
+            stream = bob.video(of="Ada", timeout_s=None)
+            next(stream)
+            other.kill()
+            assert sum(1 for _ in stream) < 1000
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_who_is_removed_is_told_why(relay: RelayProcess) -> None:
+    with participant(relay, "Ada") as ada, participant(relay, "Chief", administers=("lab",)) as chief:
+        publication = ada.publish(endless())
+        stream = chief.video(of="Ada")
+        next(stream)
+        waiting = ada.video(of="Chief")
+        ask = chief._client._ask(Event.REMOVE, {"room": "lab", "peer": ada.id})
+        chief._ground().submit(ask, "removing").wait(20)
+        with pytest.raises(RelayRequestError) as removed:
+            next(waiting)
+        assert removed.value.code == "removed"
+        with pytest.raises(RelayRequestError):
+            publication.wait(20)
+        assert ada.error is removed.value
+
+
+def test_its_own_figures_are_told(relay: RelayProcess) -> None:
+    with participant(relay, "Ada", room="told") as ada, participant(relay, "Bob", room="told") as bob:
+        ada.publish(endless())
+        stream = bob.video(of="Ada")
+        next(stream)
+        monitor = asyncio.run(_watch(relay, "told"))
+        wait_until(lambda: any(ada.id in one for one in monitor()))
+        (figures,) = (one[ada.id] for one in monitor() if ada.id in one)
+        assert figures["latency_ms"] < 20_000
+        assert figures["queue_depth"] >= 0
+
+
+async def _watch(relay: RelayProcess, room: str) -> Any:
+    import socketio  # noqa: PLC0415
+
+    def look() -> list[dict[str, dict[str, float]]]:
+        with socketio.SimpleClient() as client:
+            client.connect(relay.url, auth=relay.auth("monitor"), transports=["websocket"])
+            state = client.call(Event.WATCH, {"room": room})
+        return [peer["report"]["peers"] for peer in state["peers"] if peer["report"]]
+
+    return look
+
+
+def test_it_must_be_connected_and_says_so() -> None:
+    lonely = Peer()
+    for act in (lambda: lonely.video(of="Ada"), lambda: lonely.publish(endless()), lonely.close):
+        with pytest.raises(RelayRequestError) as refused:
+            act()
+        assert refused.value.code == "not-joined"
+    assert repr(lonely) == "Peer(room='lab', name='Python')"
