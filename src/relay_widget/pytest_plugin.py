@@ -13,18 +13,19 @@ import tempfile
 import zlib
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .launcher import RelayAddress
-    from .testing import FakePeer
+    from .peer import Peer
 
 _own_relay = pytest.StashKey[Path]()
 _ROOM_CHARS = 40
+_SMALL = {"width": 320, "height": 240, "fps": 15}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,31 +48,41 @@ def relay(pytestconfig: pytest.Config) -> RelayAddress:
 
 
 @pytest.fixture
-def call_room(request: pytest.FixtureRequest, relay: RelayAddress) -> str:
+def call_room(request: pytest.FixtureRequest) -> str:
     """The name of a room that no other test uses, on the run's own relay: ``Call(room=call_room)``.
 
     The same for the same test each time, so that what is shown of a call can be compared.
     """
+    request.getfixturevalue("relay")
     name = re.sub(r"\W+", "-", request.node.name)[:_ROOM_CHARS]
     return f"{name}-{zlib.crc32(request.node.nodeid.encode()):08x}"
 
 
 @pytest.fixture
-def fake_peer(call_room: str) -> Iterator[FakePeer]:
+def fake_peer(call_room: str) -> Iterator[Callable[..., Peer]]:
     """Makes participants without browser or camera: ``fake_peer("Ada")`` joins the test's room and sends a pattern.
 
-    Arguments, result and errors are those of `relay_widget.testing.fake_peer`, but that the room is `call_room`
-    unless another is given. They all leave when the test is over.
+    Its first argument is the name, default ``"Ada"``; ``room`` is another room than `call_room`. All others are those
+    of ``Peer.publish_pattern``, with 320x240 at 15 pictures a second unless told otherwise; the ``seed``, default 0,
+    decides each picture and the tone by their number. It is in the room when the call returns, its tracks follow at
+    once, and it leaves when the test is over.
+
+    Raises:
+        MissingExtraError: The extra ``media`` is not installed.
     """
-    from .testing import fake_peer  # noqa: PLC0415 - see above
+    with ExitStack() as joined:
 
-    with ExitStack() as peers:
+        def join(name: str = "Ada", *, room: str = call_room, **pattern: Any) -> Peer:
+            from .extras import require  # noqa: PLC0415 - see above
 
-        @functools.wraps(fake_peer)
-        def make(name: str = "Ada", *, room: str = call_room, seed: int = 0) -> Peer:
-            return peers.enter_context(fake_peer(name, room=room, seed=seed))
+            require("media")
+            from .peer import Peer  # noqa: PLC0415 - see above
 
-        yield make
+            peer = joined.enter_context(Peer(room, name))
+            peer.publish_pattern(**{**_SMALL, **pattern})
+            return peer
+
+        yield join
 
 
 def _set_apart(config: pytest.Config) -> None:

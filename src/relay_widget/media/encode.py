@@ -131,7 +131,9 @@ class VideoEncoder:
 
     def _encode(self, picture: NDArray[np.uint8], captured_ms: float, *, key: bool) -> list[MediaObject]:
         assert self._muxer is not None  # noqa: S101 - encode() has begun an epoch
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(format="yuv420p")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
+            format="yuv420p", threads=1
+        )
         frame.pts = self._media_ms
         frame.time_base = _MS
         frame.pict_type = PictureType.I if key else PictureType.NONE
