@@ -138,7 +138,7 @@ class VideoEncoder:
         objects = []
         for packet in self._codec.encode(frame):
             if packet.size > MAX_CHUNK_BYTES - 1000:
-                self._group_ms = None
+                self._muxer = None  # what comes next cannot build on it
                 raise InvalidValueError(
                     "picture-too-large",
                     f"A picture of {self._size[0]}x{self._size[1]} took {packet.size} bytes, more than can be sent: "
