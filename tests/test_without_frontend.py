@@ -54,6 +54,10 @@ SAYS: dict[str, tuple[Callable[[LatencyLab], Any], type[Exception], str]] = {
     "remove": (lambda lab: lab.remove("Grace"), InvalidValueError, "nobody else"),
     "lock": (lambda lab: lab.lock(), RelayRequestError, "'alone'"),
     "unlock": (lambda lab: lab.unlock(), RelayRequestError, "'alone'"),
+    "frames": (lambda lab: lab.frames(), InvalidValueError, "Nobody else"),
+    "snapshot": (lambda lab: lab.snapshot(), InvalidValueError, "Nobody else"),
+    "on_frame": (lambda lab: lab.on_frame(print), InvalidValueError, "Nobody else"),
+    "publish_processed": (lambda lab: lab.publish_processed(lambda rgb: rgb), InvalidValueError, "Nobody else"),
     "end": (lambda lab: lab.end(), RelayRequestError, "'alone'"),
     "sweep": (lambda lab: asyncio.run(lab.sweep(timeslice=[20])), NothingReceivedError, "show the lab in a cell"),
 }
@@ -65,12 +69,18 @@ def public_methods() -> set[str]:
 
 
 def test_every_public_method_is_tried_here() -> None:
-    assert public_methods() == WORKS.keys() | SAYS.keys()
+    assert public_methods() == WORKS.keys() | SAYS.keys() | {"record"}
 
 
 @pytest.mark.parametrize("name", WORKS)
 def test_it_works(lab: LatencyLab, name: str) -> None:
     WORKS[name](lab)
+
+
+def test_it_records(lab: LatencyLab, tmp_path: Path) -> None:
+    with lab.record(tmp_path / "talk.relay") as recorder:
+        assert recorder.recording
+    assert recorder.error is None
 
 
 @pytest.mark.parametrize("name", SAYS)
