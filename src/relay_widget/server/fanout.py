@@ -239,7 +239,7 @@ class Fanout:
 
 
 def abort(transport: asyncio.Transport) -> None:
-    """End a connection at once, if it has not ended: in Python 3.11 asyncio's own stumbles over one that closed late."""
+    """End a connection at once, if it has not ended: asyncio's own stumbles, in 3.11, over one that closed late."""
     sock = transport.get_extra_info("socket")
     if sock is not None and sock.fileno() >= 0:
         transport.abort()
