@@ -50,8 +50,10 @@ except ImportError as error:
     assert printed.strip().split("|") == [
         "MissingExtraError",
         "missing-extra",
-        "This needs PyAV and NumPy and Pillow and tqdm: "
-        'run pip install "relay-widget[media]", then restart the kernel.',
+        (
+            "This needs PyAV and NumPy and Pillow and tqdm: "
+            'run pip install "relay-widget[media]", then restart the kernel.'
+        ),
     ]
 
 
