@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import resource
 import subprocess
 from typing import TYPE_CHECKING
@@ -172,13 +173,15 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     assert caught.value.code == "cannot-write"
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow beyond LIMIT_BYTES: the system's own way to say that a disk is full."""
+    """No file may grow beyond LIMIT_BYTES (nor pytest's report): the system's own way to say that a disk is full."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def fill(writer: RecordingWriter) -> RecordingError:
@@ -194,9 +197,11 @@ def write_groups(writer: RecordingWriter) -> None:
         writer.append([received("key", group=number, data=bytes(700))])
 
 
-def test_a_full_disk_keeps_what_was_written(tmp_path: Path, small_files: None) -> None:
+def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
     writer = RecordingWriter(tmp_path / "talk.relay")
-    assert fill(writer).code == "disk-full"
+    with small_files():
+        error = fill(writer)
+    assert error.code == "disk-full"
     call = open_recording(tmp_path / "talk.relay")
     assert call.lost_bytes == 0
     assert (tmp_path / "talk.relay").stat().st_size == writer.bytes
