@@ -26,7 +26,7 @@ def test_an_extra_that_is_installed_is_no_error(extra: str) -> None:
 def test_every_extra_that_is_asked_for_can_be_installed(extra: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     listed = {name.split(">")[0] for name in project["optional-dependencies"][extra]}
-    packages = {"av": "av", "numpy": "numpy", "PIL": "pillow", "pytest": "pytest", "nbval": "nbval"}
+    packages = {"av": "av", "numpy": "numpy", "PIL": "pillow", "tqdm": "tqdm", "pytest": "pytest", "nbval": "nbval"}
     assert {packages[module] for module in _MODULES[extra]} <= listed
 
 
@@ -50,7 +50,10 @@ except ImportError as error:
     assert printed.strip().split("|") == [
         "MissingExtraError",
         "missing-extra",
-        'This needs PyAV and NumPy and Pillow: run pip install "relay-widget[media]", then restart the kernel.',
+        (
+            "This needs PyAV and NumPy and Pillow and tqdm: "
+            'run pip install "relay-widget[media]", then restart the kernel.'
+        ),
     ]
 
 

@@ -69,6 +69,16 @@ def test_clients_know_no_relay(name: str) -> None:
     assert not own(PACKAGE / f"{name}.py") & {".core", ".server", ".widget", ".cli"}
 
 
+@pytest.mark.parametrize("path", files("recording"), ids=lambda path: path.name)
+def test_recordings_stand_on_the_client_and_media(path: Path) -> None:
+    assert own(path) <= {".recording", ".client", ".media", ".protocol", ".errors", ".extras"}
+
+
+def test_the_recording_format_does_no_io() -> None:
+    foreign = {name for name in imports(PACKAGE / "recording" / "format.py") if not name.startswith(".")}
+    assert foreign <= STDLIB - NOT_IN_CORE | {"orjson"}
+
+
 def test_the_wire_needs_nothing() -> None:
     assert own(PACKAGE / "protocol.py") == {".errors"}
     assert imports(PACKAGE / "protocol.py") - {".errors"} <= STDLIB

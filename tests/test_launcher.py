@@ -120,6 +120,36 @@ def test_a_runtime_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, mo
     assert refused.value.code == "runtime-dir"
 
 
+def test_another_folder_can_be_named_for_the_runtime_file(
+    runtime: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = launcher.ensure_relay()
+    monkeypatch.setenv(launcher.RUNTIME_DIR_VARIABLE, str(tmp_path_factory.mktemp("apart")))
+    apart = launcher.ensure_relay()
+    assert apart.pid != users.pid
+    launcher.end_relay()
+    assert launcher.find_relay() is None
+    monkeypatch.delenv(launcher.RUNTIME_DIR_VARIABLE)
+    assert launcher.find_relay() == users
+
+
+def test_ending_the_relay_leaves_neither_process_nor_file(runtime: Path) -> None:
+    relay = launcher.ensure_relay()
+    launcher.end_relay()
+    assert not launcher.runtime_file().exists()
+    wait_until(lambda: not _is_there(relay.pid))
+    launcher.end_relay()  # nothing to end is no error
+
+
+def _is_there(pid: int) -> bool:
+    launcher._reap()
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="a full disk is made with a tmpfs, as root")
 def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(tmp_path)], check=False)

@@ -156,10 +156,14 @@ def test_a_function_that_raises_is_reported_once_and_goes_on(
 
 
 def test_a_function_may_stop_itself(call: Call, grace: Peer) -> None:
+    named = threading.Event()
+
     @call.on_frame
     def once(frame: VideoFrame) -> None:
+        named.wait(20)  # the first frame may come before the name stands for what can be stopped
         once.stop()
 
+    named.set()
     assert once.wait(20)
     assert once.frames == 1
 

@@ -85,7 +85,7 @@ _MODULES = {
     "open_recording": ".recording.file",
     "replay": ".recording.replay",
 }
-_NEED_MEDIA = ("AudioBlock", "AudioStream", "Peer", "Publication", "VideoFrame", "VideoStream")
+_NEED_MEDIA = ("AudioBlock", "AudioStream", "Peer", "Publication", "VideoFrame", "VideoStream", "export")
 
 
 def __getattr__(name: str) -> Any:

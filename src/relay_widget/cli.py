@@ -1,4 +1,4 @@
-"""The command line: ``relay-widget serve``, ``token``, ``record``, ``export`` and ``replay``."""
+"""The command line: ``relay-widget serve``, ``token``, ``record``, ``export``, ``replay`` and ``sanitize-file``."""
 
 from __future__ import annotations
 
@@ -95,6 +95,10 @@ def _any_token(secret: str) -> str:
     from .tokens import mint  # noqa: PLC0415 - only when one is shown
 
     return mint(secret, role="peer", lifetime_s=PRINTED_TOKEN_LIFETIME_S)
+
+
+def _sanitize_file(_arguments: argparse.Namespace) -> None:
+    print(Path(__file__).with_name("nbval-sanitize.cfg"))
 
 
 def _token(arguments: argparse.Namespace) -> None:
@@ -283,6 +287,13 @@ def _parser() -> argparse.ArgumentParser:
         help="how long it is good: 90s, 15m, 1h or 7d (default: 1h)",
     )
     token.add_argument("--runtime-file", type=Path, metavar="PATH", help="file of the relay it is for")
+    sanitize_file = commands.add_parser(
+        "sanitize-file",
+        help="print where the file for pytest --nbval-sanitize-with is",
+        description="Print where the file is that makes outputs of calls comparable, as in: "
+        'pytest --nbval --nbval-sanitize-with "$(relay-widget sanitize-file)"',
+    )
+    sanitize_file.set_defaults(run=_sanitize_file)
     _add_recording(commands)
     return parser
 

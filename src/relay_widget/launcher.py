@@ -12,6 +12,7 @@ import errno
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -24,10 +25,14 @@ from typing import IO
 from .errors import RelayStartError
 from .protocol import PROTOCOL_VERSION
 
+RUNTIME_DIR_VARIABLE = "RELAY_WIDGET_RUNTIME_DIR"
+"""Names another folder for the runtime file than Jupyter's: whoever has the same one shares a relay."""
 IDLE_TIMEOUT_S = 300
 """How long the relay stays when nobody uses it: long enough to restart a kernel or reload a page."""
 START_TIMEOUT_S = 30
 """How long a start may take; about 1 s on an idle machine, more while a notebook server starts too."""
+END_TIMEOUT_S = 10
+"""How long a relay that is asked to end may take, before it is made to."""
 _HEALTH_TIMEOUT_S = 2
 _POLL_S = 0.03
 _PROBE_BYTES = 64_000
@@ -53,7 +58,8 @@ def runtime_file() -> Path:
     """The relay's runtime file. One per protocol version: relays of two versions can live side by side."""
     from jupyter_core.paths import jupyter_runtime_dir  # noqa: PLC0415 - 40 ms that `import relay_widget` saves
 
-    return Path(jupyter_runtime_dir()) / f"relay-widget-{PROTOCOL_VERSION}.json"
+    folder = os.environ.get(RUNTIME_DIR_VARIABLE) or jupyter_runtime_dir()
+    return Path(folder) / f"relay-widget-{PROTOCOL_VERSION}.json"
 
 
 def find_relay() -> RelayAddress | None:
@@ -84,6 +90,22 @@ def ensure_relay() -> RelayAddress:
         raise RelayStartError("relay-start", message) from None
     except OSError as error:
         raise _os_error(error, path.parent) from error
+
+
+def end_relay() -> None:
+    """End the relay that `ensure_relay` finds or starts, if there is one, and wait until it has gone."""
+    path = runtime_file()
+    address = _patiently_find(path)
+    if address is None:
+        return
+    os.kill(address.pid, signal.SIGTERM)
+    deadline_s = time.monotonic() + END_TIMEOUT_S
+    while read_runtime_file(path) == address:  # the last thing that a relay does is to take its file away
+        if time.monotonic() > deadline_s:
+            os.kill(address.pid, signal.SIGKILL)
+            break
+        time.sleep(_POLL_S)
+    _reap()
 
 
 def _patiently_find(path: Path) -> RelayAddress | None:

@@ -157,6 +157,10 @@ class Monitor:
                 self._tell("on_failed", error)
                 await self._pause(_FAILED_RETRY_S)
             except Exception:  # noqa: BLE001
+                if not threading.main_thread().is_alive():  # the program ends: it takes no more work, nor imports
+                    with self._lock:
+                        self._listeners.clear()
+                    continue
                 # A mistake of ours must not leave the kernel's calls without their relay for good.
                 _log.exception("following the relay failed")
                 self._tell("on_lost")

@@ -65,6 +65,8 @@ if TYPE_CHECKING:
 
 _STATIC = Path(__file__).parent / "static"
 _SETTABLE = ("room", "name", "timeslice", "target_latency", "source", "microphone", "camera", "auto_join", "layout")
+DEFAULT_WAIT_S = 60.0
+"""How long to wait for others unless told otherwise: a notebook that nobody watches must come to its end."""
 _LOST_AFTER_S = 30.0
 """A participant that was in the room and has not come back for this long has left."""
 _NOT_IN_CALL = ("idle", "left", "failed")  # states of a page that is not, and is not trying to be, in the room
@@ -91,6 +93,10 @@ class RemotePeer:
     name: str
     tracks: tuple[Mapping[str, Any], ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        # What is the same each time that a notebook runs: no id, no figures, and tracks come when they come.
+        return f"RemotePeer(name={self.name!r})"
 
 
 class Call(anywidget.AnyWidget):
@@ -208,12 +214,12 @@ class Call(anywidget.AnyWidget):
         self._follower.end()
         super().close()
 
-    def wait_for_peers(self, n: int = 1, timeout: float | None = None) -> tuple[RemotePeer, ...]:
+    def wait_for_peers(self, n: int = 1, timeout: float | None = DEFAULT_WAIT_S) -> tuple[RemotePeer, ...]:
         """Wait until at least ``n`` others are in the room.
 
         Args:
             n: How many others.
-            timeout: Seconds to wait at most; None waits for ever (interrupting the cell ends it).
+            timeout: Seconds to wait at most, default 60; None waits for ever (interrupting the cell ends it).
 
         Returns:
             The peers.

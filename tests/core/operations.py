@@ -16,6 +16,8 @@ from relay_widget.protocol import MAX_GROUP_BYTES, MAX_QUEUE_BYTES, Code, Event
 from .world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from relay_widget.core import Effect
 
 CLIENTS = tuple(f"c{number}" for number in range(6))
@@ -69,8 +71,9 @@ class CheckedWorld(World):
         self.outcomes: Counter[str] = Counter()
         self._last: dict[tuple[str, str, str], tuple[int, int, int]] = {}
 
-    def perform(self, effects: list[Effect]) -> None:
+    def perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
+            self.outcomes[type(effect).__name__] += 1
             match effect:
                 case Send(to, event, payload):
                     self._reaches(to)
@@ -90,7 +93,6 @@ class CheckedWorld(World):
                     assert name in self.here
                 case Refused(code=code):
                     assert code in set(Code)
-        self.outcomes.update(type(effect).__name__ for effect in effects)
 
     def _reaches(self, to: tuple[str, ...]) -> None:
         assert to

@@ -14,6 +14,8 @@ from relay_widget.tokens import mint, verify
 from .media import Queued, seeded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from relay_widget.core import Effect
     from relay_widget.core.sharing import Bus
     from relay_widget.grants import Role
@@ -62,7 +64,7 @@ class World:
         assert outcome.ack is None
         self.perform(outcome.effects)
 
-    def perform(self, effects: list[Effect]) -> None:
+    def perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
                 case Send(to, event, payload):

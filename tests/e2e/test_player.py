@@ -157,22 +157,23 @@ def test_plays_what_python_encodes(page: Page) -> None:
     encoder = VideoEncoder(fps=30)
     publisher.listen(encoder.track)
     page.evaluate("bench.measure()")
+    drawn_ms: list[int] = []
     for number in range(150):
-        if number == 90:  # another size: a new epoch
-            pattern = Pattern(321, 241)
+        if number == 90:
+            wait(page, "than => bench.shows(than)", drawn_ms[80])
+            pattern = Pattern(321, 241)  # another size: a new epoch
         picture, now_ms = pattern.picture(number), publisher.now_ms()
-        draw_stamp(picture, round(now_ms))
+        drawn_ms.append(round(now_ms))
+        draw_stamp(picture, drawn_ms[-1])
         publisher.send(encoder.encode(picture, now_ms))
         page.wait_for_timeout(33 if number % 20 else 120)  # now and then a picture is late
-        if number == 80:
-            assert page.evaluate("bench.shows(performance.now() - 1000)"), page.evaluate("bench.state()")
+    wait(page, "than => bench.shows(than)", drawn_ms[140])
     assert page.evaluate("[bench.video.videoWidth, bench.video.videoHeight]") == [321, 241]
-    assert page.evaluate("bench.shows(performance.now() - 1000)"), page.evaluate("bench.state()")
     assert problems(page) == []
     shown = figures(page)
     assert shown["dropped_groups"] == 0
     assert shown["latency_ms"] > 0
-    assert len(page.evaluate("bench.latencies_ms")) > 100
+    assert len(page.evaluate("bench.latencies_ms")) > 50, "pictures between the keys are shown, too"
 
 
 def test_plays_sound_that_python_encodes(page: Page) -> None:
@@ -182,7 +183,7 @@ def test_plays_sound_that_python_encodes(page: Page) -> None:
     for number in range(75):
         publisher.send(encoder.encode(pattern.sound(number).samples, publisher.now_ms()))
         page.wait_for_timeout(40)
-    assert page.evaluate("bench.video.currentTime") > 1
+    wait(page, "() => bench.video.currentTime > 1")
     assert problems(page) == []
 
 

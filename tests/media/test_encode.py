@@ -142,6 +142,17 @@ def test_what_is_no_picture_is_refused_and_harms_nothing(wrong: Any, sentence: s
     assert labels(encoder.encode(picture(), START_MS + 67)) == [(1, 1, 1, "delta")]
 
 
+def test_a_picture_that_becomes_too_large_is_refused_and_the_next_begins_anew() -> None:
+    encoder = VideoEncoder(fps=30, bitrate_kbps=100_000)
+    noise = np.random.default_rng(0).integers(0, 256, (2304, 4096, 3), dtype=np.uint8)
+    with pytest.raises(InvalidValueError, match="publish smaller pictures") as caught:
+        encoder.encode(noise, START_MS)
+    assert caught.value.code == "picture-too-large"
+    objects = encoder.encode(picture(), START_MS + 33)
+    assert [kind for *_, kind in labels(objects)] == ["init", "key"]
+    assert len(decoded(encoder, objects)) == 1
+
+
 def test_a_view_is_a_picture() -> None:
     encoder = VideoEncoder(fps=30)
     (frame,) = decoded(encoder, encoder.encode(picture()[::-1, ::2], START_MS))

@@ -1,20 +1,28 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 import av
+import numpy as np
 import pytest
 
+from relay_widget.errors import InvalidValueError, RecordingError
+from relay_widget.media.encode import AudioEncoder, VideoEncoder
 from relay_widget.recording.export import export
-from relay_widget.recording.format import Ended
+from relay_widget.recording.format import Ended, PeerJoined, TrackPublished
 
-from .media import browser_objects, browser_track, packets, vector
+from .media import browser_objects, browser_track, packets, received_from, vector
 from .records import START_MS, opening, write
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from relay_widget.media.webm import MediaObject
+    from relay_widget.recording.export import Layout
+    from relay_widget.recording.format import Record
 
 
 def probe(path: Path) -> dict[str, Any]:
@@ -72,3 +80,120 @@ def test_an_mp4_plays_everywhere(name: str, tmp_path: Path) -> None:
     assert float(facts["format"]["duration"]) == pytest.approx(3.3, abs=0.3)
     if "video" in expected:
         assert sum(1 for _ in av.open(str(made.path)).decode(video=0)) == len(packets(vector(name), "video"))
+
+
+FLASH_MS = 1500.0
+"""When the picture turns white and the tone begins, after the recording's start."""
+
+
+def made_here(*, resized_at_ms: float = 1e9, lost: frozenset[int] = frozenset()) -> list[Record]:
+    """A picture that turns white, and a sound that begins, at one time: two tracks, two epochs' zeros, two rates."""
+    video, audio = VideoEncoder(fps=25, key_every_s=0.4), AudioEncoder(channels=1)
+    pictures: list[MediaObject] = []
+    for number in range(75):
+        at_ms = 40.0 * number
+        size = (120, 160) if at_ms >= resized_at_ms else (240, 320)
+        picture = np.full((*size, 3), 255 if at_ms >= FLASH_MS else 0, np.uint8)
+        pictures += video.encode(picture, START_MS + at_ms)
+    pictures = [item for item in pictures if item.header.group not in lost or item.header.type == "init"]
+    sounds: list[MediaObject] = []
+    for number in range(130):
+        at_ms = 300 + 20.0 * number  # the sound's epoch begins later
+        times = (at_ms + np.arange(960) / 48) / 1000
+        tone = np.where(times * 1000 >= FLASH_MS, 0.5 * np.sin(2 * np.pi * 440 * times), 0).astype(np.float32)
+        sounds += audio.encode(tone[None, :], START_MS + at_ms)
+    media = [*received_from("ada", pictures), *received_from("ada", sounds, delay_ms=90.0)]
+    return [
+        *opening(video.track, audio.track),
+        *sorted(media, key=lambda record: record.at_ms),
+        Ended(START_MS + 3200),
+    ]
+
+
+def flash_and_beep_ms(path: Path) -> tuple[float, float]:
+    with av.open(str(path)) as file:
+        flash_ms = next(
+            frame.time * 1000 for frame in file.decode(video=0) if frame.to_ndarray(format="gray").max() > 200
+        )
+    with av.open(str(path)) as file:
+        for frame in file.decode(audio=0):
+            loud = np.flatnonzero(np.abs(frame.to_ndarray()).max(axis=0) > 0.1)
+            if loud.size:
+                return flash_ms, (frame.time + loud[0] / frame.sample_rate) * 1000
+    raise AssertionError("there is no sound")
+
+
+@pytest.mark.parametrize(
+    ("out", "layout"), [("a.webm", "peers"), ("a.mp4", "peers"), ("a.webm", "grid"), ("a.mp4", "grid")]
+)
+def test_picture_and_sound_are_in_step(out: str, layout: Layout, tmp_path: Path) -> None:
+    path = write(tmp_path / "talk.relay", made_here())
+    [made] = export(path, tmp_path / out, layout=layout)
+    probe(made.path)
+    flash_ms, beep_ms = flash_and_beep_ms(made.path)
+    assert abs(flash_ms - beep_ms) <= 40
+    assert flash_ms == pytest.approx(FLASH_MS + 20, abs=40)
+
+
+@pytest.mark.parametrize("out", ["a.webm", "a.mp4"])
+def test_lost_groups_and_another_size_change_no_time(out: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "talk.relay", made_here(resized_at_ms=2000, lost=frozenset({2})))
+    [made] = export(path, tmp_path / out)
+    probe(made.path)
+    flash_ms, beep_ms = flash_and_beep_ms(made.path)
+    assert abs(flash_ms - beep_ms) <= 40
+
+
+def test_a_grid_has_everybody_from_when_they_came(tmp_path: Path) -> None:
+    def peer(name: str, value: int, from_ms: float) -> list[Record]:
+        encoder = VideoEncoder(fps=25)
+        picture = np.full((240, 320, 3), value, np.uint8)
+        objects = [item for number in range(25) for item in encoder.encode(picture, START_MS + from_ms + 40 * number)]
+        joined_ms = START_MS + from_ms
+        return [
+            PeerJoined(joined_ms, name, name),
+            TrackPublished(joined_ms, name, encoder.track),
+            *received_from(name, objects),
+        ]
+
+    records = [*opening()[:1], *peer("Ada", 250, 0), *peer("Bob", 120, 1000)]
+    path = write(tmp_path / "talk.relay", sorted(records, key=lambda record: record.at_ms))
+    [made] = export(path, tmp_path / "grid.mp4", layout="grid")
+    assert made.peers == ("Ada", "Bob")
+    assert kinds(probe(made.path)) == {"video": "h264"}
+    with av.open(str(made.path)) as file:
+        pictures = [frame.to_ndarray(format="gray") for frame in file.decode(video=0)]
+    assert pictures[0].shape == (720, 1280)
+    middles = [(int(picture[360, 320]), int(picture[360, 960])) for picture in (pictures[5], pictures[-1])]
+    assert middles[0] == pytest.approx((250, 0), abs=12)
+    assert middles[1] == pytest.approx((250, 120), abs=12)
+
+
+def test_an_interrupted_or_failed_export_leaves_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "talk.relay", made_here())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, before[1]))
+    try:
+        with pytest.raises(RecordingError) as caught:
+            export(path, tmp_path / "a.webm")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.code == "disk-full"
+    assert [one.name for one in tmp_path.iterdir()] == ["talk.relay"]
+
+
+def test_what_cannot_be_exported_is_one_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path / "h264.relay", [*opening(browser_track("h264-opus")), *browser_objects("h264-opus")])
+    (tmp_path / "there-Ada.mp4").write_bytes(b"precious")
+    for recording, out, peer, code in (
+        (path, "a.webm", None, "cannot-copy"),
+        (path, "a.mp4", "Eve", "unknown-peer"),
+        (path, "there.mp4", None, "file-exists"),
+        (write(tmp_path / "silent.relay", opening()), "a.webm", None, "no-media"),
+    ):
+        with pytest.raises(RecordingError) as caught:
+            export(recording, tmp_path / out, peer=peer)
+        assert caught.value.code == code
+    for arguments in ({"out": "a.avi"}, {"out": "a.mp4", "layout": "stack"}):
+        with pytest.raises(InvalidValueError):
+            export(path, **arguments)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import pytest
 
 from relay_widget.protocol import MAX_BACKLOG_BYTES
 from relay_widget.server import frames
-from relay_widget.server.fanout import Fanout, Outlet
+from relay_widget.server.fanout import Fanout, Outlet, abort
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def connection() -> AsyncIterator[tuple[asyncio.Transport, socket.socket]]
     try:
         yield transport, theirs
     finally:
-        transport.abort()
+        abort(transport)
         theirs.close()
 
 
@@ -100,6 +100,17 @@ async def test_a_transport_that_does_not_drain_is_given_up() -> None:
             out.send(block)
         assert overflows == [1]
         assert out.queued_bytes() <= MAX_BACKLOG_BYTES + 2 * block.size_bytes
+
+
+async def test_a_transport_that_has_ended_by_itself_is_aborted_without_a_word() -> None:
+    async with connection() as (transport, theirs):
+        transport.write(bytes(1_000_000))  # more than the system takes, so that it closes late
+        transport.close()
+        while transport.get_extra_info("socket").fileno() >= 0:
+            with contextlib.suppress(BlockingIOError):
+                theirs.recv(1 << 20)
+            await asyncio.sleep(0)
+        abort(transport)
 
 
 async def test_a_closed_transport_is_no_error() -> None:

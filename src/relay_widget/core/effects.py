@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from relay_widget.protocol import Event
 
 
@@ -71,7 +73,10 @@ Effect = Send | SendMedia | Close | Refused | Tell | Listen
 
 @dataclass(slots=True)
 class Outcome:
-    """What a client's event leads to: its acknowledgement first, then the effects in their order."""
+    """What a client's event leads to: its acknowledgement first, then the effects in their order.
+
+    They are to be gone through once and at once: some are decided on when those before them have been performed.
+    """
 
     ack: dict[str, Any] | None = None
-    effects: list[Effect] = field(default_factory=list)
+    effects: Iterable[Effect] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ from .stats import EVENT_COST_BYTES, Budget, Stats
 from .watchers import Watchers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from relay_widget.grants import Grant
     from relay_widget.protocol import Join
@@ -277,6 +278,19 @@ class Relay:
         """There is something new to see in this room."""
         self.due_ms = min(self.due_ms, self.watchers.changed(room.name))
 
+    def with_others(
+        self, room: Room, effects: list[Effect], others: Generator[Effect, None, bool] | None
+    ) -> Iterable[Effect]:
+        """What media leads to: these effects, and behind them those for the room's other subscribers."""
+        if others is None:
+            return effects
+        return chain(effects, self._others(room, others))
+
+    def _others(self, room: Room, others: Generator[Effect, None, bool]) -> Iterator[Effect]:
+        if (yield from others):
+            self.changed(room)
+        self.heed(room)
+
     def heed(self, room: Room) -> None:
         """See to it that what happens in this room by itself does."""
         due_ms = room.due_ms
@@ -416,20 +430,19 @@ class Relay:
             if label is not None:
                 room.skip_group(peer, label.track, Code.TOO_FAST)
             raise _too_fast()
+        effects: list[Effect] = []
+        others: Generator[Effect, None, bool] | None
         if label is None:
-            effects, lost = room.plain_media(peer, data, now_ms)
+            others = room.plain_media(peer, data, now_ms)
         else:
-            effects, lost = room.media(peer, label, data, now_ms)
+            effects, others = room.media(peer, label, data, now_ms)
         if room.listeners_elsewhere:
             effects += (
                 self.sharing.plain_media(room, peer, data, now_ms)
                 if label is None
                 else self.sharing.media(room, peer, label, data, now_ms)
             )
-        if lost:
-            self.changed(room)
-        self.heed(room)
-        return Outcome(ok(), effects)
+        return Outcome(ok(), self.with_others(room, effects, others))
 
     def _clock(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         return Outcome(ok(t0=parse_clock(_only(args, Event.CLOCK)), now_ms=now_ms))

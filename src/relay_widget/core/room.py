@@ -26,7 +26,7 @@ from .subscription import Subscription
 from .track import LiveTrack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterable
+    from collections.abc import Callable, Collection, Container, Generator, Iterable
 
     from relay_widget.protocol import Impairment, MediaHeader, Report, Track
 
@@ -343,27 +343,52 @@ class Room:
         self._links.forget(peer.id, track_id)
         return [] if track.muted else self._tell_unpublished(peer, track)
 
-    def media(self, peer: Peer, label: MediaHeader, data: bytes, now_ms: float) -> tuple[list[Effect], bool]:
-        """Pass an object on: the effects, and whether somebody lost it."""
+    def media(
+        self, peer: Peer, label: MediaHeader, data: bytes, now_ms: float
+    ) -> tuple[list[Effect], Generator[Effect, None, bool] | None]:
+        """Pass an object on.
+
+        Returns:
+            The effects for whom it can be sent to without a question, which is nearly everybody; and those for the
+            others, if there are any, to be looked at when the first have been performed: who reads does not wait
+            for who does not. They end with whether somebody lost it.
+        """
         track = self._track(peer, label.track)
         item = track.accept(label, data, now_ms)
         self._count_in(peer, data)
-        effects: list[Effect] = []
         to: list[str] = []
-        slow: list[str] = []  # written to last: who reads does not wait for who does not
-        lost = False
+        others: list[tuple[str, Subscription]] = []
         links, busy = self._links.by_connection, self._queues.busy
         is_delta = label.type == "delta"
+        key_epoch = label.epoch if label.type == "key" else None
         for connection, subscription in track.subscriptions.items():
+            if (
+                subscription.state == "live"
+                and (is_delta or subscription.epoch == key_epoch)
+                and connection not in busy
+                and connection not in links
+            ):
+                to.append(connection)
+            else:
+                others.append((connection, subscription))
+        effects: list[Effect] = [self._media(tuple(to), item.header, data)] if to else []
+        return effects, self._to_others(track, item, others, now_ms) if others else None
+
+    def _to_others(
+        self, track: LiveTrack, item: MediaObject, others: list[tuple[str, Subscription]], now_ms: float
+    ) -> Generator[Effect, None, bool]:
+        """An object for those of a track's subscribers who are not just sent it."""
+        links, busy = self._links.by_connection, self._queues.busy
+        is_delta = item.label.type == "delta"
+        to: list[str] = []
+        lost = False
+        for connection, subscription in sorted(others, key=lambda one: one[0] in busy):
             link = links.get(connection)
             load: Load = "free"
             if is_delta and subscription.state == "dropping":
                 load = "full"  # it is lost whatever waits: there is no need to ask
             elif connection in busy or link is not None:
                 load = self._load(connection, self._queued_bytes(connection), link, track, now_ms)
-            elif is_delta and subscription.state == "live":
-                to.append(connection)  # nearly always, so without asking further
-                continue
             groups, objects = subscription.dropped_groups, subscription.dropped_objects
             before = subscription.offer(item, track.init, load)
             if before is None:
@@ -373,24 +398,22 @@ class Room:
                     if track.lag.fell_behind(connection):
                         self._watch_lag(track)
                 continue
-            if label.type == "key" and subscription.take_news():
-                effects.append(_groups_dropped(connection, track, subscription))
+            if item.label.type == "key" and subscription.take_news():
+                yield _groups_dropped(connection, track, subscription)
                 track.lag.resumed(connection, now_ms)
                 self._watch_lag(track)
             for early in before:
-                effects += self._send_one(connection, link, track, early, now_ms)
+                yield from self._send_one(connection, link, track, early, now_ms)
             if link is not None:
                 self._send_one(connection, link, track, item, now_ms)
-            elif connection in busy:
-                slow.append(connection)
             else:
                 to.append(connection)
-        if to or slow:
-            effects.append(self._media((*to, *slow), item.header, data))
-        return effects, lost
+        if to:
+            yield self._media(tuple(to), item.header, item.data)
+        return lost
 
-    def plain_media(self, peer: Peer, data: bytes, now_ms: float) -> tuple[list[Effect], bool]:
-        """Pass bare bytes on to all others that can take them now."""
+    def plain_media(self, peer: Peer, data: bytes, now_ms: float) -> Generator[Effect, None, bool]:
+        """Pass bare bytes on to all others that can take them now; ends with whether somebody lost them."""
         self._count_in(peer, data)
         to: list[str] = []
         lost = False
@@ -406,7 +429,9 @@ class Room:
             else:
                 self._count_out(1, data)
                 self._links.push(link, LinkObject((peer.id, ""), header, data), now_ms, audio=False)
-        return ([self._media(tuple(to), header, data)] if to else []), lost
+        if to:
+            yield self._media(tuple(to), header, data)
+        return lost
 
     def skip_group(self, peer: Peer, track_id: str, code: Code) -> None:
         """What this peer sends of the track's current group is refused from here on."""

@@ -30,7 +30,7 @@ from .room import Peer, Room
 from .subscription import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
     from relay_widget.protocol import LeftReason, MediaHeader
 
@@ -227,7 +227,7 @@ class Sharing:
 
     # What others tell ------------------------------------------------------------------------------------------
 
-    def hear(self, message: dict[str, Any], data: bytes, now_ms: float) -> list[Effect]:
+    def hear(self, message: dict[str, Any], data: bytes, now_ms: float) -> Iterable[Effect]:
         """A message of another node (with ``node``, whose it is).
 
         Raises:
@@ -448,7 +448,7 @@ class Sharing:
                     effects.append(_media(inbox(node), room, item.header, item.data, old=True))
         return effects
 
-    def _hear_media(self, node: str, message: dict[str, Any], data: bytes, now_ms: float) -> list[Effect]:
+    def _hear_media(self, node: str, message: dict[str, Any], data: bytes, now_ms: float) -> Iterable[Effect]:
         room = self._relay.rooms.get(message["room"])
         header = dict(message["header"])
         peer = None if room is None else room.peers.get(header["from"])
@@ -459,20 +459,19 @@ class Sharing:
             if stamp in header:
                 header[stamp] += shift_ms
         relayed_ms = min(now_ms, float(header["relayed_ms"]))
+        effects: list[Effect] = []
+        others: Generator[Effect, None, bool] | None
         if "track" not in header:
-            effects, lost = room.plain_media(peer, data, relayed_ms)
+            others = room.plain_media(peer, data, relayed_ms)
         else:
             try:
-                effects, lost = room.media(peer, parse_header(header), data, relayed_ms)
+                effects, others = room.media(peer, parse_header(header), data, relayed_ms)
             except WireError as error:
                 # Of what is old, what is here already is out of order. What is new is so if something is missing.
                 if message.get("old") or error.code not in (Code.OUT_OF_ORDER, Code.UNKNOWN_TRACK):
                     return []
                 return self._want(node, room.name, now_ms)
-        if lost:
-            self._relay.changed(room)
-        self._relay.heed(room)
-        return effects
+        return self._relay.with_others(room, effects, others)
 
     def _want(self, node: str, room: str, now_ms: float) -> list[Effect]:
         if now_ms - self._wanted_ms.get((node, room), -inf) < ASK_INTERVAL_MS:

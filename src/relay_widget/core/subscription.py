@@ -17,14 +17,15 @@ class Subscription:
     ``dropping``: too much waited for it; it gets nothing until a group starts with the queue free again.
     """
 
-    __slots__ = ("_epoch", "_told_objects", "dropped_groups", "dropped_objects", "state")
+    __slots__ = ("_told_objects", "dropped_groups", "dropped_objects", "epoch", "state")
 
     def __init__(self) -> None:
         self.state: Literal["waiting", "live", "dropping"] = "waiting"
         self.dropped_groups = 0
         self.dropped_objects = 0
         self._told_objects = 0
-        self._epoch: int | None = None
+        self.epoch: int | None = None
+        """Whose init segment it has been sent last."""
 
     def catch_up(self, track: LiveTrack, now_ms: float, *, load: Load, spare_bytes: float) -> list[MediaObject]:
         """Init and current group, for one that comes late.
@@ -37,7 +38,7 @@ class Subscription:
         """
         if track.init is None or load == "full":
             return []
-        self._epoch = track.epoch
+        self.epoch = track.epoch
         group = track.group.objects(now_ms)
         if not group or track.group.size_bytes > spare_bytes:
             return [track.init]
@@ -61,15 +62,15 @@ class Subscription:
         if kind == "init":
             if not fits:
                 return None  # it goes out before the next key
-            self._epoch = item.label.epoch
+            self.epoch = item.label.epoch
             return []
         if not fits:
             self._drop(starts_group=True)
             return None
         self.state = "live"
-        if init is None or self._epoch == item.label.epoch:
+        if init is None or self.epoch == item.label.epoch:
             return []
-        self._epoch = item.label.epoch
+        self.epoch = item.label.epoch
         return [init]
 
     def take_news(self) -> bool:

@@ -131,14 +131,16 @@ class VideoEncoder:
 
     def _encode(self, picture: NDArray[np.uint8], captured_ms: float, *, key: bool) -> list[MediaObject]:
         assert self._muxer is not None  # noqa: S101 - encode() has begun an epoch
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(format="yuv420p")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
+            format="yuv420p", threads=1
+        )
         frame.pts = self._media_ms
         frame.time_base = _MS
         frame.pict_type = PictureType.I if key else PictureType.NONE
         objects = []
         for packet in self._codec.encode(frame):
             if packet.size > MAX_CHUNK_BYTES - 1000:
-                self._group_ms = None
+                self._muxer = None  # what comes next cannot build on it
                 raise InvalidValueError(
                     "picture-too-large",
                     f"A picture of {self._size[0]}x{self._size[1]} took {packet.size} bytes, more than can be sent: "

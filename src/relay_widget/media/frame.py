@@ -49,7 +49,8 @@ class VideoFrame:
     @cached_property
     def rgb(self) -> NDArray[np.uint8]:
         """The pixels: an array of shape (height, width, 3), dtype uint8, red first."""
-        pixels = self._native.to_ndarray(format="rgb24")
+        # In this thread: those that FFmpeg starts for each picture cost more than they save, the more so beside others.
+        pixels = self._native.reformat(format="rgb24", threads=1).to_ndarray()
         if self._quarter_turns:
             pixels = np.rot90(pixels, self._quarter_turns)
         return np.ascontiguousarray(pixels, dtype=np.uint8)

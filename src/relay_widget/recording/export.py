@@ -1,6 +1,5 @@
 """A recording as files that any player plays: a WebM copied packet by packet, an MP4, or all of a call in a grid."""
 
-# ruff: noqa: E402 - the extra is asked for first
 from __future__ import annotations
 
 import contextlib
@@ -12,13 +11,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from relay_widget.errors import InvalidValueError, RecordingError
-from relay_widget.extras import require
-
-require("media")
 import av
 from tqdm.auto import tqdm
 
+from relay_widget.errors import InvalidValueError, RecordingError
 from relay_widget.media.frame import SAMPLE_RATE
 
 from .compose import Composer

@@ -28,7 +28,7 @@ from .format import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from relay_widget.protocol import MediaHeader, PeerInfo
@@ -88,7 +88,6 @@ class Recorder:
         self._ending = False
         self._writer: RecordingWriter | None = None
         self._started_s = self._stopped_s = 0.0
-        self._loop = asyncio.new_event_loop()
         self._threads: list[threading.Thread] = []
         client = self._client
         client.on_peers = self._on_peers
@@ -127,7 +126,8 @@ class Recorder:
         if self._writer is not None:
             return self
         self._writer = RecordingWriter(self.path, overwrite=self._overwrite)
-        self._run(self._loop.run_forever, "loop")
+        self._loop = asyncio.new_event_loop()
+        self._run(self._serve, "loop")
         try:
             asyncio.run_coroutine_threadsafe(self._client.connect(), self._loop).result()
         except BaseException:
@@ -167,8 +167,11 @@ class Recorder:
             state = f"failed: {self.error}"
         return f"<Recorder of room {self.room!r} to {self.path.name!r}: {state}>"
 
-    def _run(self, target: object, what: str) -> None:
-        assert callable(target)  # noqa: S101
+    def _serve(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
+
+    def _run(self, target: Callable[[], None], what: str) -> None:
         thread = threading.Thread(target=target, name=f"relay-widget-recorder-{what}", daemon=True)
         self._threads.append(thread)
         thread.start()

@@ -21,7 +21,7 @@ from relay_widget.protocol import RESUME_LIFETIME_S, Code, Event, check_version,
 from relay_widget.tokens import sign, verify
 
 from . import frames
-from .fanout import Fanout, Outlet
+from .fanout import Fanout, Outlet, abort
 from .log import ClientLog
 from .packets import CLIENT_EVENT
 
@@ -276,7 +276,7 @@ class Adapter:
         transport = self._fanout.transports.get(session_id)
         session = self._sio.eio.sockets.get(session_id)
         if transport is not None:
-            transport.abort()
+            abort(transport)
         elif session is not None:
             self._start(self._abort(session))
 

@@ -238,5 +238,12 @@ class Fanout:
         return 0.0 if outlet is None else outlet.wait_ms()
 
 
+def abort(transport: asyncio.Transport) -> None:
+    """End a connection at once, if it has not ended: asyncio's own stumbles, in 3.11, over one that closed late."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.fileno() >= 0:
+        transport.abort()
+
+
 def _now_ms() -> float:
     return time.monotonic() * 1000

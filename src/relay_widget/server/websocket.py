@@ -18,6 +18,7 @@ from aiohttp.web import HTTPBadRequest
 from engineio import packet as eio_packet
 from engineio.async_drivers import aiohttp as eio_aiohttp
 
+from .fanout import abort
 from .lane import LaneSocket
 
 if TYPE_CHECKING:
@@ -109,14 +110,14 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
             OSError: The connection has ended, or must.
         """
         if self._session.queue.overflows:
-            self._transport.abort()  # in order would be to wait for it to read
+            abort(self._transport)  # in order would be to wait for it to read
             raise OSError
         data = await self._sock.next()
         if isinstance(data, bytes):
             return data
         if not isinstance(data, str) or not _PACKET.match(data):
             # To be closed in order it would have to read what waits for it.
-            asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_S, self._transport.abort)
+            asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_S, abort, self._transport)
             raise OSError
         if data == _UPGRADE:
             self._hold()
