@@ -20,7 +20,7 @@ from .media.frame import AudioBlock, VideoFrame
 from .media.pattern import Pattern
 from .protocol import REPORT_INTERVAL_MS, Report
 from .publication import Publication, blocks_of
-from .streams import MAX_BLOCKS, AudioStream, Mailbox, Receiver, VideoStream
+from .streams import BURST_S, MAX_BLOCKS, MAX_FRAMES, AudioStream, Mailbox, Receiver, VideoStream
 
 if TYPE_CHECKING:
     import os
@@ -154,7 +154,7 @@ class Peer:
             InvalidValueError: Several have that name (``ambiguous-peer``).
             PeersTimeoutError: (from the iteration) It has not come.
         """
-        box: Mailbox[VideoFrame] = Mailbox(VideoFrame, 1)
+        box: Mailbox[VideoFrame] = Mailbox(VideoFrame, MAX_FRAMES, BURST_S)
         return VideoStream(box, f"of {_title(of)}", self._listen(box, of, timeout_s))
 
     def audio(self, of: PeerInfo | str, timeout_s: float | None = PEER_TIMEOUT_S) -> AudioStream:

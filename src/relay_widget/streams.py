@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -29,6 +30,10 @@ Part = TypeVar("Part", bound=VideoFrame | AudioBlock)
 
 MAX_BLOCKS = 50
 """What a stream of sound holds for a consumer that is late: two seconds of a browser's or this package's sound."""
+MAX_FRAMES = 4
+"""What a stream of pictures holds. A browser's come in twos and threes, and who is quick wants them all."""
+BURST_S = 0.02
+"""Who takes longer than this for a picture is not quick, and gets the newest one."""
 MAX_WAITING = 25
 """Objects that may wait for the decoder: with more it goes on at the newest group."""
 _WAIT_SLICE_S = 0.5
@@ -42,16 +47,18 @@ class Mailbox(Generic[Part]):
     Args:
         kind: The class of what it takes.
         most: How much it holds.
+        burst_s: How long something may be in it when something newer is; None for as long as there is room.
     """
 
-    def __init__(self, kind: type[Part], most: int) -> None:
+    def __init__(self, kind: type[Part], most: int, burst_s: float | None = None) -> None:
         self.kind = kind
+        self._burst_s = burst_s
         self.dropped = 0
         self.received = 0
         self.captured_ms: float | None = None
         self.ended = False
         self._error: Exception | None = None
-        self._parts: deque[Part] = deque(maxlen=most)
+        self._parts: deque[tuple[Part, float]] = deque(maxlen=most)  # and when it came
         # A stream that is collected closes its box, in whatever thread just made an object, also in here.
         self._changed = threading.Condition(threading.RLock())
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
@@ -62,7 +69,7 @@ class Mailbox(Generic[Part]):
             if self.ended:
                 return
             self.dropped += len(self._parts) == self._parts.maxlen
-            self._parts.append(part)
+            self._parts.append((part, time.monotonic()))
             self.received += 1
             self.captured_ms = part.captured_ms
             self._wake()
@@ -103,8 +110,11 @@ class Mailbox(Generic[Part]):
         return part
 
     def _next(self) -> Part | None:
-        if self._parts:
-            return self._parts.popleft()
+        while self._parts:
+            part, came_s = self._parts.popleft()
+            if not self._parts or self._burst_s is None or time.monotonic() - came_s <= self._burst_s:
+                return part
+            self.dropped += 1
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -176,7 +186,8 @@ class _Stream(Generic[Part]):
 class VideoStream(_Stream[VideoFrame]):
     """Somebody's pictures, newest first: iterate it with ``for`` or ``async for``, one consumer at a time.
 
-    It holds one frame. Who is slower than the sender gets the newest one there is; what was passed over is `dropped`.
+    Who is slower than the sender gets the newest frame there is; what was passed over is `dropped`. Who keeps up gets
+    them all, also of a sender whose pictures come in small bursts, as a browser's do.
     It ends when the peer leaves, when it is closed or forgotten, and with its `Peer`. A peer whose connection broke has
     some seconds to come back, and then it goes on.
     """
