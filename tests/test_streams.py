@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+
+from relay_widget.media.frame import VideoFrame
+from relay_widget.streams import Mailbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONG_S = 60.0
+
+
+def frame(number: int) -> VideoFrame:
+    return VideoFrame(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24"), media_ms=number)
+
+
+def taken(box: Mailbox[VideoFrame]) -> Iterator[float]:
+    while (part := box.take()) is not None:
+        yield part.media_ms
+
+
+@pytest.mark.parametrize(
+    ("burst_s", "numbers", "dropped"),
+    [
+        (LONG_S, [1, 2, 3], 2),  # a burst is taken whole, as far as there is room
+        (0.0, [3], 4),  # what is older than that gives way to the newest
+        (None, [1, 2, 3], 2),
+    ],
+)
+def test_what_came_in_a_burst_and_what_is_old(burst_s: float | None, numbers: list[float], dropped: int) -> None:
+    box = Mailbox(VideoFrame, 3, burst_s)
+    for number in (-1, 0, 1, 2, 3):
+        box.put(frame(number))
+    time.sleep(0.01)
+    box.end()
+    assert list(taken(box)) == numbers
+    assert box.dropped == dropped
