@@ -1,4 +1,5 @@
-"""The command line: ``relay-widget serve``, ``token``, ``record``, ``export``, ``replay`` and ``sanitize-file``."""
+"""The command line: ``relay-widget serve``, ``token``, ``record``, ``export``, ``replay``, ``doctor`` and
+``sanitize-file``."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import ipaddress
 import logging
 import os
 import re
+import shutil
 import sys
 import time
 from importlib import metadata
@@ -34,12 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        code: int | None = arguments.run(arguments)
     except RelayWidgetError as error:
         # The last line, in this form: the launcher reads it from the log.
         print(f"relay-widget: {error.code}: {error.message}", file=sys.stderr)
         return 1
-    return 0
+    return code or 0
 
 
 def _serve(arguments: argparse.Namespace) -> None:
@@ -183,6 +185,16 @@ def _replay(arguments: argparse.Namespace) -> None:
     print(f"{playing.sent} objects sent, {playing.left_out} left out")
 
 
+def _doctor(arguments: argparse.Namespace) -> int:
+    from .checkup.probes import look  # noqa: PLC0415 - as above
+    from .checkup.rows import as_text, rows_of  # noqa: PLC0415
+
+    facts, _ = look(arguments.url, arguments.token or os.environ.get(TOKEN_VARIABLE) or None)
+    rows = rows_of(facts)
+    print(as_text(rows, shutil.get_terminal_size().columns))
+    return int(any(row.state == "bad" for row in rows))
+
+
 def _show(text: str) -> None:
     """How far it is, to somebody at the screen."""
     if sys.stderr.isatty():
@@ -295,6 +307,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     sanitize_file.set_defaults(run=_sanitize_file)
     _add_recording(commands)
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what is in the way of a call",
+        description="Look at this Python and at the relay: a table of what was found and what to do. "
+        "It ends with 1 when something is in the way. In a cell, relay_widget.doctor() looks at the browser, too.",
+    )
+    doctor.set_defaults(run=_doctor)
+    doctor.add_argument("--url", help="the relay's address (default: your own relay, started if need be)")
+    doctor.add_argument(
+        "--token",
+        help=f"a token for it; better in the environment variable {TOKEN_VARIABLE}, where others do not see it",
+    )
     return parser
 
 
