@@ -771,7 +771,7 @@ class _Follower:
             connect_within_s=TICKET_LIFETIME_S,
             call=self._call_id,
         )
-        self._call.send({"kind": "ticket", "url": address.url, "token": token})
+        self._call.send({"kind": "ticket", "url": address.url, "token": token, "explicit": False, "tunnel": True})
         if self._join_wanted:
             self._call.send({"kind": "join"})
 
