@@ -23,7 +23,11 @@ const still = await build({ ...common, entryPoints: [here("src/lab/still-view.ts
 
 await build({
   ...common,
-  entryPoints: { index: here("src/index.ts"), lab: here("src/lab/index.ts"), doctor: here("src/doctor/index.ts") },
+  entryPoints: {
+    index: here("src/index.ts"),
+    lab: here("src/lab/index.ts"),
+    doctor: here("src/doctor/index.ts"),
+  },
   outdir: out,
   define: {
     "process.env.NODE_ENV": '"production"',

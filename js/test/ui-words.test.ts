@@ -23,12 +23,14 @@ const CAPTURE = [
   "no-microphone",
   "device-busy",
   "insecure-page",
+  "not-delegated",
   "cancelled",
   "capture-failed",
   "gesture-needed",
 ];
 const LOCAL = [
   "relay-unreachable",
+  "websocket-blocked",
   "ticket-missing",
   "mse-missing",
   "no-common-codec",

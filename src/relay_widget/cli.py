@@ -1,5 +1,4 @@
-"""The command line: ``relay-widget serve``, ``token``, ``record``, ``export``, ``replay``, ``doctor`` and
-``sanitize-file``."""
+"""The command line: ``relay-widget serve``, ``token``, ``doctor``, ``record``, ``export``, ``replay`` and more."""
 
 from __future__ import annotations
 

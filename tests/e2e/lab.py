@@ -66,7 +66,8 @@ def _playwright() -> Playwright:
 class JupyterLab:
     """A JupyterLab server of its own, with folders of its own: nothing of the user's is touched."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.arguments = arguments  # more of those of the server
         self.folder = folder
         self.notebooks = folder / "notebooks"
         self.runtime = folder / "runtime"
@@ -109,7 +110,7 @@ class JupyterLab:
             "--ServerApp.port_retries=0",
             f"--ServerApp.root_dir={self.notebooks}",
         ]
-        command += [f"--IdentityProvider.token={self.token}", "--LabApp.expose_app_in_browser=True"]
+        command += [f"--IdentityProvider.token={self.token}", "--LabApp.expose_app_in_browser=True", *self.arguments]
         log = (self.folder / "jupyter.log").open("wb")
         self._process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, start_new_session=True)
         log.close()

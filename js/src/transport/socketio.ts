@@ -11,6 +11,8 @@ export interface Way {
   token: string;
   /** Packets go by this Engine.IO transport instead of the network's. */
   carrier?: typeof WebSocketTransport;
+  /** Of the network's two, only this one. */
+  only?: "websocket" | "polling";
 }
 
 export interface ConnectionEvents {
@@ -41,13 +43,16 @@ interface Engine {
   transport?: { ws?: { bufferedAmount: number } };
 }
 
-export function connectSocketIo({ address, token, carrier }: Way, events: ConnectionEvents): Connection {
+export function connectSocketIo(
+  { address, token, carrier, only }: Way,
+  events: ConnectionEvents,
+): Connection {
   const { origin, pathname } = new URL(address);
   const socket: Socket = io(origin, {
     path: `${pathname.replace(/\/$/, "")}/socket.io/`,
     multiplex: false,
     reconnection: false,
-    transports: carrier === undefined ? ["websocket", "polling"] : [carrier],
+    transports: carrier !== undefined ? [carrier] : only !== undefined ? [only] : ["websocket", "polling"],
     tryAllTransports: true,
     withCredentials: false,
     timeout: REQUEST_TIMEOUT_MS,

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STATIC = Path(__file__).parents[1] / "static"
-_PACKAGES = ("relay-widget", "jupyterlab", "notebook", "ipywidgets", "anywidget", "ipykernel", "python-socketio", "aiohttp")
+_PACKAGES = (
+    "relay-widget",
+    "jupyterlab",
+    "notebook",
+    "ipywidgets",
+    "anywidget",
+    "ipykernel",
+    "python-socketio",
+    "aiohttp",
+)
 _TIMEOUT_S = 5.0
 _CLOCK_EXCHANGES = 5
 _CLOCK_GAP_S = 0.03
@@ -61,6 +70,7 @@ def look(url: str | None = None, token: str | None = None) -> tuple[Facts, str |
         versions={name: _version(name) for name in _PACKAGES},
         frontend_built=(STATIC / "doctor.js").is_file(),
         url=address or "",
+        named=url is not None,
         start=start,
         **found,
     )

@@ -86,6 +86,7 @@ class Facts:
         versions: By package; None for one that is not installed here.
         frontend_built: Whether the package has its JavaScript.
         url: The relay's address; empty if there is none.
+        named: The user has given that address.
         start: Why the user's own relay could not be started; None if it could, or another was asked for.
         health: How asking for its health ended; None if there is no address to ask at.
         relay: What it said of itself.
@@ -99,6 +100,7 @@ class Facts:
     versions: Mapping[str, str | None]
     frontend_built: bool = True
     url: str = ""
+    named: bool = False
     start: Answer | None = None
     health: Answer | None = None
     relay: Mapping[str, Any] | None = None
@@ -120,10 +122,12 @@ def rows_of(facts: Facts) -> tuple[Row, ...]:
     )
 
 
-def no_page(waited: bool) -> Row:  # noqa: D417 - said in the sentence
+def no_page(*, waited: bool) -> Row:
     """What stands for the page's rows while there are none; ``waited``: it has had its time."""
     if not waited:
-        return Row("page", "unknown", "no-page", "No page has answered yet.", "Show the doctor in a cell and wait a moment.")
+        return Row(
+            "page", "unknown", "no-page", "No page has answered yet.", "Show the doctor in a cell and wait a moment."
+        )
     return Row(
         "page",
         "unknown",
@@ -163,18 +167,20 @@ def _relay(facts: Facts) -> Row:
         "certificate": f"The certificate of {facts.url} is not accepted ({health.message}).",
         "not-a-relay": f"What answers at {facts.url} is no relay ({health.message}).",
     }
-    advice = {
-        "relay-unreachable": "See that the relay runs, that the address and port are right, and that no firewall is between.",
-        "certificate": "Give the relay a certificate that this computer trusts, with its chain; or trust it with SSL_CERT_FILE.",
-        "not-a-relay": "Look at the address: host, port, and the path if the relay stands behind a proxy.",
-    }
     return Row(
         "relay",
         "bad",
         health.code,
         messages.get(health.code, health.message),
-        advice.get(health.code, "Do what it says, then run the doctor again."),
+        _NOT_THERE.get(health.code, "Do what it says, then run the doctor again."),
     )
+
+
+_NOT_THERE = {
+    "relay-unreachable": "See that the relay runs, that address and port are right, and that no firewall is between.",
+    "certificate": "Give the relay a certificate that this computer trusts, with its chain, or name it in SSL_CERT_FILE.",
+    "not-a-relay": "Look at the address: host, port, and the path if the relay stands behind a proxy.",
+}
 
 
 def _version(facts: Facts) -> Row:
@@ -207,7 +213,9 @@ def _token(facts: Facts) -> Row:
         return Row("token", "good", "ok", "The relay lets this kernel in.")
     if answer.code == "unsupported-protocol":
         return Row("token", "unknown", answer.code, "The relay does not come to look at it: see protocol.")
-    return Row("token", "bad", answer.code, answer.message, _REFUSED.get(answer.code, "Do what it says, then try again."))
+    return Row(
+        "token", "bad", answer.code, answer.message, _REFUSED.get(answer.code, "Do what it says, then try again.")
+    )
 
 
 def _websocket(facts: Facts) -> Row:
@@ -220,8 +228,8 @@ def _websocket(facts: Facts) -> Row:
         "kernel websocket",
         "bad",
         "websocket-blocked",
-        f"Something between the kernel and {facts.url} lets no WebSocket through, only plain requests ({answer.message}).",
-        "Have the proxy pass on Upgrade and Connection (docs/deploy.md shows how): the kernel follows calls by WebSocket.",
+        f"Something between the kernel and {facts.url} lets no WebSocket through ({answer.message}).",
+        "The kernel follows calls by WebSocket: have the proxy pass on Upgrade and Connection (see docs/deploy.md).",
     )
 
 
@@ -231,7 +239,11 @@ def _clock(facts: Facts) -> Row:
     words = f"{_ahead(facts.clock.offset_ms)}, give or take {facts.clock.error_ms:.1f} ms."
     if facts.clock.error_ms > VAGUE_CLOCK_MS:
         return Row(
-            "kernel clock", "warning", "clock-vague", words, "The way to the relay is long or busy: latencies are as vague."
+            "kernel clock",
+            "warning",
+            "clock-vague",
+            words,
+            "The way to the relay is long or busy: latencies are as vague.",
         )
     return Row("kernel clock", "good", "ok", words)
 

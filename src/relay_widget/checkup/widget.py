@@ -86,7 +86,7 @@ class Doctor(anywidget.AnyWidget):
     def rows(self) -> tuple[Row, ...]:
         """What was found, Python's own first: `Row` objects with check, state, code, message and advice."""
         with self._lock:
-            of_page = self._page_rows if self._page_done else (*self._page_rows, no_page(self._waited))
+            of_page = self._page_rows if self._page_done else (*self._page_rows, no_page(waited=self._waited))
             return (*self._own_rows, *of_page)
 
     def wait(self, timeout: float = DEFAULT_WAIT_S) -> tuple[Row, ...]:
@@ -134,6 +134,8 @@ class Doctor(anywidget.AnyWidget):
                     "kind": "ask",
                     "url": self._facts.url,
                     "token": None if self._token is None else str(self._token),
+                    "explicit": self._facts.named,
+                    "tunnel": False,
                     "capture": self._capture,
                 }
             )
