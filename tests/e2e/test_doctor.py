@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser
-
     from .lab import Notebook
 
     OpenNotebook = Callable[..., Notebook]
@@ -108,9 +106,12 @@ def test_one_cell_may_wait_for_its_own_page(notebook: OpenNotebook) -> None:
 
 
 def test_camera_and_microphone_are_denied(lab: JupyterLab) -> None:
-    with chromium("--deny-permission-prompts", without=ASKS_NOBODY) as strict:
-        with open_notebook(lab, strict, lab.write("denied.ipynb", cell(capture=True))) as ada:
-            rows = shown(ada)
+    path = lab.write("denied.ipynb", cell(capture=True))
+    with (
+        chromium("--deny-permission-prompts", without=ASKS_NOBODY) as strict,
+        open_notebook(lab, strict, path) as ada,
+    ):
+        rows = shown(ada)
     for device in ("camera", "microphone"):
         assert (rows[device]["state"], rows[device]["code"]) == ("bad", "permission-denied")
         assert "blocked" in rows[device]["message"]
@@ -119,17 +120,17 @@ def test_camera_and_microphone_are_denied(lab: JupyterLab) -> None:
 
 
 def test_permission_that_was_refused_before_is_seen_without_asking(lab: JupyterLab) -> None:
-    with chromium(without=ASKS_NOBODY) as strict:
-        with open_notebook(lab, strict, lab.write("refused.ipynb", cell())) as ada:
-            ada.page.context.grant_permissions(["clipboard-write"])  # which takes all others away
-            rows = shown(ada)
+    path = lab.write("refused.ipynb", cell())
+    with chromium(without=ASKS_NOBODY) as strict, open_notebook(lab, strict, path) as ada:
+        ada.page.context.grant_permissions(["clipboard-write"])  # which takes all others away
+        rows = shown(ada)
     assert rows["camera"]["code"] == rows["microphone"]["code"] == "permission-denied"
 
 
 def test_there_is_no_camera(lab: JupyterLab) -> None:
-    with chromium(without=NO_DEVICES) as bare:
-        with open_notebook(lab, bare, lab.write("bare.ipynb", cell(capture=True))) as ada:
-            rows = shown(ada)
+    path = lab.write("bare.ipynb", cell(capture=True))
+    with chromium(without=NO_DEVICES) as bare, open_notebook(lab, bare, path) as ada:
+        rows = shown(ada)
     assert (rows["camera"]["state"], rows["camera"]["code"]) == ("warning", "no-camera")
     assert (rows["microphone"]["state"], rows["microphone"]["code"]) == ("warning", "no-microphone")
     assert states(rows, "bad") == {}
@@ -140,12 +141,15 @@ def test_http_on_an_address_that_is_not_local(tmp_path: Path) -> None:
     far.start()
     far.url = f"http://lab.test:{far.port}"
     try:
-        with chromium("--host-resolver-rules=MAP lab.test 127.0.0.1") as browser:
-            with open_notebook(far, browser, far.write("far.ipynb", cell())) as ada:
-                rows = shown(ada)
-                assert ada.page.evaluate("window.isSecureContext") is False
-                ada.page.get_by_role("button", name="Copy as text").click()
-                ada.page.get_by_text("Copied").wait_for()  # also where there is no clipboard
+        path = far.write("far.ipynb", cell())
+        with (
+            chromium("--host-resolver-rules=MAP lab.test 127.0.0.1") as browser,
+            open_notebook(far, browser, path) as ada,
+        ):
+            rows = shown(ada)
+            assert ada.page.evaluate("window.isSecureContext") is False
+            ada.page.get_by_role("button", name="Copy as text").click()
+            ada.page.get_by_text("Copied").wait_for()  # also where there is no clipboard
     finally:
         far.stop()
     assert (rows["secure page"]["state"], rows["secure page"]["code"]) == ("bad", "insecure-page")
@@ -189,12 +193,13 @@ def test_a_relay_that_ends_while_one_looks_is_seen_by_trying_again(notebook: Ope
     ada.wait_python(f"{{row.check: row.code for row in result.rows}}[{GIVEN!r}] == 'relay-unreachable'")
 
 
-def test_trying_the_devices_asks_and_answers(lab: JupyterLab, tmp_path: Path) -> None:
-    with chromium(without=ASKS_NOBODY) as asking:
-        with open_notebook(lab, asking, lab.write("asking.ipynb", cell()), permissions=["camera", "microphone"]) as ada:
-            assert shown(ada)["camera"]["message"].startswith("Allowed")
-            ada.page.get_by_role("button", name="Try camera and microphone").click()
-            ada.wait_python("'It opens' in {row.check: row.message for row in result.rows}['camera']")
+def test_trying_the_devices_asks_and_answers(lab: JupyterLab) -> None:
+    path = lab.write("asking.ipynb", cell())
+    allowed = ["camera", "microphone"]
+    with chromium(without=ASKS_NOBODY) as asking, open_notebook(lab, asking, path, permissions=allowed) as ada:
+        assert shown(ada)["camera"]["message"].startswith("Allowed")
+        ada.page.get_by_role("button", name="Try camera and microphone").click()
+        ada.wait_python("'It opens' in {row.check: row.message for row in result.rows}['camera']")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -178,7 +178,7 @@ def _relay(facts: Facts) -> Row:
 
 _NOT_THERE = {
     "relay-unreachable": "See that the relay runs, that address and port are right, and that no firewall is between.",
-    "certificate": "Give the relay a certificate that this computer trusts, with its chain, or name it in SSL_CERT_FILE.",
+    "certificate": "Give the relay a certificate that this computer trusts, with its chain; SSL_CERT_FILE can name it.",
     "not-a-relay": "Look at the address: host, port, and the path if the relay stands behind a proxy.",
 }
 
