@@ -80,9 +80,9 @@ def test_each_finding_has_its_code_and_what_is_bad_its_advice(
 
 
 def test_the_clock_says_which_way() -> None:
-    assert "1200 ms ahead of" in row("kernel clock", clock=Clock(1200, 1)).message
-    assert "1200 ms behind" in row("kernel clock", clock=Clock(-1200, 1)).message
-    assert "less than 1 ms apart" in row("kernel clock", clock=Clock(0.3, 1)).message
+    assert "1200.0 ms ahead of" in row("kernel clock", clock=Clock(1200, 1)).message
+    assert "1200.0 ms behind" in row("kernel clock", clock=Clock(-1200, 1)).message
+    assert "agree, give or take 1.0 ms" in row("kernel clock", clock=Clock(0.3, 1)).message
 
 
 def test_rows_of_a_page_are_checked() -> None:

@@ -115,7 +115,7 @@ describe("the ways to the relay", () => {
     const clock = (offset_ms: number, error_ms: number) =>
       clockRow([{ ...way("url", ok), clock: { offset_ms, error_ms } }]);
     expect(clock(0.2, 0.3)).toMatchObject({ state: "good" });
-    expect(clock(-2000, 1).message).toContain("2000 ms behind");
+    expect(clock(-2000, 1).message).toContain("2000.0 ms behind");
     expect(clock(0, 80)).toMatchObject({ state: "warning", code: "clock-vague" });
     expect(clockRow([way("url", off)])).toMatchObject({ state: "unknown" });
   });

@@ -137,9 +137,8 @@ def test_there_is_no_camera(lab: JupyterLab) -> None:
 
 
 def test_http_on_an_address_that_is_not_local(tmp_path: Path) -> None:
-    far = JupyterLab(tmp_path, "--ServerApp.allow_remote_access=True")
+    far = JupyterLab(tmp_path, "--ServerApp.allow_remote_access=True", host="lab.test")
     far.start()
-    far.url = f"http://lab.test:{far.port}"
     try:
         path = far.write("far.ipynb", cell())
         with (
@@ -149,7 +148,7 @@ def test_http_on_an_address_that_is_not_local(tmp_path: Path) -> None:
             rows = shown(ada)
             assert ada.page.evaluate("window.isSecureContext") is False
             ada.page.get_by_role("button", name="Copy as text").click()
-            ada.page.get_by_text("Copied").wait_for()  # also where there is no clipboard
+            ada.page.get_by_text("Copied", exact=True).wait_for()  # also where there is no clipboard
     finally:
         far.stop()
     assert (rows["secure page"]["state"], rows["secure page"]["code"]) == ("bad", "insecure-page")

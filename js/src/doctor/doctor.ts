@@ -26,7 +26,7 @@ interface Ask {
 }
 
 /** A kernel that is busy may take a while; so long it is waited for. */
-const KERNEL_TIMEOUT_MS = 20_000;
+const KERNEL_TIMEOUT_MS = 30_000;
 
 export class Doctor {
   readonly kernelRows: ReadonlySignal<readonly Row[]>;
@@ -36,7 +36,6 @@ export class Doctor {
   readonly rows: ReadonlySignal<readonly Row[]>;
   readonly #undo: (() => void)[] = [];
   readonly #opened: Record<Kind, string | null> = { camera: null, microphone: null };
-  #ask: Promise<Ask | null> | null = null;
   #begun = false;
 
   constructor(private readonly model: AnyModel<DoctorTraits>) {
@@ -54,14 +53,15 @@ export class Doctor {
   viewOpened(): void {
     if (this.#begun) return;
     this.#begun = true;
-    void this.look();
+    void this.look(false);
   }
 
-  async look(): Promise<void> {
+  /** Look at everything; `again`: the kernel is to look once more, too. */
+  async look(again = true): Promise<void> {
     if (this.looking.value) return;
     this.looking.value = true;
     try {
-      const asked = this.#askKernel();
+      const asked = this.#askKernel(again);
       this.#tell(localRows(await lookHere(this.#opened)), false);
       const ask = await asked;
       if (ask?.capture) await this.#openDevices();
@@ -76,7 +76,7 @@ export class Doctor {
   /** Open camera and microphone for a moment, and look again. */
   async tryDevices(): Promise<void> {
     await this.#openDevices();
-    await this.look();
+    await this.look(false);
   }
 
   close(): void {
@@ -96,8 +96,8 @@ export class Doctor {
   }
 
   /** Asked anew each time: a token ends. */
-  #askKernel(): Promise<Ask | null> {
-    this.#ask = new Promise((resolve) => {
+  #askKernel(again: boolean): Promise<Ask | null> {
+    return new Promise((resolve) => {
       const timer = setTimeout(() => end(null), KERNEL_TIMEOUT_MS);
       const heard = (message: Ask) => {
         if (message.kind === "ask") end(message);
@@ -108,9 +108,8 @@ export class Doctor {
         resolve(ask);
       };
       this.model.on("msg:custom", heard);
-      this.model.send({ kind: "hello", origin: location.origin });
+      this.model.send({ kind: "hello", origin: location.origin, again });
     });
-    return this.#ask;
   }
 
   #tell(rows: readonly Row[], done: boolean): void {

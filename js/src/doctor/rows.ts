@@ -181,7 +181,7 @@ export function clockRow(probes: readonly RungProbe[]): Row {
   const check = "clock";
   const clock = probes.find((probe) => probe.clock !== null)?.clock ?? null;
   if (clock === null) return row(check, "unknown", "relay-unreachable", "Not compared, for want of a way.");
-  const words = `${apart(clock)}, give or take ${clock.error_ms.toFixed(1)} ms.`;
+  const words = apart(clock);
   if (clock.error_ms <= VAGUE_CLOCK_MS) return good(check, words);
   return row(
     check,
@@ -192,10 +192,11 @@ export function clockRow(probes: readonly RungProbe[]): Row {
   );
 }
 
-function apart({ offset_ms }: ClockReading): string {
-  if (Math.abs(offset_ms) < 1) return "The relay's clock and this page's are less than 1 ms apart";
+function apart({ offset_ms, error_ms }: ClockReading): string {
+  const sure = `give or take ${error_ms.toFixed(1)} ms`;
+  if (Math.abs(offset_ms) <= error_ms) return `The relay's clock and this page's agree, ${sure}.`;
   const where = offset_ms > 0 ? "ahead of" : "behind";
-  return `The relay's clock is ${Math.abs(offset_ms).toFixed(0)} ms ${where} this page's`;
+  return `The relay's clock is ${Math.abs(offset_ms).toFixed(1)} ms ${where} this page's, ${sure}.`;
 }
 
 function ms({ took_ms }: Attempt): string {

@@ -107,11 +107,12 @@ function CopyButton({ doctor }: { doctor: Doctor }) {
     <button
       type="button"
       class="rw-chip rw-doctor-copy"
+      aria-label="Copy as text"
       title="The table as text, for a report. There is no token in it."
       onClick={(event) => void copy(event.currentTarget, asText(doctor.rows.value))}
     >
       <Icon name={copied.value ? "check" : "copy"} />
-      <span>{copied.value ? "Copied" : "Copy as text"}</span>
+      <span class="rw-doctor-label">{copied.value ? "Copied" : "Copy as text"}</span>
     </button>
   );
 }

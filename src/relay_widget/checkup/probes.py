@@ -10,6 +10,7 @@ import platform
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,10 +41,35 @@ _PACKAGES = (
 _TIMEOUT_S = 5.0
 _CLOCK_EXCHANGES = 5
 _CLOCK_GAP_S = 0.03
+_END_TIMEOUT_S = 1.0
+"""A connection by long polling ends only with its last poll, which may be half a minute away."""
 _MAX_HEALTH_BYTES = 64_000
 
 
-def look(url: str | None = None, token: str | None = None) -> tuple[Facts, str | None]:
+@dataclass(frozen=True, slots=True, repr=False)
+class Target:
+    """The relay that is looked at, and what to show it.
+
+    Attributes:
+        url: Its address; empty if there is none.
+        named: The user has given that address: it is not this user's own relay.
+        token: The token that was given with it.
+        secret: That of the user's own relay.
+    """
+
+    url: str
+    named: bool = False
+    token: str | None = None
+    secret: str | None = None
+
+    def ticket(self) -> str | None:
+        """A token that is good now; None for a relay that is to ask for none."""
+        if self.secret is None:
+            return None if self.token is None else str(self.token)
+        return mint(self.secret, role="peer", lifetime_s=TICKET_LIFETIME_S)
+
+
+def look(url: str | None = None, token: str | None = None) -> tuple[Facts, Target]:
     """Look at everything that can be seen without a page. Takes a second; up to half a minute where nothing answers.
 
     Args:
@@ -51,30 +77,29 @@ def look(url: str | None = None, token: str | None = None) -> tuple[Facts, str |
         token: What to show it; None where it is the user's own, or one that asks for none.
 
     Returns:
-        The facts, and the token that a page may show that relay (None: none).
+        The facts, and the relay that they are about.
     """
     start: Answer | None = None
-    address = url
-    if address is None:
+    if url is not None:
+        target = Target(url, named=True, token=token)
+    else:
         try:
             own = launcher.ensure_relay()
+            target = Target(own.url, secret=own.secret)
         except RelayStartError as error:
             start = Answer(error.code, error.message)
-        else:
-            address = own.url
-            token = mint(own.secret, role="peer", lifetime_s=TICKET_LIFETIME_S)
-    found = {} if address is None else _in_a_thread(address, token)
+            target = Target("")
+    found = _in_a_thread(target.url, target.ticket()) if target.url else {}
     facts = Facts(
         python=f"Python {platform.python_version()} on {platform.system()}",
         place=_place(os.environ, sys.modules),
         versions={name: _version(name) for name in _PACKAGES},
         frontend_built=(STATIC / "doctor.js").is_file(),
-        url=address or "",
-        named=url is not None,
+        url=target.url,
         start=start,
         **found,
     )
-    return facts, token
+    return facts, target
 
 
 def _version(package: str) -> str | None:
@@ -182,7 +207,8 @@ async def _connect(url: str, token: str | None, transport: str) -> tuple[Answer,
         return Answer("relay-unreachable", said or type(error).__name__, took_ms), None
     finally:
         with contextlib.suppress(Exception):  # it may not have come up at all
-            await client.disconnect()
+            async with asyncio.timeout(_END_TIMEOUT_S):
+                await client.disconnect()
 
 
 async def _compare_clocks(client: Any) -> Clock | None:

@@ -86,7 +86,6 @@ class Facts:
         versions: By package; None for one that is not installed here.
         frontend_built: Whether the package has its JavaScript.
         url: The relay's address; empty if there is none.
-        named: The user has given that address.
         start: Why the user's own relay could not be started; None if it could, or another was asked for.
         health: How asking for its health ended; None if there is no address to ask at.
         relay: What it said of itself.
@@ -100,7 +99,6 @@ class Facts:
     versions: Mapping[str, str | None]
     frontend_built: bool = True
     url: str = ""
-    named: bool = False
     start: Answer | None = None
     health: Answer | None = None
     relay: Mapping[str, Any] | None = None
@@ -228,7 +226,7 @@ def _websocket(facts: Facts) -> Row:
         "kernel websocket",
         "bad",
         "websocket-blocked",
-        f"Something between the kernel and {facts.url} lets no WebSocket through ({answer.message}).",
+        f"Something between the kernel and {facts.url} lets no WebSocket through.",
         "The kernel follows calls by WebSocket: have the proxy pass on Upgrade and Connection (see docs/deploy.md).",
     )
 
@@ -236,7 +234,7 @@ def _websocket(facts: Facts) -> Row:
 def _clock(facts: Facts) -> Row:
     if facts.clock is None:
         return _not_reached("kernel clock")
-    words = f"{_ahead(facts.clock.offset_ms)}, give or take {facts.clock.error_ms:.1f} ms."
+    words = _apart(facts.clock)
     if facts.clock.error_ms > VAGUE_CLOCK_MS:
         return Row(
             "kernel clock",
@@ -248,10 +246,12 @@ def _clock(facts: Facts) -> Row:
     return Row("kernel clock", "good", "ok", words)
 
 
-def _ahead(offset_ms: float) -> str:
-    if abs(offset_ms) < 1:
-        return "The relay's clock and the kernel's are less than 1 ms apart"
-    return f"The relay's clock is {abs(offset_ms):.0f} ms {'ahead of' if offset_ms > 0 else 'behind'} the kernel's"
+def _apart(clock: Clock) -> str:
+    offset_ms, error_ms = abs(clock.offset_ms), clock.error_ms
+    if offset_ms <= error_ms:
+        return f"The relay's clock and the kernel's agree, give or take {error_ms:.1f} ms."
+    where = "ahead of" if clock.offset_ms > 0 else "behind"
+    return f"The relay's clock is {offset_ms:.1f} ms {where} the kernel's, give or take {error_ms:.1f} ms."
 
 
 def _best(facts: Facts) -> Answer | None:

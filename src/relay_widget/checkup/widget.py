@@ -11,7 +11,10 @@ import anywidget
 import traitlets as t
 from comm import DummyComm
 
-from relay_widget.errors import FrontendMissingError, InvalidValueError
+from relay_widget.errors import FrontendMissingError, InvalidValueError, WireError
+from relay_widget.monitor import shared_monitor
+from relay_widget.protocol import check_origin
+from relay_widget.tunnel import Tunnels
 
 from .probes import STATIC, look
 from .rows import Row, as_text, no_page, row_of_page, rows_of, verdict
@@ -19,12 +22,12 @@ from .rows import Row, as_text, no_page, row_of_page, rows_of, verdict
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from .rows import Facts
-
 DEFAULT_WAIT_S = 60.0
 """How long to wait for the page's rows unless told otherwise: where nothing answers, each way takes its time."""
 _HELLO_S = 15.0
 """A page that has not shown itself by then is taken for none: under nbval, or in a host that shows no widgets."""
+_SERVE_S = 5.0
+"""So long the relay has to learn of the page; then the page tries it anyway."""
 _WAIT_SLICE_S = 0.2
 _MAX_ROWS = 64
 
@@ -52,18 +55,11 @@ def doctor(url: str | None = None, token: str | None = None, *, capture: bool = 
     if not (STATIC / "doctor.js").is_file():
         message = "The browser part of relay-widget is not built: run `make build` in the checkout."
         raise FrontendMissingError("frontend-missing", message)
-    facts, ticket = look(url, token)
-    return Doctor(facts, ticket, capture=capture)
+    return Doctor(url, token, capture=capture)
 
 
 class Doctor(anywidget.AnyWidget):
-    """What `doctor` has found. It does not look again: call `doctor` once more for that.
-
-    Args:
-        facts: What Python has seen.
-        token: What the page is to show the relay. It is never a trait: traits are saved in notebooks.
-        capture: Whether the page is to open camera and microphone by itself.
-    """
+    """What `doctor` has found; its arguments are those of `doctor`. *Try again* in the cell looks once more."""
 
     _kernel_rows = t.List(t.Dict()).tag(sync=True)
 
@@ -71,21 +67,23 @@ class Doctor(anywidget.AnyWidget):
         _esm = STATIC / "doctor.js"
         _css = STATIC / "doctor.css"
 
-    def __init__(self, facts: Facts, token: str | None, *, capture: bool = False) -> None:
-        self._lock = threading.Condition()
-        self._facts = facts
-        self._token = token
+    def __init__(self, url: str | None = None, token: str | None = None, *, capture: bool = False) -> None:
+        self._changed = threading.Condition()
+        self._asked = (url, token)
         self._capture = capture
-        self._own_rows = rows_of(facts)
         self._page_rows: tuple[Row, ...] = ()
         self._page_seen = self._page_done = self._waited = False
+        self._following = _Following()
+        self._tunnels = Tunnels(self.send, lambda: self._target.url or None)
+        facts, self._target = look(url, token)  # what to show the relay is no trait: traits are saved in notebooks
+        self._own_rows = rows_of(facts)
         super().__init__(_kernel_rows=[row.as_json() for row in self._own_rows])
         self.on_msg(self._on_page_message)
 
     @property
     def rows(self) -> tuple[Row, ...]:
         """What was found, Python's own first: `Row` objects with check, state, code, message and advice."""
-        with self._lock:
+        with self._changed:
             of_page = self._page_rows if self._page_done else (*self._page_rows, no_page(waited=self._waited))
             return (*self._own_rows, *of_page)
 
@@ -99,18 +97,24 @@ class Doctor(anywidget.AnyWidget):
             All rows; without a page, one with the code ``no-page`` stands for its own.
         """
         began_s = time.monotonic()
-        with self._lock:
+        with self._changed:
             while not self._page_done:
                 waited_s = time.monotonic() - began_s
                 if waited_s >= timeout or (not self._page_seen and (self._no_kernel() or waited_s >= _HELLO_S)):
                     self._waited = True
                     break
-                self._lock.wait(_WAIT_SLICE_S)  # in slices, so that interrupting the kernel is heard
+                self._changed.wait(_WAIT_SLICE_S)  # in slices, so that interrupting the kernel is heard
         return self.rows
 
     def __await__(self) -> Generator[Any, None, tuple[Row, ...]]:
         """As `wait`."""
         return asyncio.to_thread(self.wait).__await__()
+
+    def close(self) -> None:
+        """Take it out of the cell."""
+        self._following.end()
+        self._tunnels.close()
+        super().close()
 
     def __repr__(self) -> str:
         # What is the same each time that a notebook runs where all is well; print() shows the rest.
@@ -123,24 +127,95 @@ class Doctor(anywidget.AnyWidget):
         """Plain Python: there is nobody that a page could talk to."""
         return self.comm is None or isinstance(self.comm, DummyComm)
 
-    def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
+    # -- what the page tells (the kernel's main thread, or a subshell's) --
+
+    def _on_page_message(self, _widget: object, content: object, buffers: Any) -> None:
         if not isinstance(content, dict):
             return
-        if content.get("kind") == "hello":
-            with self._lock:
-                self._page_seen, self._waited = True, False
-            self.send(
-                {
-                    "kind": "ask",
-                    "url": self._facts.url,
-                    "token": None if self._token is None else str(self._token),
-                    "explicit": self._facts.named,
-                    "tunnel": False,
-                    "capture": self._capture,
-                }
-            )
+        if content.get("kind") == "tunnel":
+            self._tunnels.hear(content, buffers)
+        elif content.get("kind") == "hello":
+            self._page_is_there(again=content.get("again") is True)
+            self._serve(content.get("origin"))
         elif content.get("kind") == "rows" and isinstance(content.get("rows"), list):
             rows = tuple(row for given in content["rows"][:_MAX_ROWS] if (row := row_of_page(given)) is not None)
-            with self._lock:
-                self._page_rows, self._page_done = rows, content.get("done") is True
-                self._lock.notify_all()
+            done = content.get("done") is True
+            with self._changed:
+                self._page_rows, self._page_done = rows, done
+                self._changed.notify_all()
+            if done:
+                self._following.end()
+
+    def _page_is_there(self, *, again: bool) -> None:
+        with self._changed:
+            self._page_seen, self._waited = True, False
+            if again:
+                self._page_done = False
+        if again:
+            facts, self._target = look(*self._asked)
+            with self._changed:
+                self._own_rows = rows_of(facts)
+            self._kernel_rows = [row.as_json() for row in self._own_rows]
+
+    def _serve(self, origin: object) -> None:
+        """Tell the page where the relay is, once its own relay knows that it is to serve such pages, as in a call."""
+        try:
+            known = check_origin(origin)
+        except WireError:
+            known = ""  # it has none that a relay could know it by
+        if self._target.secret is None or not known:
+            self._send_target()
+        else:
+            self._following.allow(known, self._send_target)
+
+    def _send_target(self) -> None:
+        target = self._target
+        self.send(
+            {
+                "kind": "ask",
+                "url": target.url,
+                "token": target.ticket(),
+                "explicit": target.named,
+                "tunnel": True,
+                "capture": self._capture,
+            }
+        )
+
+
+class _Following:
+    """What keeps the user's own relay followed while a page looks: it serves a page's origin only for so long."""
+
+    room = "doctor"  # whoever follows a relay follows a room; nobody need be in it
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def allow(self, origin: str, then: Any) -> None:
+        """Have pages of this origin served until `end`, and call ``then`` when they are, or cannot be."""
+        self.end()
+        self._timer = threading.Timer(_SERVE_S, then)
+        self._timer.daemon = True
+        self._timer.start()
+        shared_monitor().add(self)
+        shared_monitor().allow_origin(origin, then)
+
+    def end(self) -> None:
+        """No longer."""
+        shared_monitor().remove(self)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def on_relay(self, address: object) -> None:
+        """Not our business, as all that follows."""
+
+    def on_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """See `on_relay`."""
+
+    def on_lost(self) -> None:
+        """See `on_relay`."""
+
+    def on_failed(self, error: Exception) -> None:
+        """See `on_relay`."""
+
+    def on_tick(self) -> None:
+        """See `on_relay`."""
