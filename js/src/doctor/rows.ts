@@ -122,6 +122,7 @@ const WAY_ADVICE: Readonly<Record<string, string>> = {
   "mixed-content": "docs/deploy.md shows how.",
   "other-machine": "Install jupyter-server-proxy beside the notebook server, or give a relay's url=.",
   "origin-refused": "Start the relay with --allow-origin and this page's address.",
+  "no-tunnel": "See what the kernel's rows say of the relay, and that no cell is running for long.",
   "proxy-failed": "See that the relay runs on the machine of the notebook server.",
 };
 

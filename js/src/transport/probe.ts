@@ -57,8 +57,9 @@ async function probe(candidate: Candidate, token: string, kernel: KernelChannel)
     if (objection !== null) return ended(objection.code, objection.message, performance.now() - began_ms);
   }
   if (rung === "tunnel") {
-    const through = await attempt({ address, token, carrier: tunnelCarrier(kernel) });
-    return { rung, polling: null, ...through };
+    const { first, clock } = await attempt({ address, token, carrier: tunnelCarrier(kernel) });
+    if (reached(first)) return { rung, first, polling: null, clock };
+    return ended("no-tunnel", "The kernel does not carry it to the relay.", first.took_ms);
   }
   const byWebSocket = await attempt({ address, token, only: "websocket" });
   if (reached(byWebSocket.first)) return { rung, polling: null, ...byWebSocket };
