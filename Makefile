@@ -102,7 +102,7 @@ fuzz: build
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 screenshots: build .make/browser
-	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py tests/e2e/test_lab.py
+	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py tests/e2e/test_lab.py tests/e2e/test_doctor.py::test_its_picture
 
 # ---- set-up ----------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 // From what the page sees to rows in words. Pure. Where a join would fail for the same reason, the words are those of
 // the call (ui/words.ts); what Python finds has its words there (src/relay_widget/checkup/rows.py).
-import type { RungName } from "../transport/index.js";
 import type { Attempt, ClockReading, RungProbe } from "../transport/probe.js";
+import { WAYS, wayAdvice } from "../ui/ways.js";
 import { problemFor } from "../ui/words.js";
 import type { DeviceFacts, Kind, LocalFacts } from "./facts.js";
 
@@ -108,24 +108,6 @@ function counted(kind: Kind, count: number | null): string {
   return count === 1 ? `There is a ${kind}.` : `There are ${count} ${kind}s.`;
 }
 
-const RUNGS: Record<RungName, string> = {
-  url: "way: given address",
-  direct: "way: relay's port",
-  proxy: "way: via Jupyter",
-  tunnel: "way: via the kernel",
-};
-
-/** What can be done about a way that does not carry, where its own sentence does not say so. */
-const WAY_ADVICE: Readonly<Record<string, string>> = {
-  unreachable: "See that the relay runs, and that no firewall, proxy or extension of the browser is between.",
-  timeout: "A firewall may be dropping it: try another network, or have the port opened.",
-  "mixed-content": "docs/deploy.md shows how.",
-  "other-machine": "Install jupyter-server-proxy beside the notebook server, or give a relay's url=.",
-  "origin-refused": "Start the relay with --allow-origin and this page's address.",
-  "no-tunnel": "See what the kernel's rows say of the relay, and that no cell is running for long.",
-  "proxy-failed": "See that the relay runs on the machine of the notebook server.",
-};
-
 export function wayRows(probes: readonly RungProbe[]): Row[] {
   const first = probes.findIndex(carries);
   return probes.map((probe, index) => wayRow(probe, first === -1 || index < first, first === -1));
@@ -137,7 +119,7 @@ function carries({ first, polling }: RungProbe): boolean {
 
 /** `wanted`: no better way carries. `last`: no way carries at all. */
 function wayRow(probe: RungProbe, wanted: boolean, last: boolean): Row {
-  const check = RUNGS[probe.rung];
+  const check = `way: ${WAYS[probe.rung]}`;
   const { first, polling } = probe;
   if (first.code === "ok") {
     return good(check, `Carries${probe.rung === "tunnel" ? "" : ", by WebSocket"}; opened in ${ms(first)}.`);
@@ -154,10 +136,10 @@ function wayRow(probe: RungProbe, wanted: boolean, last: boolean): Row {
 function refused(check: string, { code, message }: Attempt, wanted: boolean, last: boolean): Row {
   const state = last ? "bad" : wanted ? "warning" : "unknown";
   if (code === "unreachable") {
-    return row(check, state, "relay-unreachable", sentence({ code, message }), WAY_ADVICE.unreachable);
+    return row(check, state, "relay-unreachable", sentence({ code, message }), wayAdvice("unreachable"));
   }
   if (isKnown(code)) return asInTheCall(check, state, code, message);
-  return row(check, state, code, message, WAY_ADVICE[code]);
+  return row(check, state, code, message, wayAdvice(code));
 }
 
 function isKnown(code: string): boolean {
