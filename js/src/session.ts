@@ -259,13 +259,18 @@ export class Session {
     return ticket;
   }
 
+  #called(request: JoinRequest): JoinRequest & { call?: string } {
+    const call = this.#ticket?.call;
+    return call === undefined ? request : { ...request, call };
+  }
+
   async #enter(): Promise<void> {
     const request = this.#join;
     const transport = this.#transport;
     if (request === null) return;
     const t0 = local_ms();
     this.#entering = true;
-    const ack = (await this.#ask(EVENT.join, request)) as JoinAck | null;
+    const ack = (await this.#ask(EVENT.join, this.#called(request))) as JoinAck | null;
     if (this.#transport !== transport) return;
     this.#entering = false;
     const early = this.#early.splice(0);

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from .core import Limits
 from .errors import InvalidValueError, RelayStartError, RelayWidgetError, WireError
 from .protocol import check_name, check_room
+from .relays import TOKEN_VARIABLE, URL_VARIABLE
 from .server.log import JsonFormatter, TextFormatter
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 SECRET_VARIABLE = "RELAY_WIDGET_SECRET"  # noqa: S105 - the variable's name
 REDIS_VARIABLE = "RELAY_WIDGET_REDIS"
-TOKEN_VARIABLE = "RELAY_WIDGET_TOKEN"  # noqa: S105 - as above
 PRINTED_TOKEN_LIFETIME_S = 12 * 3600
 _SHOWN_EVERY_S = 0.2
 
@@ -139,7 +139,6 @@ def _record(arguments: argparse.Namespace) -> None:
         arguments.room,
         arguments.file,
         url=arguments.url,
-        token=os.environ.get(TOKEN_VARIABLE) or None,
         overwrite=arguments.overwrite,
     )
     ends_s = time.monotonic() + (arguments.duration or float("inf"))
@@ -173,8 +172,7 @@ def _export(arguments: argparse.Namespace) -> None:
 def _replay(arguments: argparse.Namespace) -> None:
     from .recording.replay import replay  # noqa: PLC0415 - as above
 
-    token = os.environ.get(TOKEN_VARIABLE) or None
-    playing = replay(arguments.file, arguments.room, speed=arguments.speed, url=arguments.url, token=token)
+    playing = replay(arguments.file, arguments.room, speed=arguments.speed, url=arguments.url)
     print(f"Replaying {arguments.file} in room {playing.room}: Ctrl-C ends it.", flush=True)
     try:
         while not playing.wait(_SHOWN_EVERY_S):
@@ -324,7 +322,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_recording(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The three commands about recordings."""
     where = argparse.ArgumentParser(add_help=False)
-    where.add_argument("--url", help="the relay's address (default: your own relay, started if need be)")
+    where.add_argument(
+        "--url", help=f"the relay's address (default: {URL_VARIABLE}, else your own relay, started if need be)"
+    )
     token = f"A token for the relay, if it needs one, is taken from the environment variable {TOKEN_VARIABLE}."
     record = commands.add_parser(
         "record", help="record a room", description=f"Record a room into a file until Ctrl-C. {token}", parents=[where]

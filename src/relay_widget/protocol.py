@@ -8,6 +8,7 @@ raised a ``WireError`` that says what is wrong with it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -54,6 +55,9 @@ MAX_NAME_CHARS = 64
 MAX_TRACK_ID_CHARS = 64
 MAX_MIME_TYPE_CHARS = 128
 MAX_ORIGIN_CHARS = 300
+MIN_CALL_CHARS = 16
+"""A shorter word could be guessed."""
+MAX_CALL_CHARS = 64
 MAX_PLAYS = 16
 """Entries in a peer's list of playable MIME types."""
 MAX_WATCHED_ROOMS = MAX_ROOMS
@@ -169,13 +173,15 @@ LeftReason = Literal["left", "lost", "replaced", "expired", "removed"]
 class Join:
     """A peer asks to enter a room. ``plays`` are the MIME types it can play; empty means unknown.
 
-    ``loopback``: it is to get its own tracks too, as the others get them.
+    ``loopback``: it is to get its own tracks too, as the others get them. ``call``: a word by which whoever gave it to
+    the peer knows it again.
     """
 
     room: str
     name: str
     plays: tuple[str, ...] = ()
     loopback: bool = False
+    call: str | None = None
     plain: bool = False  # joined with a bare string: the origin's form
 
 
@@ -342,6 +348,8 @@ def error_json(error: WireError) -> dict[str, str]:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TRACK_ID = re.compile(rf"[A-Za-z0-9_.-]{{1,{MAX_TRACK_ID_CHARS}}}")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@\\,*\x00-\x1f\x7f]+")
+_CALL = re.compile(rf"[A-Za-z0-9_-]{{{MIN_CALL_CHARS},{MAX_CALL_CHARS}}}")
+_SHOWN_CALL_CHARS = 32
 _FIGURE = re.compile(r"[a-z0-9_]{1,32}")
 _MAX_COUNT = 2**53 - 1  # the largest whole number that survives JavaScript
 
@@ -367,7 +375,7 @@ def check_version(value: object) -> None:
 
 
 def parse_join(payload: object) -> Join:
-    """``{room, name, plays?, loopback?}``, or a bare room name (the origin's form)."""
+    """``{room, name, plays?, loopback?, call?}``, or a bare room name (the origin's form)."""
     if isinstance(payload, str):
         return Join(room=check_room(payload), name="guest", plain=True)
     body = _mapping(payload, Event.JOIN)
@@ -379,7 +387,19 @@ def parse_join(payload: object) -> Join:
         name=check_name(body.get("name")),
         plays=tuple(_mime_type(item, Code.BAD_MESSAGE) for item in plays),
         loopback=_flag(body.get("loopback", False), "loopback", Code.BAD_MESSAGE),
+        call=_call(body.get("call")),
     )
+
+
+def _call(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and _CALL.fullmatch(value)):
+        return value
+    raise WireError(Code.BAD_MESSAGE, f"call must be {MIN_CALL_CHARS} to {MAX_CALL_CHARS} of A-Za-z0-9_-.")
+
+
+def shown_call(call: str) -> str:
+    """What watchers see of the word that a peer has named as its call: who knows the word knows it again."""
+    return hashlib.sha256(call.encode()).hexdigest()[:_SHOWN_CALL_CHARS]
 
 
 def parse_rename(payload: object) -> str:

@@ -9,6 +9,8 @@ export interface Ticket {
   /** The relay's address as its kernel knows it, a path prefix included; tells one relay from another. */
   url: string;
   token: string;
+  /** A word to join with, by which the kernel knows its page, where the token does not say. */
+  call?: string;
   /** The user has named that address: no other is tried. */
   explicit: boolean;
   /** Whoever gave the ticket also carries events to the relay, if nothing else does. */

@@ -32,6 +32,7 @@ from relay_widget.protocol import (
     parse_unpublish,
     parse_watch,
     refusal,
+    shown_call,
 )
 
 from .effects import AllowOrigin, Close, Effect, Listen, Outcome, Refused, Send, Tell
@@ -373,7 +374,7 @@ class Relay:
             client.peer_id,
             client.grant.name or request.name,
             request.plays,
-            client.grant.call,
+            client.grant.call or (None if request.call is None else shown_call(request.call)),
             subscribes=client.grant.subscribe,
             loopback=request.loopback,
             since_ms=now_ms if known is None else max(now_ms, known.since_ms + 1),
@@ -679,8 +680,6 @@ def _may_publish(grant: Grant) -> None:
 
 
 def _may_watch(grant: Grant, room: str) -> None:
-    if grant.role == "peer":
-        raise WireError(Code.FORBIDDEN, "Only a monitor may watch a room: connect with a monitor's token.")
     if not grant.covers(room):
         raise WireError(Code.FORBIDDEN, "This token is not for that room: ask for one that is.")
 
