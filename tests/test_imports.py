@@ -74,6 +74,16 @@ def test_recordings_stand_on_the_client_and_media(path: Path) -> None:
     assert own(path) <= {".recording", ".client", ".media", ".protocol", ".errors", ".extras"}
 
 
+@pytest.mark.parametrize("path", files("checkup"), ids=lambda path: path.name)
+def test_the_doctor_knows_no_relay(path: Path) -> None:
+    assert not own(path) & {".core", ".server", ".widget", ".cli"}
+
+
+def test_what_the_doctor_says_does_no_io() -> None:
+    assert own(PACKAGE / "checkup" / "rows.py") <= {".protocol"}
+    assert imports(PACKAGE / "checkup" / "rows.py") - {".protocol"} <= STDLIB - NOT_IN_CORE
+
+
 def test_the_recording_format_does_no_io() -> None:
     foreign = {name for name in imports(PACKAGE / "recording" / "format.py") if not name.startswith(".")}
     assert foreign <= STDLIB - NOT_IN_CORE | {"orjson"}

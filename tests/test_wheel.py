@@ -27,7 +27,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_the_browser_part_and_nothing_of_the_workshop(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    built = {f"relay_widget/static/{name}" for name in ("index.js", "index.css", "lab.js", "lab.css")}
+    built = {
+        f"relay_widget/static/{name}"
+        for name in ("index.js", "index.css", "lab.js", "lab.css", "doctor.js", "doctor.css")
+    }
     assert built | {"relay_widget/py.typed"} <= set(names)
     assert all(name.startswith(("relay_widget/", "relay_widget-")) for name in names), names
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { whyNone } from "../src/ui/ways.js";
 import { emptyPictureWords, problemFor } from "../src/ui/words.js";
 
 const python = (file: string) =>
@@ -23,12 +24,14 @@ const CAPTURE = [
   "no-microphone",
   "device-busy",
   "insecure-page",
+  "not-delegated",
   "cancelled",
   "capture-failed",
   "gesture-needed",
 ];
 const LOCAL = [
   "relay-unreachable",
+  "websocket-blocked",
   "ticket-missing",
   "mse-missing",
   "no-common-codec",
@@ -78,5 +81,22 @@ describe("emptyPictureWords", () => {
   it("names what is in the way of the picture", () => {
     expect(emptyPictureWords("permission-denied")).toBe("Camera is blocked");
     expect(emptyPictureWords("something-else")).toBe("No picture");
+  });
+});
+
+describe("why no way to the relay carries", () => {
+  it("is said in the cell, way by way", () => {
+    const reasons = [
+      { rung: "direct", message: "Nothing answers there that is a relay." },
+      { rung: "proxy", message: "The notebook server does not answer." },
+    ] as const;
+    const { advice } = problemFor("relay-unreachable", whyNone(reasons));
+    expect(advice).toContain("Relay's port: Nothing answers there");
+    expect(advice).toContain("Via Jupyter: The notebook server");
+    expect(advice).toMatch(/doctor\(\).*\.$/);
+  });
+
+  it("is what is generally true where nothing was tried", () => {
+    expect(problemFor("relay-unreachable", whyNone([])).advice).toBe(problemFor("relay-unreachable").advice);
   });
 });

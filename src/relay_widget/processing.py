@@ -18,11 +18,11 @@ import numpy as np
 
 from .errors import InvalidValueError, NothingReceivedError
 from .impair import whom
-from .launcher import ensure_relay
 from .media.encode import check_picture
 from .media.frame import VideoFrame
 from .peer import Peer
 from .protocol import MAX_NAME_CHARS
+from .relays import OwnRelay, find_or_start
 from .tokens import mint
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from .relays import NamedRelay
     from .streams import VideoStream
 
     Picture = NDArray[np.uint8]
@@ -50,11 +51,20 @@ class Processing:
         room: The call's.
         name: What the call is called.
         own_peers: Tells the ids of the call's participant in the browser.
+        hide: Is told the id of the participant that listens, which is none of the others.
+        named: The call's relay; None for the user's own.
     """
 
-    def __init__(self, room: str, name: str, own_peers: Callable[[], Sequence[str]]) -> None:
-        self.listener_id = _peer_id()
-        """The id of the participant that listens, known before it joins."""
+    def __init__(
+        self,
+        room: str,
+        name: str,
+        own_peers: Callable[[], Sequence[str]],
+        hide: Callable[[str], None],
+        named: NamedRelay | None,
+    ) -> None:
+        self._hide = hide
+        self._named = named
         self._room = room
         self._name = name
         self._own_peers = own_peers
@@ -94,7 +104,7 @@ class Processing:
         source = self._find(of)
         listener = self._joined()
         called = next((peer.name for peer in listener.peers if peer.id == source), self._name)
-        peer = self._enter(name or _suffixed(called, _title(function)), _peer_id())
+        peer = self._enter(name or _suffixed(called, _title(function)))
         return self._keep(ProcessedVideo(peer, source, function))
 
     def close(self) -> None:
@@ -115,14 +125,24 @@ class Processing:
     def _joined(self) -> Peer:
         with self._lock:
             if self._listener is None:
-                self._listener = self._enter(_suffixed(self._name, "Python"), self.listener_id)
+                self._listener = self._enter(_suffixed(self._name, "Python"), hidden=True)
             return self._listener
 
-    def _enter(self, name: str, peer_id: str) -> Peer:
-        """Join as one more participant, whose id is known before."""
-        address = ensure_relay()
-        token = mint(address.secret, role="peer", lifetime_s=_TOKEN_LIFETIME_S, room=self._room, peer=peer_id)
-        return Peer(self._room, name, token=token).connect().wait()
+    def _enter(self, name: str, *, hidden: bool = False) -> Peer:
+        """Join as one more participant."""
+        relay = find_or_start(self._named)
+        if isinstance(relay, OwnRelay):
+            # Its id is known before it joins, so that it is never seen where it is to be hidden.
+            peer_id = f"py-{secrets.token_hex(8)}"
+            secret = relay.address.secret
+            token = mint(secret, role="peer", lifetime_s=_TOKEN_LIFETIME_S, room=self._room, peer=peer_id)
+            if hidden:
+                self._hide(peer_id)
+            return Peer(self._room, name, token=token).connect().wait()
+        peer = Peer(self._room, name, url=relay.url, token=relay.token).connect().wait()
+        if hidden:
+            self._hide(peer.id)
+        return peer
 
     def _find(self, of: object) -> str:
         """The id of the one who is meant.
@@ -267,10 +287,6 @@ class ProcessedVideo(_Failures):
                 continue
             native = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             yield VideoFrame(native, media_ms=frame.media_ms, captured_ms=frame.captured_ms)
-
-
-def _peer_id() -> str:
-    return f"py-{secrets.token_hex(8)}"
 
 
 def _suffixed(name: str, suffix: str) -> str:

@@ -22,23 +22,23 @@ from .errors import (
     InvalidValueError,
     PeersTimeoutError,
     RelayRequestError,
-    RelayStartError,
     WireError,
 )
 from .extras import require
 from .impair import checked, whom
 from .latency import LatencyHistory, by_hop
-from .launcher import ensure_relay
 from .monitor import shared_monitor
 from .protocol import (
     DEFAULT_STALL_EVERY_MS,
     MAX_NAME_CHARS,
-    RESUME_LIFETIME_S,
     TICKET_LIFETIME_S,
     Event,
     check_name,
+    check_origin,
     check_room,
+    shown_call,
 )
+from .relays import NamedRelay, find_or_start, named_relay
 from .settings import (
     DEFAULT_TIMESLICE_MS,
     MAX_TARGET_LATENCY_MS,
@@ -51,16 +51,18 @@ from .settings import (
     check_timeslice,
 )
 from .tokens import Token, mint
+from .tunnel import Tunnels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from PIL.Image import Image
 
-    from .launcher import RelayAddress
+    from .errors import RelayWidgetError
     from .media.frame import VideoFrame
     from .processing import FrameLoop, Picture, ProcessedVideo, Processing
     from .recording.recorder import Recorder
+    from .relays import Relay
     from .streams import VideoStream
 
 _STATIC = Path(__file__).parent / "static"
@@ -109,12 +111,17 @@ class Call(anywidget.AnyWidget):
     Args:
         room: Where to meet. 1 to 64 characters.
         name: What the others see. 1 to 64 characters; default: your user name.
+        url: The address of another relay than your own, as in ``"https://relay.example/"``, also with a path; kernel
+            and browser must both reach it. Default: the environment variable RELAY_WIDGET_URL; else your own relay,
+            which is started if need be.
+        token: What that relay's owner has given you (``relay-widget token``, or `invite`). It is not saved with the
+            notebook, but a cell is: better the environment variable RELAY_WIDGET_TOKEN.
         **settings: Any other trait that can be written: ``timeslice``, ``target_latency``, ``source``,
             ``microphone``, ``camera``, ``auto_join``, ``layout``.
 
     Raises:
         TypeError: An unknown argument.
-        InvalidValueError: A room, name or setting that cannot be used.
+        InvalidValueError: A room, name, address or setting that cannot be used.
         FrontendMissingError: The JavaScript of the package has not been built.
     """
 
@@ -147,6 +154,12 @@ class Call(anywidget.AnyWidget):
 
     state = t.Enum(["idle", "connecting", "joined", "reconnecting", "left", "failed"], "idle", read_only=True)
     """Read only: where this call's participant is. ``idle`` until Join is pressed."""
+
+    transport = t.Enum(["", "url", "proxy", "direct", "tunnel"], "", read_only=True)
+    """Read only: how this call's media travel between its page and the relay. ``direct``: straight to the relay's port.
+    ``proxy``: by the notebook server's own address (jupyter-server-proxy). ``url``: to the relay that was named.
+    ``tunnel``: through the kernel, where nothing else comes through, in a smaller picture. Empty while not joined. See
+    docs/transports.md."""
 
     error = t.Dict(None, allow_none=True, read_only=True)
     """Read only, default None: what is in the way, ``{"code": ..., "message": ...}``."""
@@ -181,8 +194,21 @@ class Call(anywidget.AnyWidget):
         _esm = _STATIC / "index.js"
         _css = _STATIC / "index.css"
 
-    def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
-        self._follower = _Follower(self)
+    def __init__(
+        self,
+        room: str = "lab",
+        name: str | None = None,
+        *,
+        url: str | None = None,
+        token: str | None = None,
+        **settings: Any,
+    ) -> None:
+        self._named = named_relay(url, token)
+        if self._named is None and token is not None:
+            raise InvalidValueError(
+                "missing-url", "A token is for another's relay, and your own needs none: say which one, as url."
+            )
+        self._follower = _Follower(self, self._named)
         self._in_python: Processing | None = None
         self._recorders: list[Recorder] = []
         if not (_STATIC / "index.js").is_file():
@@ -190,12 +216,12 @@ class Call(anywidget.AnyWidget):
             raise FrontendMissingError("frontend-missing", message)
         for unknown in settings.keys() - set(self._settable):
             near = difflib.get_close_matches(unknown, self._settable, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(self._settable)}."
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join((*self._settable, 'url', 'token'))}."
             raise TypeError(f"{type(self).__name__}() got an unknown argument {unknown!r}: {hint}")
         super().__init__(room=room, name=_default_name() if name is None else name, **settings)
         self.on_msg(self._on_page_message)
         self.observe(self._on_room_changed, "room")
-        shared_monitor().add(self._follower)
+        self._follower.monitor.add(self._follower)
 
     def join(self) -> None:
         """Join the call, as if Join had been pressed. Without an open cell: as soon as one shows it."""
@@ -210,7 +236,7 @@ class Call(anywidget.AnyWidget):
         self._end_processing()
         for recorder in self._recorders:
             recorder.stop()
-        shared_monitor().remove(self._follower)
+        self._follower.monitor.remove(self._follower)
         self._follower.end()
         super().close()
 
@@ -227,6 +253,7 @@ class Call(anywidget.AnyWidget):
         Raises:
             PeersTimeoutError: They were not there in time.
             RelayStartError: There is no relay and none could be started.
+            RelayRequestError: The relay that was named does not answer, or does not take the token.
         """
         return self._follower.wait_for_peers(n, timeout)
 
@@ -339,6 +366,7 @@ class Call(anywidget.AnyWidget):
 
         Raises:
             InvalidValueError: ``bad-name``, ``bad-room`` or ``bad-expires``.
+            RelayRequestError: ``forbidden``: the call is at a relay that is not your own.
             RelayStartError: There is no relay and none could be started.
         """
         room = str(self.room)
@@ -350,8 +378,14 @@ class Call(anywidget.AnyWidget):
             raise InvalidValueError(
                 "bad-expires", f"expires must be seconds above 0 and at most {_MAX_INVITE_S}, not {expires!r}."
             )
+        relay = find_or_start(self._named)
+        if isinstance(relay, NamedRelay):
+            raise RelayRequestError(
+                "forbidden",
+                f"Only who runs the relay at {relay.url} can make tokens for it: ask there for one.",
+            )
         token = mint(
-            ensure_relay().secret,
+            relay.address.secret,
             role="peer",
             lifetime_s=float(expires),
             room=room,
@@ -462,7 +496,9 @@ class Call(anywidget.AnyWidget):
         """
         from .recording.recorder import Recorder  # noqa: PLC0415 - most calls never need it
 
-        recorder = Recorder(str(self.room), path, overwrite=overwrite).start()
+        named = self._named
+        where = {} if named is None else {"url": named.url, "token": named.token}
+        recorder = Recorder(str(self.room), path, overwrite=overwrite, **where).start()
         self._recorders = [*(one for one in self._recorders if one.recording), recorder]
         return recorder
 
@@ -507,8 +543,9 @@ class Call(anywidget.AnyWidget):
             require("media")
             from .processing import Processing  # noqa: PLC0415 - most calls never need it
 
-            self._in_python = Processing(str(self.room), str(self.name), self._follower.own_peers)
-            self._follower.hide(self._in_python.listener_id)
+            self._in_python = Processing(
+                str(self.room), str(self.name), self._follower.own_peers, self._follower.hide, self._named
+            )
         return self._in_python
 
     def _end_processing(self) -> None:
@@ -519,10 +556,10 @@ class Call(anywidget.AnyWidget):
     def _on_room_changed(self, _change: object) -> None:
         self._end_processing()
         self._follower.forget_room()
-        shared_monitor().refresh()
+        self._follower.monitor.refresh()
 
-    def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
-        self._follower.on_page_message(content)
+    def _on_page_message(self, _widget: object, content: object, buffers: Any) -> None:
+        self._follower.on_page_message(content, buffers)
 
 
 class _Follower:
@@ -533,15 +570,19 @@ class _Follower:
     the page on everything else.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, named: NamedRelay | None) -> None:
         self._call = call
-        self._call_id = secrets.token_hex(8)
+        self._call_id = secrets.token_hex(16)
+        # At another's relay the page says itself whose it is, and the relay keeps the word from the others.
+        self._shown_id = self._call_id if named is None else shown_call(self._call_id)
+        self.monitor = shared_monitor(named)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._address: RelayAddress | None = None
-        self._failure: RelayStartError | None = None
+        self._relay: Relay | None = None
+        self._failure: RelayWidgetError | None = None
         self._page_state = "idle"
         self._page_error: dict[str, str] | None = None
+        self._page_transport = ""
         self._join_wanted = False  # asked for in Python; said again until a page has taken it up
         self._leaving = False
         self._in_room = False
@@ -552,6 +593,7 @@ class _Follower:
         self.history = LatencyHistory()
         self._ticket_due_s = 0.0
         self._ticket_retry_s = _TICKET_FIRST_RETRY_S
+        self._tunnels = Tunnels(self._send_tunnel, self._relay_url)
 
     # -- what the monitor asks and tells (its thread) --
 
@@ -559,21 +601,21 @@ class _Follower:
     def room(self) -> str:
         return str(self._call.room)
 
-    def on_relay(self, address: RelayAddress) -> None:
+    def on_relay(self, relay: Relay) -> None:
         with self._lock:
-            self._address, self._failure = address, None
+            self._relay, self._failure = relay, None
             self._ticket_retry_s = _TICKET_FIRST_RETRY_S
             self._update_state()
         self._send_ticket()
 
     def on_lost(self) -> None:
         with self._lock:
-            self._address = None
+            self._relay = None
             if self._in_room:
                 self._in_room, self._lost_since_s = False, time.monotonic()
             self._update_state()
 
-    def on_failed(self, error: RelayStartError) -> None:
+    def on_failed(self, error: RelayWidgetError) -> None:
         with self._changed:
             self._failure = error
             self._update_state()
@@ -585,9 +627,9 @@ class _Follower:
             if snapshot.get("room") != self.room:
                 return  # a late word about the room this call has just left
             everyone = [peer for peer in snapshot.get("peers", []) if peer["id"] not in self._hidden]
-            own = [peer for peer in everyone if peer.get("call") == self._call_id]
+            own = [peer for peer in everyone if peer.get("call") == self._shown_id]
             self._own_peers = [peer["id"] for peer in own]
-            others = [peer for peer in everyone if peer.get("call") != self._call_id]
+            others = [peer for peer in everyone if peer.get("call") != self._shown_id]
             self._note_presence(bool(own))
             heard = [*own, *others] if self._call._hears_itself else others  # noqa: SLF001
             report = own[0].get("report") or {} if own else {}
@@ -612,13 +654,15 @@ class _Follower:
 
     # -- what the page tells (the kernel's main thread, or a subshell's) --
 
-    def on_page_message(self, content: object) -> None:
+    def on_page_message(self, content: object, buffers: Any) -> None:
         if not isinstance(content, dict):
             return
-        if content.get("kind") == "hello":
+        if content.get("kind") == "tunnel":
+            self._tunnels.hear(content, buffers)
+        elif content.get("kind") == "hello":
             with self._lock:
                 self._ticket_retry_s = _TICKET_RENEWAL_S
-            self._send_ticket()
+            self._serve_page(content.get("origin"))
             if self._failure is not None:
                 self.on_failed(self._failure)
             if self._people is not None:
@@ -630,6 +674,8 @@ class _Follower:
                 self._page_state = str(content["state"])
                 error = content.get("error")
                 self._page_error = error if isinstance(error, dict) else None
+                transport = content.get("transport")
+                self._page_transport = transport if transport in self._call.traits()["transport"].values else ""
                 if self._page_state in _NOT_IN_CALL:
                     self._lost_since_s = None
                 if self._page_state != "idle" or self._page_error is not None:
@@ -645,6 +691,7 @@ class _Follower:
         self._call.send({"kind": kind})
 
     def end(self) -> None:
+        self._tunnels.close()
         with self._changed:
             self._in_room, self._lost_since_s, self._failure = False, None, None
             self._own_peers = []
@@ -665,6 +712,7 @@ class _Follower:
 
     def forget_room(self) -> None:
         with self._lock:
+            self._failure = None  # it may have been about that room
             self._in_room = False
             self._own_peers = []
             self._people = None
@@ -696,7 +744,7 @@ class _Follower:
         try:
             for peer_id in meant:
                 whose = {} if peer_id is None else {"peer": peer_id}
-                shared_monitor().request(event, {"room": room, **whose, **what})
+                self.monitor.request(event, {"room": room, **whose, **what})
         except RelayRequestError:
             if self._failure is not None:
                 raise self._failure from None
@@ -730,6 +778,7 @@ class _Follower:
         failure = self._failure
         error = self._page_error if failure is None else {"code": failure.code, "message": failure.message}
         self._set("state", state)
+        self._set("transport", self._page_transport if state == "joined" else "")
         self._set("error", error)
 
     def _set_figures(self, others: list[dict[str, Any]], report: dict[str, Any]) -> None:
@@ -753,25 +802,33 @@ class _Follower:
         if getattr(self._call, trait) != value:
             self._call.set_trait(trait, value)
 
+    def _serve_page(self, origin: object) -> None:
+        """Give this page its ticket, once the relay knows that it is to serve pages of its origin."""
+        try:
+            self.monitor.allow_origin(check_origin(origin), then=self._send_ticket)
+        except WireError:
+            self._send_ticket()  # the page has none that a relay could know it by
+
+    def _relay_url(self) -> str | None:
+        with self._lock:
+            return None if self._relay is None else self._relay.url
+
+    def _send_tunnel(self, content: dict[str, Any], buffers: list[bytes]) -> None:
+        self._call.send(content, buffers)
+
     def _send_ticket(self) -> None:
         """Hand the page a fresh ticket; again and more and more slowly until its participant is in the room.
 
         Not only when asked: the page's request would wait as long as a cell runs.
         """
         with self._lock:
-            address = self._address
-            if address is None:
+            relay = self._relay
+            if relay is None:
                 return
             self._ticket_due_s = time.monotonic() + self._ticket_retry_s
             self._ticket_retry_s = min(2 * self._ticket_retry_s, _TICKET_RENEWAL_S)
-        token = mint(
-            address.secret,
-            role="peer",
-            lifetime_s=RESUME_LIFETIME_S,
-            connect_within_s=TICKET_LIFETIME_S,
-            call=self._call_id,
-        )
-        self._call.send({"kind": "ticket", "url": address.url, "token": token})
+        ticket = {"url": relay.url, **relay.ticket(self._call_id), "explicit": relay.explicit, "tunnel": True}
+        self._call.send({"kind": "ticket", **ticket})
         if self._join_wanted:
             self._call.send({"kind": "join"})
 

@@ -1,5 +1,6 @@
 // Short phrases with figures in them, as the tiles, the chips and the lobby show them.
 import type { Figures } from "../protocol.js";
+import type { RungName } from "../transport/index.js";
 
 interface Measured {
   figures: Figures | null;
@@ -38,3 +39,27 @@ export function hereSentence(names: readonly string[]): string {
   if (names.length === 1) return `1 person is here: ${names[0]}.`;
   return `${names.length} people are here: ${names.join(", ")}.`;
 }
+
+/** How media travel: in the head of the cell, and what it says when one points at it. */
+export function pathWords(rung: RungName | ""): { name: string; explanation: string } {
+  return PATHS[rung];
+}
+
+const PATHS: Record<RungName | "", { name: string; explanation: string }> = {
+  "": { name: "–", explanation: "Media do not travel now." },
+  url: {
+    name: "shared relay",
+    explanation: "Media travel by the relay that was named: url= or RELAY_WIDGET_URL.",
+  },
+  direct: { name: "direct", explanation: "Media travel straight between this page and the relay." },
+  proxy: {
+    name: "via Jupyter",
+    explanation:
+      "Media travel by way of the notebook server, which hands them on to the relay (jupyter-server-proxy).",
+  },
+  tunnel: {
+    name: "through the kernel: slower",
+    explanation:
+      "Nothing but the notebook's own connection comes through to the kernel, so media travel in it, in a smaller picture. With jupyter-server-proxy beside the notebook server it would be faster.",
+  },
+};

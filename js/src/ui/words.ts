@@ -50,6 +50,11 @@ const WORDS: Readonly<Record<string, Words>> = {
     "It does so only over https:// or at http://localhost. Open the notebook there, or join to watch and listen.",
     ["join-without-media", "use-pattern", "dismiss"],
   ),
+  "not-delegated": warn(
+    "What is around this page gives it no camera and no microphone.",
+    "Open the notebook in a browser tab of its own, or join to watch and listen.",
+    ["join-without-media", "use-pattern", "dismiss"],
+  ),
   cancelled: warn("Nothing was chosen to share.", "Press the button again to choose a screen or a window."),
   "gesture-needed": warn("The browser wants a click for that.", "Press Share your screen in the cell."),
   "source-ended": warn(
@@ -63,9 +68,15 @@ const WORDS: Readonly<Record<string, Words>> = {
   ),
 
   // Between this page, its kernel and the relay
-  "relay-unreachable": error(
-    "The relay cannot be reached from this page.",
-    "It runs beside the notebook's kernel. If the notebook is on another computer, this browser needs a way to the relay's port.",
+  "relay-unreachable": asDetailed(
+    error(
+      "The relay cannot be reached from this page.",
+      "It runs beside the notebook's kernel. If the notebook is on another computer, this browser needs a way to the relay's port. relay_widget.doctor() in a cell says what is in the way.",
+    ),
+  ),
+  "websocket-blocked": warn(
+    "Something between this page and the relay lets no WebSocket through.",
+    "It goes by plain requests, which is slower. Have the proxy pass on Upgrade and Connection, or use another network.",
   ),
   "ticket-missing": error(
     "The kernel does not answer.",
