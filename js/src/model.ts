@@ -20,6 +20,8 @@ export type KernelMessage =
   | { kind: "ticket"; url: string; token: string }
   | { kind: "people"; names: string[] }
   | { kind: "relay-failed"; code: string; message: string }
+  /** There is nothing to join (any more). */
+  | { kind: "closed"; code: string }
   | { kind: "join" }
   | { kind: "leave" };
 

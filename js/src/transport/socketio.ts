@@ -1,6 +1,7 @@
-// The relay's port directly, as plain Socket.IO.
+// The relay's address directly, as plain Socket.IO.
 import { io, type Socket } from "socket.io-client";
 import { PROTOCOL_VERSION, type WireError } from "../protocol.js";
+import { socketIoAddress } from "./address.js";
 import type { Ticket, Transport, TransportEvents } from "./index.js";
 
 const REQUEST_TIMEOUT_MS = 5000;
@@ -18,7 +19,9 @@ interface Engine {
 
 /** `ticket` is asked at every attempt, so that a fresh one is used as soon as there is one. */
 export function createSocketIoTransport(ticket: () => Ticket, events: TransportEvents): Transport {
-  const socket: Socket = io(ticket().url, {
+  const { origin, path } = socketIoAddress(ticket().url);
+  const socket: Socket = io(origin, {
+    path,
     autoConnect: false,
     multiplex: false,
     transports: ["websocket", "polling"],
