@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .lab import JupyterLab, Notebook, chromium, open_notebook, watch
+from .lab import JoinPage, JupyterLab, Notebook, chromium, open_notebook, watch
 from .scripted_peer import ScriptedPeer, recording
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def joined(notebook: Notebook) -> Notebook:
     return notebook
 
 
-def plays(notebook: Notebook, selector: str = REMOTE, *, sound: bool = True) -> None:
+def plays(notebook: Notebook | JoinPage, selector: str = REMOTE, *, sound: bool = True) -> None:
     """Whether a person would say: I see them move, and I hear them."""
     notebook.page.wait_for_function(
         "selector => (document.querySelector(selector)?.currentTime ?? 0) > 0", arg=selector, timeout=30_000

@@ -16,6 +16,8 @@ _PAGE = Path(__file__).parent / "page"
 _STATIC = Path(__file__).parents[1] / "static"
 _ASSETS = {name: _PAGE / name for name in ("join.js", "join.css")}
 _ASSETS |= {name: _STATIC / name for name in ("index.js", "index.css")}
+_TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
+"""Said here, because systems differ in what they know of a suffix, and browsers are told not to guess."""
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -50,7 +52,7 @@ async def _page(_: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound(
             text="The browser part of relay-widget is not built: run `make build` in the checkout.\n"
         )
-    return web.FileResponse(_PAGE / "join.html", headers=HEADERS)
+    return _file(_PAGE / "join.html")
 
 
 async def _without_slash(_: web.Request) -> web.StreamResponse:
@@ -61,4 +63,8 @@ async def _asset(request: web.Request) -> web.StreamResponse:
     path = _ASSETS.get(request.match_info["name"])
     if path is None or not path.is_file():
         raise web.HTTPNotFound
-    return web.FileResponse(path, headers=HEADERS)
+    return _file(path)
+
+
+def _file(path: Path) -> web.StreamResponse:
+    return web.FileResponse(path, headers={**HEADERS, "Content-Type": _TYPES[path.suffix]})
