@@ -18,7 +18,8 @@ import type { Quality } from "./quality.js";
 import { Receiver } from "./receiver.js";
 import { Session } from "./session.js";
 import { SendRate } from "./stats.js";
-import { createSocketIoTransport } from "./transport/socketio.js";
+import type { RungName } from "./transport/index.js";
+import { ladder } from "./transport/ladder.js";
 import type { CallActions, CallState, Device, Invitation, Phase, Problem, Source, Tile } from "./ui/state.js";
 import { problemFor } from "./ui/words.js";
 
@@ -94,7 +95,7 @@ export class CallController {
       microphoneId: signal(""),
       peopleHere: signal<string[] | null>(null),
       tiles: signal<Tile[]>([]),
-      transport: signal(""),
+      transport: signal<RungName | "">(""),
       quality: signal<Quality | null>(null),
       canCapture: signal(window.isSecureContext && navigator.mediaDevices !== undefined),
       canShareScreen: signal(typeof navigator.mediaDevices?.getDisplayMedia === "function"),
@@ -120,7 +121,7 @@ export class CallController {
         this.state.problem.value = null;
       },
     };
-    this.#session = new Session(createSocketIoTransport, {
+    this.#session = new Session(ladder(link.channel === null ? {} : { kernel: link.channel }), {
       onJoined: () => void this.#entered(),
       onReconnecting: () => {
         this.#publisher.stop();
@@ -181,7 +182,7 @@ export class CallController {
         const problem = this.state.problem.value;
         const error =
           problem === null ? null : { code: problem.code, message: `${problem.title} ${problem.advice}` };
-        link.tellState(this.state.phase.value, error);
+        link.tellState(this.state.phase.value, error, this.state.transport.value);
       }),
     );
     if (this.state.canCapture.value) this.#undo.push(onDevicesChanged(() => void this.#listDevices()));
@@ -343,7 +344,7 @@ export class CallController {
     this.#mutedTracks.clear(); // the relay says it anew when we publish
     state.phase.value = "joined";
     state.problem.value = null;
-    state.transport.value = this.#session.transportName;
+    state.transport.value = this.#session.rung;
     this.#governor.begin();
     clearInterval(this.#reportTimer);
     this.#reportTimer = setInterval(() => this.#report(), REPORT_INTERVAL_MS);

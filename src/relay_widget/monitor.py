@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from . import launcher
 from .errors import RelayRequestError, RelayStartError
-from .protocol import PROTOCOL_VERSION, RESUME_LIFETIME_S, TICKET_LIFETIME_S, Event
+from .protocol import MAX_ALLOWED_ORIGINS, PROTOCOL_VERSION, RESUME_LIFETIME_S, TICKET_LIFETIME_S, Event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import socketio
 
     from .launcher import RelayAddress
@@ -74,6 +76,9 @@ class Monitor:
         self._wake: asyncio.Event | None = None
         self._client: socketio.AsyncClient | None = None
         self._connected = threading.Condition(self._lock)  # the relay is being followed
+        self._origins: dict[str, None] = {}  # of pages that the relay is to serve, the oldest first
+        self._allowed: set[str] = set()  # those that it has been told
+        self._once_allowed: list[Callable[[], None]] = []
 
     def add(self, listener: Listener) -> None:
         """Follow this listener's room from now on."""
@@ -98,6 +103,26 @@ class Monitor:
         with self._lock:
             if self._loop is not None and self._wake is not None:
                 self._loop.call_soon_threadsafe(self._wake.set)
+
+    def allow_origin(self, origin: str, then: Callable[[], None]) -> None:
+        """Have the relay serve pages of this origin, now and whenever there is another relay.
+
+        Args:
+            origin: As in ``https://lab.example``.
+            then: Called once when the relay knows: now, or later on the monitor's thread.
+        """
+        with self._lock:
+            known = origin in self._allowed
+            self._origins.pop(origin, None)
+            self._origins[origin] = None
+            if len(self._origins) > MAX_ALLOWED_ORIGINS:
+                del self._origins[next(iter(self._origins))]
+            if not known:
+                self._once_allowed.append(then)
+        if known:
+            then()
+        else:
+            self.refresh()
 
     def request(self, event: Event, payload: dict[str, Any]) -> dict[str, Any]:
         """Ask the relay something and wait for its answer; not on the monitor's own thread.
@@ -193,12 +218,19 @@ class Monitor:
         except socketio.exceptions.ConnectionError as error:
             _log.info("the relay at %s did not take the monitor: %s", address.url, error)
             return False
-        self._tell("on_relay", address)
-        self._follow_with(client)
         try:
+            try:
+                await self._allow_origins(client)
+            except socketio.exceptions.SocketIOError as error:
+                _log.info("the relay did not answer the monitor: %s", error)
+                return False
+            self._tell("on_relay", address)
+            self._follow_with(client)
             await self._watch_rooms(client, gone, address)
         finally:
             self._follow_with(None)
+            with self._lock:
+                self._allowed.clear()
             await client.disconnect()
         self._tell("on_lost")
         return True
@@ -219,6 +251,7 @@ class Monitor:
             if not rooms:
                 return
             try:
+                await self._allow_origins(client)
                 for room in watched.keys() - set(rooms):
                     await client.call(Event.UNWATCH, {"room": room}, timeout=_REQUEST_TIMEOUT_S)
                     del watched[room]
@@ -235,6 +268,23 @@ class Monitor:
                 return
             self._tell("on_tick")
             await self._pause(TICK_S)
+
+    async def _allow_origins(self, client: socketio.AsyncClient) -> None:
+        """Tell the relay which pages to serve that it does not know of yet."""
+        with self._lock:
+            fresh = [origin for origin in self._origins if origin not in self._allowed]
+            waiting, self._once_allowed = self._once_allowed, []
+        for origin in fresh:
+            answer = await client.call(Event.ALLOW_ORIGIN, {"origin": origin}, timeout=_REQUEST_TIMEOUT_S)
+            if not answer["ok"]:  # another's relay: pages that it does not serve come to it in another way
+                _log.info("the relay does not take origins from this kernel: %s", answer["error"]["message"])
+            with self._lock:
+                self._allowed.add(origin)
+        for then in waiting:
+            try:
+                then()
+            except Exception:  # noqa: BLE001 - as in _call
+                _log.exception("a call's page could not be told")
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when there is something new to look at."""

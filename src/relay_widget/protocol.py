@@ -53,10 +53,13 @@ MAX_TRACKS_PER_PEER = 4
 MAX_NAME_CHARS = 64
 MAX_TRACK_ID_CHARS = 64
 MAX_MIME_TYPE_CHARS = 128
+MAX_ORIGIN_CHARS = 300
 MAX_PLAYS = 16
 """Entries in a peer's list of playable MIME types."""
 MAX_WATCHED_ROOMS = MAX_ROOMS
 """Rooms that one monitor may watch."""
+MAX_ALLOWED_ORIGINS = 32
+"""Origins of pages that one client may have the relay serve; the oldest gives way to one more."""
 MAX_REPORT_PEERS = MAX_PEERS_PER_ROOM
 MAX_REPORT_FIGURES = 40
 MAX_BYTES_PER_S_PER_PEER = 4_000_000
@@ -108,6 +111,7 @@ class Event(StrEnum):
     REMOVE = "remove"
     LOCK = "lock"
     END = "end"
+    ALLOW_ORIGIN = "allow-origin"
     # ---
     PEER_JOINED = "peer-joined"
     PEER_LEFT = "peer-left"
@@ -337,6 +341,7 @@ def error_json(error: WireError) -> dict[str, str]:
 # Lone surrogates (U+D800 to U+DFFF) pass through JSON but cannot be written as UTF-8.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TRACK_ID = re.compile(rf"[A-Za-z0-9_.-]{{1,{MAX_TRACK_ID_CHARS}}}")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@\\,*\x00-\x1f\x7f]+")
 _FIGURE = re.compile(r"[a-z0-9_]{1,32}")
 _MAX_COUNT = 2**53 - 1  # the largest whole number that survives JavaScript
 
@@ -488,6 +493,23 @@ def parse_lock(payload: object) -> tuple[str, bool]:
 def parse_end(payload: object) -> str:
     """``{room}``."""
     return check_room(_mapping(payload, Event.END).get("room"))
+
+
+def parse_allow_origin(payload: object) -> str:
+    """``{origin}``."""
+    return check_origin(_mapping(payload, Event.ALLOW_ORIGIN).get("origin"))
+
+
+def check_origin(value: object) -> str:
+    """An origin as browsers send it, in lower case: ``https://lab.example:8443``, ``vscode-webview://1a2b``.
+
+    ``null``, which any page can make its own, is none.
+    """
+    if not isinstance(value, str) or len(value) > MAX_ORIGIN_CHARS or not _ORIGIN.fullmatch(value.lower()):
+        raise WireError(
+            Code.BAD_MESSAGE, f"origin must be one of a page, as in https://lab.example, not {_short(value)}."
+        )
+    return value.lower()
 
 
 def check_impairment(values: Mapping[str, Any]) -> Impairment:

@@ -38,6 +38,7 @@ from .protocol import (
     TICKET_LIFETIME_S,
     Event,
     check_name,
+    check_origin,
     check_room,
 )
 from .settings import (
@@ -52,6 +53,7 @@ from .settings import (
     check_timeslice,
 )
 from .tokens import Token, mint
+from .tunnel import Tunnels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,6 +150,12 @@ class Call(anywidget.AnyWidget):
 
     state = t.Enum(["idle", "connecting", "joined", "reconnecting", "left", "failed"], "idle", read_only=True)
     """Read only: where this call's participant is. ``idle`` until Join is pressed."""
+
+    transport = t.Enum(["", "url", "proxy", "direct", "tunnel"], "", read_only=True)
+    """Read only: how this call's media travel between its page and the relay. ``direct``: straight to the relay's port.
+    ``proxy``: by the notebook server's own address (jupyter-server-proxy). ``url``: to the relay that was named.
+    ``tunnel``: through the kernel, where nothing else comes through, in a smaller picture. Empty while not joined. See
+    docs/transports.md."""
 
     error = t.Dict(None, allow_none=True, read_only=True)
     """Read only, default None: what is in the way, ``{"code": ..., "message": ...}``."""
@@ -571,8 +579,8 @@ class Call(anywidget.AnyWidget):
         self._follower.forget_room()
         shared_monitor().refresh()
 
-    def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
-        self._follower.on_page_message(content)
+    def _on_page_message(self, _widget: object, content: object, buffers: Any) -> None:
+        self._follower.on_page_message(content, buffers)
 
 
 class _Follower:
@@ -592,6 +600,7 @@ class _Follower:
         self._failure: RelayStartError | None = None
         self._page_state = "idle"
         self._page_error: dict[str, str] | None = None
+        self._page_transport = ""
         self._join_wanted = False  # asked for in Python; said again until a page has taken it up
         self._leaving = False
         self._in_room = False
@@ -602,6 +611,7 @@ class _Follower:
         self.history = LatencyHistory()
         self._ticket_due_s = 0.0
         self._ticket_retry_s = _TICKET_FIRST_RETRY_S
+        self._tunnels = Tunnels(self._send_tunnel, self._relay_url)
 
     # -- what the monitor asks and tells (its thread) --
 
@@ -662,13 +672,15 @@ class _Follower:
 
     # -- what the page tells (the kernel's main thread, or a subshell's) --
 
-    def on_page_message(self, content: object) -> None:
+    def on_page_message(self, content: object, buffers: Any) -> None:
         if not isinstance(content, dict):
             return
-        if content.get("kind") == "hello":
+        if content.get("kind") == "tunnel":
+            self._tunnels.hear(content, buffers)
+        elif content.get("kind") == "hello":
             with self._lock:
                 self._ticket_retry_s = _TICKET_RENEWAL_S
-            self._send_ticket()
+            self._serve_page(content.get("origin"))
             if self._failure is not None:
                 self.on_failed(self._failure)
             if self._people is not None:
@@ -680,6 +692,8 @@ class _Follower:
                 self._page_state = str(content["state"])
                 error = content.get("error")
                 self._page_error = error if isinstance(error, dict) else None
+                transport = content.get("transport")
+                self._page_transport = transport if transport in self._call.traits()["transport"].values else ""
                 if self._page_state in _NOT_IN_CALL:
                     self._lost_since_s = None
                 if self._page_state != "idle" or self._page_error is not None:
@@ -695,6 +709,7 @@ class _Follower:
         self._call.send({"kind": kind})
 
     def end(self) -> None:
+        self._tunnels.close()
         with self._changed:
             self._in_room, self._lost_since_s, self._failure = False, None, None
             self._own_peers = []
@@ -780,6 +795,7 @@ class _Follower:
         failure = self._failure
         error = self._page_error if failure is None else {"code": failure.code, "message": failure.message}
         self._set("state", state)
+        self._set("transport", self._page_transport if state == "joined" else "")
         self._set("error", error)
 
     def _set_figures(self, others: list[dict[str, Any]], report: dict[str, Any]) -> None:
@@ -803,6 +819,20 @@ class _Follower:
         if getattr(self._call, trait) != value:
             self._call.set_trait(trait, value)
 
+    def _serve_page(self, origin: object) -> None:
+        """Give this page its ticket, once the relay knows that it is to serve pages of its origin."""
+        try:
+            shared_monitor().allow_origin(check_origin(origin), then=self._send_ticket)
+        except WireError:
+            self._send_ticket()  # the page has none that a relay could know it by
+
+    def _relay_url(self) -> str | None:
+        with self._lock:
+            return None if self._address is None else self._address.url
+
+    def _send_tunnel(self, content: dict[str, Any], buffers: list[bytes]) -> None:
+        self._call.send(content, buffers)
+
     def _send_ticket(self) -> None:
         """Hand the page a fresh ticket; again and more and more slowly until its participant is in the room.
 
@@ -821,7 +851,7 @@ class _Follower:
             connect_within_s=TICKET_LIFETIME_S,
             call=self._call_id,
         )
-        self._call.send({"kind": "ticket", "url": address.url, "token": token})
+        self._call.send({"kind": "ticket", "url": address.url, "token": token, "explicit": False, "tunnel": True})
         if self._join_wanted:
             self._call.send({"kind": "join"})
 

@@ -65,15 +65,25 @@ def _playwright() -> Playwright:
 
 
 class JupyterLab:
-    """A JupyterLab server of its own, with folders of its own: nothing of the user's is touched."""
+    """A JupyterLab server of its own, with folders of its own: nothing of the user's is touched.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where they are.
+        arguments: More for its command line.
+        host: What the browser calls its machine.
+        base_url: Its path there.
+    """
+
+    def __init__(self, folder: Path, *arguments: str, host: str = "127.0.0.1", base_url: str = "/") -> None:
         self.folder = folder
+        self._arguments = arguments
         self.notebooks = folder / "notebooks"
         self.runtime = folder / "runtime"
         self.token = secrets.token_hex(16)
         self.port = _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self._base_path = base_url.rstrip("/")
+        self._local_url = f"http://127.0.0.1:{self.port}{self._base_path}"
+        self.url = f"http://{host}:{self.port}{self._base_path}"  # as the browser is to know it
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -111,6 +121,7 @@ class JupyterLab:
             f"--ServerApp.root_dir={self.notebooks}",
         ]
         command += [f"--IdentityProvider.token={self.token}", "--LabApp.expose_app_in_browser=True"]
+        command += [f"--ServerApp.base_url={self._base_path}/", *self._arguments]
         log = (self.folder / "jupyter.log").open("wb")
         self._process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, start_new_session=True)
         log.close()
@@ -155,7 +166,7 @@ class JupyterLab:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/api?token={self.token}", timeout=2):  # noqa: S310
+            with urllib.request.urlopen(f"{self._local_url}/api?token={self.token}", timeout=2):  # noqa: S310
                 return True
         except OSError:
             return False

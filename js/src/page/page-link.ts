@@ -6,6 +6,7 @@ const ROOM_IF_FREE = "lab";
 const TIMESLICE_MS = 20;
 
 export class PageLink implements KernelLink {
+  readonly channel = null;
   readonly #traits: Traits;
   readonly #changed = new Map<keyof Traits, (() => void)[]>();
   #heard: (message: KernelMessage) => void = () => undefined;
@@ -52,7 +53,8 @@ export class PageLink implements KernelLink {
 
   askTicket(): void {
     // Later, as from a kernel.
-    queueMicrotask(() => this.#heard({ kind: "ticket", url: this.url, token: this.token }));
+    const ticket = { url: this.url, token: this.token, explicit: false, tunnel: false };
+    queueMicrotask(() => this.#heard({ kind: "ticket", ...ticket }));
   }
 
   /** This link leads nowhere (any more). A call that is going on is left to the relay. */

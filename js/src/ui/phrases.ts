@@ -1,5 +1,6 @@
 // Short phrases with figures in them, as the tiles, the chips and the lobby show them.
 import type { Figures } from "../protocol.js";
+import type { RungName } from "../transport/index.js";
 import type { Invitation } from "./state.js";
 
 type Rights = Pick<Invitation, "publish" | "subscribe">;
@@ -65,3 +66,27 @@ export function untilWords(until_ms: number, now_ms: number = Date.now()): strin
   if (until.toDateString() === new Date(now_ms).toDateString()) return time;
   return `${until.toLocaleDateString([], { dateStyle: "medium" })}, ${time}`;
 }
+
+/** How media travel: in the head of the cell, and what it says when one points at it. */
+export function pathWords(rung: RungName | ""): { name: string; explanation: string } {
+  return PATHS[rung];
+}
+
+const PATHS: Record<RungName | "", { name: string; explanation: string }> = {
+  "": { name: "–", explanation: "Media do not travel now." },
+  url: {
+    name: "shared relay",
+    explanation: "Media travel by the relay that was named: url= or RELAY_WIDGET_URL.",
+  },
+  direct: { name: "direct", explanation: "Media travel straight between this page and the relay." },
+  proxy: {
+    name: "via Jupyter",
+    explanation:
+      "Media travel by way of the notebook server, which hands them on to the relay (jupyter-server-proxy).",
+  },
+  tunnel: {
+    name: "through the kernel: slower",
+    explanation:
+      "Nothing but the notebook's own connection comes through to the kernel, so media travel in it, in a smaller picture. With jupyter-server-proxy beside the notebook server it would be faster.",
+  },
+};

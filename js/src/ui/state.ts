@@ -3,6 +3,7 @@
 import type { Signal } from "@preact/signals";
 import type { Figures } from "../protocol.js";
 import type { Quality } from "../quality.js";
+import type { RungName } from "../transport/index.js";
 
 export type Phase = "idle" | "connecting" | "joined" | "reconnecting" | "left" | "failed";
 export type Source = "camera" | "screen" | "pattern";
@@ -78,8 +79,8 @@ export interface CallState {
   /** Names of the people already in the room, as the kernel tells the lobby; null while unknown. */
   peopleHere: Signal<string[] | null>;
   tiles: Signal<Tile[]>;
-  /** How media travel now, for the head's chip: "direct". */
-  transport: Signal<string>;
+  /** How media travel now, for the head's chip; "" before the first connection. */
+  transport: Signal<RungName | "">;
   /** How well one's own picture and sound get away; null before the call. */
   quality: Signal<Quality | null>;
   /** This page can capture (secure context with mediaDevices). */

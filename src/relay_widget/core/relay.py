@@ -16,6 +16,7 @@ from relay_widget.protocol import (
     check_track_id,
     error_json,
     ok,
+    parse_allow_origin,
     parse_clock,
     parse_end,
     parse_header,
@@ -33,7 +34,7 @@ from relay_widget.protocol import (
     refusal,
 )
 
-from .effects import Close, Effect, Listen, Outcome, Refused, Send, Tell
+from .effects import AllowOrigin, Close, Effect, Listen, Outcome, Refused, Send, Tell
 from .limits import DEFAULT_LIMITS, Limits
 from .room import Peer, Room
 from .sharing import Sharing
@@ -155,6 +156,7 @@ class Relay:
             Event.REMOVE: self._remove,
             Event.LOCK: self._lock,
             Event.END: self._end_room,
+            Event.ALLOW_ORIGIN: self._allow_origin,
         }
 
     def connect(self, connection: str, now_ms: float, grant: Grant) -> None:
@@ -505,6 +507,15 @@ class Relay:
         name = parse_end(_only(args, Event.END))
         room = self._administered(client, name)
         return Outcome(ok(), self.sharing.ended(name) + self.end_room(room))
+
+    def _allow_origin(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        origin = parse_allow_origin(_only(args, Event.ALLOW_ORIGIN))
+        if client.grant.room is not None or "*" not in client.grant.administers:
+            raise WireError(
+                Code.FORBIDDEN,
+                "Which pages this relay serves is not yours to say: connect with a token that administers all rooms.",
+            )
+        return Outcome(ok(), [AllowOrigin(client.id, origin)])
 
     # -----------------------------------------------------------------------------------------------------
 

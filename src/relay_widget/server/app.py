@@ -108,6 +108,7 @@ class RelayApp:
         self._adapter = Adapter(
             self._sio,
             self._fanout,
+            guard,
             secret=settings.secret,
             needs_token=settings.needs_token,
             on_connections=self._connections,

@@ -3,6 +3,11 @@
 A page of any site can make a browser send requests to a loopback address. By Origin the relay knows which
 pages it serves; by Host it knows that the page was not given the relay's address under a name of its own
 (DNS rebinding).
+
+Beside what it was started with, the relay serves the pages that its kernels know of: a kernel says of which origin a
+page of its calls is, which has told it so over the kernel's own, authenticated connection. A request with such an
+origin is served whatever Host it names, since a proxy (jupyter-server-proxy) passes on the one that the browser used,
+or another: a page cannot choose the Origin that its browser sends.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from relay_widget.protocol import Code
+from relay_widget.protocol import MAX_ALLOWED_ORIGINS, Code
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -40,13 +45,26 @@ class Guard:
         self._on_refused = on_refused
         self._hosts = frozenset(_host_name(host) for host in hosts)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
+        self._told: dict[str, dict[str, None]] = {}  # origins by who told them, the oldest first
+
+    def allow(self, teller: str, origin: str) -> None:
+        """Serve pages of this origin (in lower case), too, until `forget`."""
+        told = self._told.setdefault(teller, {})
+        told.pop(origin, None)
+        told[origin] = None
+        if len(told) > MAX_ALLOWED_ORIGINS:
+            del told[next(iter(told))]
+
+    def forget(self, teller: str) -> None:
+        """What this one has told holds no longer."""
+        self._told.pop(teller, None)
 
     def allows_host(self, header: str | None) -> bool:
         """Whether a Host header names this relay."""
         if not header:
             return False
         name = _host_name(header)
-        return _is_loopback(name) or name in self._hosts
+        return _is_loopback(name) or name in self._hosts or name in self._told_hosts()
 
     def allows_origin(self, origin: str | None, host: str | None) -> bool:
         """Whether a page of this origin may use this relay.
@@ -57,13 +75,14 @@ class Guard:
         """
         if not origin:
             return False
-        if origin.lower() in self._origins:
+        if origin.lower() in self._origins or self._is_told(origin):
             return True
         try:
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https"):
                 return False
-            if host is not None and self.allows_host(host) and parts.netloc.lower() == host.strip().lower():
+            own = (host or "").strip().lower()
+            if _host_name(own) in self._hosts and parts.netloc.lower() == own:
                 return True
             return _is_loopback((parts.hostname or "").rstrip("."))
         except ValueError:
@@ -82,7 +101,7 @@ class Guard:
 
     def _objection(self, request: web.Request) -> str | None:
         host = request.headers.get("Host")
-        if not self.allows_host(host):
+        if not self._is_told(request.headers.get("Origin", "")) and not self.allows_host(host):
             return "This relay does not serve that host name: start it with --allow-host to add it."
         if "Origin" in request.headers and not self.allows_origin(request.headers["Origin"], host):
             return "This relay does not serve pages of that origin: start it with --allow-origin to add it."
@@ -90,6 +109,12 @@ class Guard:
             # JSONP, with which a <script> could read answers across origins; no client of today uses it.
             return "JSONP is not served: use long polling or a WebSocket."
         return None
+
+    def _is_told(self, origin: str) -> bool:
+        return any(origin.lower() in origins for origins in self._told.values())
+
+    def _told_hosts(self) -> set[str]:
+        return {_host_name(origin.partition("://")[2]) for origins in self._told.values() for origin in origins}
 
 
 def _host_name(header: str) -> str:
