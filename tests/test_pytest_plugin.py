@@ -107,6 +107,22 @@ def test_the_relay_is_the_runs_own_and_ends_with_it(pytester: pytest.Pytester) -
     assert ends(again[0])
 
 
+def test_a_test_that_changes_the_environment_costs_the_user_nothing(pytester: pytest.Pytester, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "precious").write_text("kept")
+    pytester.makepyfile(f"""
+        import os, pathlib
+
+        def test_it(relay):
+            pathlib.Path("pid").write_text(str(relay.pid))
+            os.environ["RELAY_WIDGET_RUNTIME_DIR"] = {str(mine)!r}
+    """)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    assert (mine / "precious").read_text() == "kept"
+    assert ends(int((pytester.path / "pid").read_text()))
+
+
 def test_a_seed_decides_what_a_fake_peer_sends(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import numpy as np, pytest
