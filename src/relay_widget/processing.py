@@ -8,7 +8,6 @@ processed video is one more participant, which reads its source itself.
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 import av
 import numpy as np
 
-from .errors import InvalidValueError, NothingReceivedError
+from .client import new_peer_id
+from .errors import InvalidValueError, NothingReceivedError, RelayWidgetError
 from .impair import whom
 from .media.encode import check_picture
 from .media.frame import VideoFrame
@@ -26,7 +26,8 @@ from .relays import OwnRelay, find_or_start
 from .tokens import mint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
     from PIL.Image import Image
@@ -51,7 +52,8 @@ class Processing:
         room: The call's.
         name: What the call is called.
         own_peers: Tells the ids of the call's participant in the browser.
-        hide: Is told the id of the participant that listens, which is none of the others.
+        hidden_peers: Tells the ids of the call's participants that are none of the others: who listens, and records.
+        hide: Is told the id of one more of them.
         named: The call's relay; None for the user's own.
     """
 
@@ -60,6 +62,8 @@ class Processing:
         room: str,
         name: str,
         own_peers: Callable[[], Sequence[str]],
+        *,
+        hidden_peers: Callable[[], Collection[str]],
         hide: Callable[[str], None],
         named: NamedRelay | None,
     ) -> None:
@@ -68,6 +72,7 @@ class Processing:
         self._room = room
         self._name = name
         self._own_peers = own_peers
+        self._hidden_peers = hidden_peers
         self._lock = threading.RLock()
         self._listener: Peer | None = None
         self._running: list[FrameLoop | ProcessedVideo] = []
@@ -80,7 +85,13 @@ class Processing:
     def snapshot(self, of: object, timeout_s: float) -> Image:
         """See `Call.snapshot`."""
         stream = self.frames(of)
-        give_up = threading.Timer(timeout_s, stream.close)
+        too_late = threading.Event()
+
+        def end() -> None:
+            too_late.set()
+            stream.close()
+
+        give_up = threading.Timer(timeout_s, end)
         give_up.start()
         try:
             for frame in stream:
@@ -88,6 +99,10 @@ class Processing:
         finally:
             give_up.cancel()
             stream.close()
+        if not too_late.is_set():
+            raise NothingReceivedError(
+                "no-picture", "Whose picture was asked for has left before one came: see in call.peers who is there."
+            )
         raise NothingReceivedError(
             "no-picture",
             f"No picture came within {timeout_s:g} s: see in call.peers whether a camera is on, or wait longer.",
@@ -133,7 +148,7 @@ class Processing:
         relay = find_or_start(self._named)
         if isinstance(relay, OwnRelay):
             # Its id is known before it joins, so that it is never seen where it is to be hidden.
-            peer_id = f"py-{secrets.token_hex(8)}"
+            peer_id = new_peer_id()
             secret = relay.address.secret
             token = mint(secret, role="peer", lifetime_s=_TOKEN_LIFETIME_S, room=self._room, peer=peer_id)
             if hidden:
@@ -151,7 +166,8 @@ class Processing:
             InvalidValueError: ``unknown-peer``, ``ambiguous-peer`` or ``not-joined``.
         """
         own = self._own_peers()
-        others = [peer for peer in self._joined().peers if peer.id not in own]
+        passed_over = {*own, *self._hidden_peers()}
+        others = [peer for peer in self._joined().peers if peer.id not in passed_over]
         if of is not None:
             (meant,) = whom(of, self._room, others, own[:1])
             assert meant is not None  # noqa: S101 - None stands for everybody, and everybody was not asked for
@@ -164,6 +180,8 @@ class Processing:
                 "unknown-peer",
                 f"Nobody else is in room {self._room!r}: call wait_for_peers() first, or ask for yourself with 'me'.",
             )
+        # Somebody else's listener or recorder sends nothing, and is not meant.
+        foreign = [peer for peer in foreign if any(track.video for track in peer.tracks)] or foreign
         if len(foreign) > 1:
             names = ", ".join(repr(peer.name) for peer in foreign)
             raise InvalidValueError(
@@ -181,7 +199,7 @@ class _Failures:
         self.errors = 0
         """At how many of them it has failed."""
         self.error: Exception | None = None
-        """What it raised last."""
+        """What it raised last, or why there are no more frames, where that was an error."""
         self._function = function
 
     def _failed(self, error: Exception) -> None:
@@ -189,6 +207,10 @@ class _Failures:
         self.error = error
         if self.errors == 1:
             _log.error("%s failed at a frame and is given the next ones:", _title(self._function), exc_info=error)
+
+    def _ended(self, error: Exception) -> None:
+        self.error = error
+        _log.warning("%s is given no more frames: %s", _title(self._function), error)
 
     def __repr__(self) -> str:
         running = "running" if self.running else "ended"
@@ -233,12 +255,15 @@ class FrameLoop(_Failures):
         return self._function(frame)
 
     def _run(self) -> None:
-        for frame in self._stream:
-            self.frames += 1
-            try:
-                self._function(frame)
-            except Exception as error:  # noqa: BLE001 - it is the user's code, and it is reported
-                self._failed(error)
+        try:
+            for frame in self._stream:
+                self.frames += 1
+                try:
+                    self._function(frame)
+                except Exception as error:  # noqa: BLE001 - it is the user's code, and it is reported
+                    self._failed(error)
+        except RelayWidgetError as error:
+            self._ended(error)
 
 
 class ProcessedVideo(_Failures):
@@ -256,7 +281,7 @@ class ProcessedVideo(_Failures):
         self._peer = peer
         self._stream = peer.video(of=source)
         self._publication = peer.publish(self._made(), fps=None)
-        self._publication.over.add_done_callback(lambda _: peer.close())
+        self._publication.over.add_done_callback(self._over)
 
     @property
     def running(self) -> bool:
@@ -273,6 +298,12 @@ class ProcessedVideo(_Failures):
         """Wait until it has ended; whether it has."""
         wait([self._publication.over], timeout_s)
         return not self.running
+
+    def _over(self, over: Future[None]) -> None:
+        error = over.exception()
+        if isinstance(error, Exception):
+            self._ended(error)
+        self._peer.close()
 
     def _made(self) -> Iterator[VideoFrame]:
         for frame in self._stream:

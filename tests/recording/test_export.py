@@ -182,6 +182,17 @@ def test_an_interrupted_or_failed_export_leaves_nothing(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["talk.relay"]
 
 
+def test_what_takes_long_shows_how_far_it_has_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("relay_widget.recording.export.PROGRESS_AFTER_S", 0)
+    path = write(tmp_path / "talk.relay", made_here())
+    for progress in (True, False):
+        export(path, tmp_path / "talk.webm", overwrite=True, progress=progress)
+        shown = capsys.readouterr().err.strip().split("\r")[-1]
+        assert shown.startswith("talk.webm: 100%") if progress else shown == ""
+
+
 def test_what_cannot_be_exported_is_one_sentence(tmp_path: Path) -> None:
     path = write(tmp_path / "h264.relay", [*opening(browser_track("h264-opus")), *browser_objects("h264-opus")])
     (tmp_path / "there-Ada.mp4").write_bytes(b"precious")
