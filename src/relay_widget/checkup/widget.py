@@ -213,7 +213,7 @@ class _Following:
         if self._timer is not None:
             self._timer.cancel()
 
-    def on_relay(self, address: object) -> None:
+    def on_relay(self, relay: object) -> None:
         """Not our business, as all that follows."""
 
     def on_snapshot(self, snapshot: dict[str, Any]) -> None:
