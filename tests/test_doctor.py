@@ -15,6 +15,7 @@ from jupyter_client.manager import KernelManager
 from relay_widget import InvalidValueError, doctor, launcher
 from relay_widget.checkup.probes import look
 from relay_widget.checkup.rows import rows_of
+from relay_widget.relays import TOKEN_VARIABLE, URL_VARIABLE, named_relay
 from relay_widget.tokens import mint
 
 from .proxy_without_upgrade import proxy_without_upgrade
@@ -41,7 +42,7 @@ def token(relay: RelayProcess) -> str:
 
 
 def found(url: str | None, given: str | None = None) -> dict[str, Row]:
-    return {row.check: row for row in rows_of(look(url, given)[0])}
+    return {row.check: row for row in rows_of(look(named_relay(url, given))[0])}
 
 
 def bad(rows: dict[str, Row]) -> dict[str, str]:
@@ -191,7 +192,8 @@ def test_an_address_that_is_none() -> None:
 def test_the_command_prints_a_table_and_ends_with_0_when_all_is_well(relay: RelayProcess) -> None:
     for ended in (
         run("--url", relay.url, "--token", token(relay)),
-        run("--url", relay.url, RELAY_WIDGET_TOKEN=token(relay)),
+        run("--url", relay.url, **{TOKEN_VARIABLE: token(relay)}),
+        run(**{URL_VARIABLE: relay.url, TOKEN_VARIABLE: token(relay)}),
     ):
         assert (ended.returncode, ended.stderr) == (0, "")
         assert ended.stdout.splitlines()[-1] == "Nothing is in the way."

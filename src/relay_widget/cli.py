@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from .core import Limits
 from .errors import InvalidValueError, RelayStartError, RelayWidgetError, WireError
 from .protocol import check_name, check_room
-from .relays import TOKEN_VARIABLE, URL_VARIABLE
+from .relays import TOKEN_VARIABLE, URL_VARIABLE, named_relay
 from .server.log import JsonFormatter, TextFormatter
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from .checkup.probes import look  # noqa: PLC0415 - as above
     from .checkup.rows import as_text, rows_of  # noqa: PLC0415
 
-    facts, _ = look(arguments.url, arguments.token or os.environ.get(TOKEN_VARIABLE) or None)
+    facts, _ = look(named_relay(arguments.url, arguments.token))
     rows = rows_of(facts)
     print(as_text(rows, shutil.get_terminal_size().columns))
     return int(any(row.state == "bad" for row in rows))
@@ -316,7 +316,9 @@ def _parser() -> argparse.ArgumentParser:
         "It ends with 1 when something is in the way. In a cell, relay_widget.doctor() looks at the browser, too.",
     )
     doctor.set_defaults(run=_doctor)
-    doctor.add_argument("--url", help="the relay's address (default: your own relay, started if need be)")
+    doctor.add_argument(
+        "--url", help=f"the relay's address (default: {URL_VARIABLE}, else your own relay, started if need be)"
+    )
     doctor.add_argument(
         "--token",
         help=f"a token for it; better in the environment variable {TOKEN_VARIABLE}, where others do not see it",

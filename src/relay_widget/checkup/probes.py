@@ -10,22 +10,21 @@ import platform
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from relay_widget import launcher
 from relay_widget.clock import RelayClock, local_ms
 from relay_widget.errors import RelayStartError
-from relay_widget.protocol import PROTOCOL_VERSION, TICKET_LIFETIME_S, Event
-from relay_widget.tokens import mint
+from relay_widget.protocol import PROTOCOL_VERSION, Event
+from relay_widget.relays import find_or_start, socketio_path
 
 from .rows import Answer, Clock, Facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from relay_widget.relays import NamedRelay, Relay
 
 STATIC = Path(__file__).parents[1] / "static"
 _PACKAGES = (
@@ -46,60 +45,32 @@ _END_TIMEOUT_S = 1.0
 _MAX_HEALTH_BYTES = 64_000
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Target:
-    """The relay that is looked at, and what to show it.
-
-    Attributes:
-        url: Its address; empty if there is none.
-        named: The user has given that address: it is not this user's own relay.
-        token: The token that was given with it.
-        secret: That of the user's own relay.
-    """
-
-    url: str
-    named: bool = False
-    token: str | None = None
-    secret: str | None = None
-
-    def ticket(self) -> str | None:
-        """A token that is good now; None for a relay that is to ask for none."""
-        if self.secret is None:
-            return None if self.token is None else str(self.token)
-        return mint(self.secret, role="peer", lifetime_s=TICKET_LIFETIME_S)
-
-
-def look(url: str | None = None, token: str | None = None) -> tuple[Facts, Target]:
+def look(named: NamedRelay | None = None) -> tuple[Facts, Relay | None]:
     """Look at everything that can be seen without a page. Takes a second; up to half a minute where nothing answers.
 
     Args:
-        url: The relay's address; None for the user's own, which is started if need be.
-        token: What to show it; None where it is the user's own, or one that asks for none.
+        named: The relay that was named; None for the user's own, which is started if need be.
 
     Returns:
-        The facts, and the relay that they are about.
+        The facts, and the relay that they are about; None if there is none and none could be started.
     """
     start: Answer | None = None
-    if url is not None:
-        target = Target(url, named=True, token=token)
-    else:
-        try:
-            own = launcher.ensure_relay()
-            target = Target(own.url, secret=own.secret)
-        except RelayStartError as error:
-            start = Answer(error.code, error.message)
-            target = Target("")
-    found = _in_a_thread(target.url, target.ticket()) if target.url else {}
+    relay: Relay | None = None
+    try:
+        relay = find_or_start(named)
+    except RelayStartError as error:
+        start = Answer(error.code, error.message)
+    found = {} if relay is None else _in_a_thread(relay.url, relay.ticket("doctor")["token"])
     facts = Facts(
         python=f"Python {platform.python_version()} on {platform.system()}",
         place=_place(os.environ, sys.modules),
         versions={name: _version(name) for name in _PACKAGES},
         frontend_built=(STATIC / "doctor.js").is_file(),
-        url=target.url,
+        url="" if relay is None else relay.url,
         start=start,
         **found,
     )
-    return facts, target
+    return facts, relay
 
 
 def _version(package: str) -> str | None:
@@ -123,7 +94,7 @@ def _place(environment: Mapping[str, str], modules: Mapping[str, Any]) -> str:
     return where
 
 
-def _in_a_thread(url: str, token: str | None) -> dict[str, Any]:
+def _in_a_thread(url: str, token: str) -> dict[str, Any]:
     """A kernel's own thread has an event loop already."""
     found: dict[str, Any] = {}
     thread = threading.Thread(target=lambda: found.update(asyncio.run(_look_at_relay(url, token))))
@@ -132,7 +103,7 @@ def _in_a_thread(url: str, token: str | None) -> dict[str, Any]:
     return found
 
 
-async def _look_at_relay(url: str, token: str | None) -> dict[str, Any]:
+async def _look_at_relay(url: str, token: str) -> dict[str, Any]:
     health, relay = await _ask_health(url)
     if not health.reached:
         return {"health": health}
@@ -177,15 +148,14 @@ async def _ask_health(url: str) -> tuple[Answer, Mapping[str, Any] | None]:
     return answer("not-a-relay", f"it says {status} to /healthz"), None
 
 
-async def _connect(url: str, token: str | None, transport: str) -> tuple[Answer, Clock | None]:
+async def _connect(url: str, token: str, transport: str) -> tuple[Answer, Clock | None]:
     """Connect as a participant does, compare clocks, and go."""
     import socketio  # noqa: PLC0415 - as above
 
     refusals: list[Any] = []
     client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
     client.on("connect_error", refusals.append)
-    auth = {"protocol": PROTOCOL_VERSION} if token is None else {"protocol": PROTOCOL_VERSION, "token": str(token)}
-    prefix = urlsplit(url).path.strip("/")
+    auth = {"protocol": PROTOCOL_VERSION, "token": token} if token else {"protocol": PROTOCOL_VERSION}
     began_s = time.perf_counter()
     try:
         async with asyncio.timeout(_TIMEOUT_S):
@@ -193,7 +163,7 @@ async def _connect(url: str, token: str | None, transport: str) -> tuple[Answer,
                 url,
                 auth=auth,
                 transports=[transport],
-                socketio_path=f"{prefix}/socket.io".lstrip("/"),
+                socketio_path=socketio_path(url),
                 wait_timeout=_TIMEOUT_S,
             )
         took_ms = (time.perf_counter() - began_s) * 1000

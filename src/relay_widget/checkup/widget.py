@@ -11,9 +11,10 @@ import anywidget
 import traitlets as t
 from comm import DummyComm
 
-from relay_widget.errors import FrontendMissingError, InvalidValueError, WireError
+from relay_widget.errors import FrontendMissingError, WireError
 from relay_widget.monitor import shared_monitor
 from relay_widget.protocol import check_origin
+from relay_widget.relays import named_relay
 from relay_widget.tunnel import Tunnels
 
 from .probes import STATIC, look
@@ -21,6 +22,8 @@ from .rows import Row, as_text, no_page, row_of_page, rows_of, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from relay_widget.relays import NamedRelay
 
 DEFAULT_WAIT_S = 60.0
 """How long to wait for the page's rows unless told otherwise: where nothing answers, each way takes its time."""
@@ -39,8 +42,9 @@ def doctor(url: str | None = None, token: str | None = None, *, capture: bool = 
     come when a page shows it; ``result.wait()`` waits for them, and ``print(result)`` is the table as text.
 
     Args:
-        url: The relay to look at; None for your own, which is started if need be.
-        token: What to show it, if it needs one.
+        url: The relay to look at. Default: the environment variable RELAY_WIDGET_URL; else your own, which is started
+            if need be.
+        token: What to show it, if it needs one. Default: RELAY_WIDGET_TOKEN.
         capture: Whether the page also opens camera and microphone for a moment, without a click. The browser may ask.
 
     Returns:
@@ -50,16 +54,20 @@ def doctor(url: str | None = None, token: str | None = None, *, capture: bool = 
         InvalidValueError: ``bad-url``.
         FrontendMissingError: The JavaScript of the package has not been built. ``relay-widget doctor`` goes without.
     """
-    if url is not None and not url.startswith(("http://", "https://")):
-        raise InvalidValueError("bad-url", f"url must be a relay's address, as in http://localhost:8765, not {url!r}.")
+    named = named_relay(url, token)
     if not (STATIC / "doctor.js").is_file():
         message = "The browser part of relay-widget is not built: run `make build` in the checkout."
         raise FrontendMissingError("frontend-missing", message)
-    return Doctor(url, token, capture=capture)
+    return Doctor(named, capture=capture)
 
 
 class Doctor(anywidget.AnyWidget):
-    """What `doctor` has found; its arguments are those of `doctor`. *Try again* in the cell looks once more."""
+    """What `doctor` has found. *Try again* in the cell looks once more.
+
+    Args:
+        named: The relay that was named; None for the user's own.
+        capture: As in `doctor`.
+    """
 
     _kernel_rows = t.List(t.Dict()).tag(sync=True)
 
@@ -67,15 +75,15 @@ class Doctor(anywidget.AnyWidget):
         _esm = STATIC / "doctor.js"
         _css = STATIC / "doctor.css"
 
-    def __init__(self, url: str | None = None, token: str | None = None, *, capture: bool = False) -> None:
+    def __init__(self, named: NamedRelay | None = None, *, capture: bool = False) -> None:
         self._changed = threading.Condition()
-        self._asked = (url, token)
+        self._named = named
         self._capture = capture
         self._page_rows: tuple[Row, ...] = ()
         self._page_seen = self._page_done = self._waited = False
         self._following = _Following()
-        self._tunnels = Tunnels(self.send, lambda: self._target.url or None)
-        facts, self._target = look(url, token)  # what to show the relay is no trait: traits are saved in notebooks
+        self._tunnels = Tunnels(self.send, lambda: self._relay.url if self._relay else None)
+        facts, self._relay = look(named)  # what to show the relay is no trait: traits are saved in notebooks
         self._own_rows = rows_of(facts)
         super().__init__(_kernel_rows=[row.as_json() for row in self._own_rows])
         self.on_msg(self._on_page_message)
@@ -152,7 +160,7 @@ class Doctor(anywidget.AnyWidget):
             if again:
                 self._page_done = False
         if again:
-            facts, self._target = look(*self._asked)
+            facts, self._relay = look(self._named)
             with self._changed:
                 self._own_rows = rows_of(facts)
             self._kernel_rows = [row.as_json() for row in self._own_rows]
@@ -163,19 +171,19 @@ class Doctor(anywidget.AnyWidget):
             known = check_origin(origin)
         except WireError:
             known = ""  # it has none that a relay could know it by
-        if self._target.secret is None or not known:
-            self._send_target()
+        if self._relay is None or self._relay.explicit or not known:
+            self._send_way()
         else:
-            self._following.allow(known, self._send_target)
+            self._following.allow(known, self._send_way)
 
-    def _send_target(self) -> None:
-        target = self._target
+    def _send_way(self) -> None:
+        relay = self._relay
         self.send(
             {
                 "kind": "ask",
-                "url": target.url,
-                "token": target.ticket(),
-                "explicit": target.named,
+                "url": "" if relay is None else relay.url,
+                "token": None if relay is None else relay.ticket("doctor")["token"],
+                "explicit": relay is not None and relay.explicit,
                 "tunnel": True,
                 "capture": self._capture,
             }
@@ -205,7 +213,7 @@ class _Following:
         if self._timer is not None:
             self._timer.cancel()
 
-    def on_relay(self, address: object) -> None:
+    def on_relay(self, relay: object) -> None:
         """Not our business, as all that follows."""
 
     def on_snapshot(self, snapshot: dict[str, Any]) -> None:
