@@ -20,8 +20,8 @@ import { Session } from "./session.js";
 import { SendRate } from "./stats.js";
 import type { RungName } from "./transport/index.js";
 import { ladder } from "./transport/ladder.js";
-import type { CallActions, CallState, Device, Phase, Problem, Source, Tile } from "./ui/state.js";
 import { reasonsSentence } from "./ui/phrases.js";
+import type { CallActions, CallState, Device, Phase, Problem, Source, Tile } from "./ui/state.js";
 import { problemFor } from "./ui/words.js";
 
 /** A call that no view shows any more ends after this long: a closed notebook must not go on listening. Long

@@ -11,7 +11,12 @@ import {
   TARGET_MS,
 } from "../src/transport/send-window.js";
 import type { Connection } from "../src/transport/socketio.js";
-import { type KernelChannel, MESSAGE_INTERVAL_MS, type TunnelError, TunnelSocket } from "../src/transport/tunnel.js";
+import {
+  type KernelChannel,
+  MESSAGE_INTERVAL_MS,
+  type TunnelError,
+  TunnelSocket,
+} from "../src/transport/tunnel.js";
 import { type Frame, pack, unpack } from "../src/transport/tunnel-frames.js";
 
 const RELAY: Ticket = { url: "http://127.0.0.1:8765", token: "t", explicit: false, tunnel: true };
@@ -260,7 +265,8 @@ describe("the window", () => {
 
   it("stays as it is while little goes through it", () => {
     const window = new SendWindow();
-    for (let now_ms = 0; now_ms < 5000; now_ms += 100) window.acknowledged(window.sent(500, now_ms), now_ms + 5);
+    for (let now_ms = 0; now_ms < 5000; now_ms += 100)
+      window.acknowledged(window.sent(500, now_ms), now_ms + 5);
     expect(window.limit_bytes).toBe(FIRST_WINDOW_BYTES);
   });
 });
