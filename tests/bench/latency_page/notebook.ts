@@ -88,6 +88,6 @@ class Probe {
   }
 }
 
-installCamera();
+installCamera({ restless: "restlessCamera" in window });
 watchElements();
 Object.assign(window, { probe: new Probe() });
