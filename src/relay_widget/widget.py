@@ -233,6 +233,8 @@ class Call(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Leave for good: the cell goes blank and nothing of this call runs any more."""
+        if not hasattr(self, "_follower"):
+            return  # its address was refused, and what is collected closes itself
         self._end_processing()
         for recorder in self._recorders:
             recorder.stop()

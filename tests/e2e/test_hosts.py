@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,15 +13,16 @@ import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from .hosts import PROXY, JupyterHub, Notebook7, notebook_file, serving
-from .lab import Notebook, chromium, free_port
+from .lab import JupyterLab, Notebook, chromium, free_port, open_notebook
 from .test_call import cell, joined, plays
+from .test_transports import NO_PROXY, REMOTE_HOST
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
-    from .lab import JupyterLab
-
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+SECURE = "--unsafely-treat-insecure-origin-as-secure"
 
 # A marimo notebook is a program. Text that Python prints there is what the page can be asked for.
 MARIMO_APP = """
@@ -146,3 +148,23 @@ def test_marimo(browser: Browser, tmp_path: Path, mode: str) -> None:
         ada.shot(f"marimo-{mode}-0")
         ada.joined()
         ada.shot(f"marimo-{mode}")
+
+
+def test_what_is_left_where_no_port_is_reachable_and_the_camera_is_denied(tmp_path: Path) -> None:
+    """As in VS Code's notebooks: one comes in without a camera, and sees and hears the others through the kernel."""
+    server = JupyterLab(tmp_path, "--ServerApp.allow_remote_access=True", NO_PROXY, host=REMOTE_HOST)
+    server.start()
+    try:
+        flags = (f"--host-resolver-rules=MAP {REMOTE_HOST} 127.0.0.1", f"{SECURE}={server.url}")
+        with chromium(*flags, without=("--use-fake-ui-for-media-stream",)) as strict:
+            grace = "from relay_widget import Peer\nPeer('shut', 'Grace').connect().wait(30).publish_pattern(320, 240)"
+            path = server.write("shut.ipynb", "from relay_widget import Call\ncall = Call('shut', 'Ada')\ncall", grace)
+            with open_notebook(server, strict, path, permissions=[]) as ada:
+                ada.run_all()
+                ada.page.get_by_role("button", name="Join “shut”").click()
+                ada.page.get_by_text("blocked").first.wait_for()
+                ada.page.get_by_role("button", name=re.compile("without", re.IGNORECASE)).click()
+                ada.wait_python("call.state == 'joined' and call.transport == 'tunnel'")
+                plays(ada)
+    finally:
+        server.stop()
