@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 SECURE = "--unsafely-treat-insecure-origin-as-secure"
 
-# A marimo notebook is a program. Text that Python prints there is what the page can be asked for.
+# A marimo notebook is a program. It shows what Python knows of the call, for the page to be asked.
 MARIMO_APP = """
 import marimo
 app = marimo.App()
@@ -33,10 +32,10 @@ app = marimo.App()
 def _():
     import marimo as mo
     from relay_widget import Call
-    call = Call("app", "Ada", source="pattern", auto_join=True)
-    shown = mo.ui.anywidget(call)
-    shown
-    return call, mo, shown
+    ada = Call("ROOM", "Ada", source="pattern", auto_join=True)
+    grace = Call("ROOM", "Grace", source="pattern", auto_join=True)
+    mo.vstack([mo.ui.anywidget(ada), mo.ui.anywidget(grace)])
+    return ada, grace, mo
 
 @app.cell
 def _(mo):
@@ -45,9 +44,9 @@ def _(mo):
     return (again,)
 
 @app.cell
-def _(again, call, mo):
+def _(ada, again, grace, mo):
     again
-    mo.md(f"{call.state} by {call.transport}, microphone {call.microphone}, {len(call.peers)} others, {call.error}")
+    mo.md(f"Ada is {ada.state} by {ada.transport}, Grace has a microphone: {grace.microphone}. Ada has {ada.peers}.")
     return
 """
 
@@ -62,9 +61,10 @@ class Person:
         self.page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
         self.page.goto(url)
 
-    def joined(self) -> Person:
+    def joined(self, calls: int = 1) -> Person:
+        """Wait until the calls on the page are in their room."""
         try:
-            self.page.locator(".rw[data-phase=joined]").first.wait_for(timeout=90_000)
+            self.page.locator(".rw[data-phase=joined]").nth(calls - 1).wait_for(timeout=60_000)
         except PlaywrightTimeoutError:
             raise AssertionError(f"not joined; page said {self.console[-15:]}") from None
         return self
@@ -139,15 +139,26 @@ def test_voila(browser: Browser, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["edit", "run"])
 def test_marimo(browser: Browser, tmp_path: Path, mode: str) -> None:
     """Its own runtime has the kernel, in `run` a thread of the server; it knows anywidget by itself."""
-    (tmp_path / "app.py").write_text(MARIMO_APP.replace('"app"', f'"marimo-{secrets.token_hex(4)}"', 1))
+    (tmp_path / "app.py").write_text(MARIMO_APP.replace("ROOM", f"marimo-{mode}"))
+    (tmp_path / "marimo").mkdir()
+    (tmp_path / "marimo" / "marimo.toml").write_text("[runtime]\nauto_instantiate = true\n")  # run all on opening
     port = free_port()
     url = f"http://127.0.0.1:{port}/"
-    arguments = ("marimo", "-q", mode, "app.py", "--headless", "--no-token", f"--port={port}", "--skip-update-check")
+    arguments = ("marimo", "-q", mode, "app.py", "--headless", "--no-token", f"--port={port}")
     with serving(tmp_path, browser, url, *arguments) as context:
-        ada = Person(context, url)
-        ada.shot(f"marimo-{mode}-0")
-        ada.joined()
-        ada.shot(f"marimo-{mode}")
+        person = Person(context, url)
+        try:
+            person.joined(2)
+            videos = person.page.locator("video[data-peer-id]")
+            videos.nth(1).wait_for()
+            for video in videos.all():
+                plays(person, f'video[data-peer-id="{video.get_attribute("data-peer-id")}"]')
+            person.page.get_by_text("Ada is joined by direct, Grace has a microphone: True").wait_for()
+            person.page.get_by_role("button", name="Microphone", exact=True).nth(1).click()
+            person.page.get_by_text("Grace has a microphone: False").wait_for()
+            person.page.get_by_text("(RemotePeer(name='Grace'),)").wait_for()
+        finally:
+            person.shot(f"marimo-{mode}")
 
 
 def test_what_is_left_where_no_port_is_reachable_and_the_camera_is_denied(tmp_path: Path) -> None:
