@@ -20,6 +20,7 @@ import { Session } from "./session.js";
 import { SendRate } from "./stats.js";
 import type { RungName } from "./transport/index.js";
 import { ladder } from "./transport/ladder.js";
+import { reasonsSentence } from "./ui/phrases.js";
 import type { CallActions, CallState, Device, Invitation, Phase, Problem, Source, Tile } from "./ui/state.js";
 import { problemFor } from "./ui/words.js";
 
@@ -129,7 +130,7 @@ export class CallController {
         this.#showQuality();
       },
       onFailed: (error) => this.#refused(error),
-      onUnreachable: () => this.#say("relay-unreachable"),
+      onUnreachable: () => this.#say("relay-unreachable", reasonsSentence(this.#session.reasons)),
       onExpiring: () => link.askTicket(),
       onMuted: (muted) => this.#muted(muted),
       onWireError: (error) => console.warn(`relay-widget: ${error.message} (${error.code})`),

@@ -63,9 +63,11 @@ const WORDS: Readonly<Record<string, Words>> = {
   ),
 
   // Between this page, its kernel and the relay
-  "relay-unreachable": error(
-    "The relay cannot be reached from this page.",
-    "It runs beside the notebook's kernel. If the notebook is on another computer, this browser needs a way to the relay's port.",
+  "relay-unreachable": asDetailed(
+    error(
+      "The relay cannot be reached from this page.",
+      "It runs beside the notebook's kernel. If the notebook is on another computer, this browser needs a way to the relay's port.",
+    ),
   ),
   "ticket-missing": error(
     "The kernel does not answer.",
