@@ -61,7 +61,7 @@ types: build
 	@$(BIN)/mypy
 	@cd js && npx tsc --noEmit
 
-unit: build .make/redis
+unit: build .make/redis .make/nginx
 	$(call say,pytest)
 	@$(BIN)/pytest tests --ignore tests/e2e --ignore tests/test_wheel.py
 
@@ -69,7 +69,7 @@ js: build
 	$(call say,vitest)
 	@cd js && npx vitest run
 
-e2e: build .make/browser
+e2e: build .make/browser .make/nginx
 	$(call say,browser tests)
 	@$(BIN)/pytest tests/e2e
 
@@ -144,6 +144,15 @@ $(STATIC): js/node_modules/.package-lock.json js/build.mjs $(shell find js/src -
 	    echo '== Debian redis-server'; apt-get update -qq && apt-get install -y -qq redis-server; \
 	    systemctl disable --quiet --now redis-server 2>/dev/null || true; \
 	  else echo 'The tests of several relays need Redis: run "sudo apt-get install redis-server".'; exit 1; fi; fi
+	@mkdir -p .make && touch $@
+
+# As with Redis: the tests start their own, with the example of deploy/.
+.make/nginx:
+	@if ! command -v nginx >/dev/null && ! test -x /usr/sbin/nginx; then \
+	  if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	    echo '== Debian nginx'; apt-get update -qq && apt-get install -y -qq nginx-light; \
+	    systemctl disable --quiet --now nginx 2>/dev/null || true; \
+	  else echo 'Without nginx the tests of deploy/nginx.conf are left out: to run them, "sudo apt-get install nginx-light".'; fi; fi
 	@mkdir -p .make && touch $@
 
 constraints: .make/python

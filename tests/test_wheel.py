@@ -27,8 +27,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_the_browser_part_and_nothing_of_the_workshop(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    built = {f"relay_widget/static/{name}" for name in ("index.js", "index.css", "lab.js", "lab.css")}
-    assert built | {"relay_widget/py.typed"} <= set(names)
+    scripts = {f"relay_widget/static/{name}" for name in ("index.js", "lab.js", "invite.js")}
+    styles = {f"relay_widget/static/{name}" for name in ("index.css", "lab.css", "invite.css")}
+    page = {f"relay_widget/server/page/join.{suffix}" for suffix in ("html", "js", "css")}
+    assert scripts | styles | page | {"relay_widget/py.typed"} <= set(names)
     assert all(name.startswith(("relay_widget/", "relay_widget-")) for name in names), names
 
 

@@ -21,7 +21,7 @@ import { SendRate } from "./stats.js";
 import type { RungName } from "./transport/index.js";
 import { ladder } from "./transport/ladder.js";
 import { reasonsSentence } from "./ui/phrases.js";
-import type { CallActions, CallState, Device, Phase, Problem, Source, Tile } from "./ui/state.js";
+import type { CallActions, CallState, Device, Invitation, Phase, Problem, Source, Tile } from "./ui/state.js";
 import { problemFor } from "./ui/words.js";
 
 /** A call that no view shows any more ends after this long: a closed notebook must not go on listening. Long
@@ -40,6 +40,8 @@ export interface CallOptions {
   ownTile?: string;
   /** What to report beside the figures of that. */
   ownFigures?: () => Record<string, number>;
+  /** On a join page: what its link allows. */
+  invitation?: Invitation;
 }
 
 export class CallController {
@@ -53,6 +55,8 @@ export class CallController {
   /** What the kernel has said last of a relay that it does not get into. */
   #kernelProblem: string | null = null;
   readonly #governor = new Governor(VIDEO_TRACK);
+  readonly #maySend: boolean;
+  readonly #mayReceive: boolean;
   #peers: readonly PeerInfo[] = [];
   readonly #ownTracks = new Map<string, TrackInfo>();
   #ownId = "";
@@ -75,6 +79,8 @@ export class CallController {
     private readonly link: KernelLink,
     private readonly options: CallOptions = {},
   ) {
+    this.#maySend = options.invitation?.publish ?? true;
+    this.#mayReceive = options.invitation?.subscribe ?? true;
     this.state = {
       phase: signal<Phase>("idle"),
       problem: signal<Problem | null>(null),
@@ -96,6 +102,7 @@ export class CallController {
       quality: signal<Quality | null>(null),
       canCapture: signal(window.isSecureContext && navigator.mediaDevices !== undefined),
       canShareScreen: signal(typeof navigator.mediaDevices?.getDisplayMedia === "function"),
+      invitation: options.invitation ?? null,
     };
     this.actions = {
       startPreview: () => void this.#preview(),
@@ -117,7 +124,7 @@ export class CallController {
         this.state.problem.value = null;
       },
     };
-    this.#session = new Session(ladder({ kernel: link.channel }), {
+    this.#session = new Session(ladder(link.channel === null ? {} : { kernel: link.channel }), {
       onJoined: () => void this.#entered(),
       onReconnecting: () => {
         this.#publisher.stop();
@@ -130,7 +137,8 @@ export class CallController {
       onMuted: (muted) => this.#muted(muted),
       onWireError: (error) => console.warn(`relay-widget: ${error.message} (${error.code})`),
       onPeers: (peers) => {
-        this.#peers = peers;
+        // Media of tracks that this page does not get would be waited for.
+        this.#peers = this.#mayReceive ? peers : peers.map((peer) => ({ ...peer, tracks: [] }));
         this.#showPeers();
         if (this.state.problem.value?.code === "no-common-codec") this.state.problem.value = null;
         this.#publisher.negotiate(this.#listeners());
@@ -277,6 +285,11 @@ export class CallController {
           : { ...problemFor("named-relay", message.message), code: message.code };
         if (this.state.phase.value === "connecting") this.#leave("failed");
         break;
+      case "closed":
+        if (this.#active) break; // the relay ends it itself
+        this.#say(message.code);
+        this.#leave("failed");
+        break;
       case "join":
         if (this.#views === 0) this.#joinWhenSeen = true;
         else if (!this.#active) void this.#join("all");
@@ -300,7 +313,7 @@ export class CallController {
   async #join(media: "all" | "sound" | "none"): Promise<void> {
     if (this.#active) return;
     const { state, link } = this;
-    if (playableTypes(canPlay).length === 0) {
+    if (this.#mayReceive && playableTypes(canPlay).length === 0) {
       this.#say("mse-missing");
       return;
     }
@@ -404,8 +417,8 @@ export class CallController {
     const { state, link } = this;
     return {
       source: state.source.value,
-      microphone: state.microphone.value,
-      camera: state.camera.value,
+      microphone: this.#maySend && state.microphone.value,
+      camera: this.#maySend && state.camera.value,
       cameraId: state.cameraId.value,
       microphoneId: state.microphoneId.value,
       timeslice_ms: link.get("timeslice"),
@@ -522,6 +535,6 @@ export class CallController {
   }
 
   #say(code: string, detail?: string): void {
-    this.state.problem.value = problemFor(code, detail);
+    this.state.problem.value = problemFor(code, detail, this.options.invitation !== undefined);
   }
 }

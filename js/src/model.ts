@@ -22,6 +22,8 @@ export type KernelMessage =
   | ({ kind: "ticket" } & Ticket)
   | { kind: "people"; names: string[] }
   | { kind: "relay-failed"; code: string; message: string }
+  /** There is nothing to join (any more). */
+  | { kind: "closed"; code: string }
   | { kind: "join" }
   | { kind: "leave" };
 
@@ -35,8 +37,8 @@ export interface KernelLink {
   hello(): void;
   askTicket(): void;
   tellState(state: Phase, error: { code: string; message: string } | null, transport: RungName | ""): void;
-  /** For what goes through the kernel when nothing else comes through. */
-  readonly channel: KernelChannel;
+  /** For what goes through the kernel when nothing else comes through; null: there is no kernel. */
+  readonly channel: KernelChannel | null;
   close(): void;
 }
 

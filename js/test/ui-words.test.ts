@@ -74,6 +74,25 @@ describe("problemFor", () => {
   });
 });
 
+describe("problemFor on the join page", () => {
+  it.each(["no-link", "mse-missing", "relay-unreachable", ...wireCodes(), ...CAPTURE])(
+    "has words for %s without a kernel or a cell",
+    (code) => {
+      const { title, advice } = problemFor(code, undefined, true);
+      expect(title).toMatch(/^[A-Z].*\.$/);
+      expect(title).not.toBe(FALLBACK);
+      expect(`${title} ${advice}`).not.toMatch(/kernel|cell\b|ticket/);
+    },
+  );
+
+  it("offers to try again only what may go better then", () => {
+    for (const code of ["no-link", "bad-token", "expired-token"]) {
+      expect(problemFor(code, undefined, true).actions).toEqual([]);
+    }
+    expect(problemFor("room-locked", undefined, true).actions).toContain("retry");
+  });
+});
+
 describe("emptyPictureWords", () => {
   it("names what is in the way of the picture", () => {
     expect(emptyPictureWords("permission-denied")).toBe("Camera is blocked");

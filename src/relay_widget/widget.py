@@ -26,6 +26,7 @@ from .errors import (
 )
 from .extras import require
 from .impair import checked, whom
+from .invitation import InviteLink, make_link
 from .latency import LatencyHistory, by_hop
 from .monitor import shared_monitor
 from .protocol import (
@@ -371,32 +372,81 @@ class Call(anywidget.AnyWidget):
             RelayRequestError: ``forbidden``: the call is at a relay that is not your own.
             RelayStartError: There is no relay and none could be started.
         """
+        token, _, _ = self._mint(expires, name, publish=publish, subscribe=subscribe, administer=administer)
+        return Token(token)
+
+    def invite_link(
+        self,
+        name: str | None = None,
+        *,
+        publish: bool = True,
+        subscribe: bool = True,
+        expires: float = 3600,
+        url: str | None = None,
+    ) -> InviteLink:
+        """Make a link for somebody who has a browser and no notebook: it opens the relay's own page, in this room.
+
+        As the last line of a cell it shows a QR code, to be scanned by a phone; it is a str, too. Whoever has the link
+        can come in, any number of times, until it ends; what a notebook saves of it lets nobody in. As with `invite`,
+        it can not be taken back; `lock` lets nobody new in, whatever they have.
+
+        Args:
+            name: What its guest is called. None leaves that to the guest.
+            publish: Whether it may send picture and sound.
+            subscribe: Whether it gets those of the others.
+            expires: Seconds until it ends, connected or not.
+            url: The relay's address, as the guest's browser reaches it (``https://relay.example``, also with a path).
+                None: its own, which may be good on this computer only (then ``warning`` says so).
+
+        Raises:
+            InvalidValueError: ``bad-name``, ``bad-room``, ``bad-expires`` or ``bad-url``.
+            RelayRequestError: ``forbidden``: the call is at a relay that is not your own.
+            RelayStartError: There is no relay and none could be started.
+        """
+        token, relay_url, expires_s = self._mint(expires, name, publish=publish, subscribe=subscribe)
+        return make_link(
+            relay_url if url is None else url,
+            token,
+            room=str(self.room),
+            name=name,
+            publish=publish,
+            subscribe=subscribe,
+            expires_s=expires_s,
+        )
+
+    def _mint(
+        self, lifetime_s: float, name: str | None, *, publish: bool, subscribe: bool, administer: bool = False
+    ) -> tuple[str, str, float]:
+        """A token for this call's room, the address of the relay it is for, and when it ends (seconds since 1970)."""
         room = str(self.room)
         if room.endswith("*"):
             raise InvalidValueError(
                 "bad-room", f"A token for room {room!r} would be one for all that begin so: choose a name without a *."
             )
-        if not isinstance(expires, numbers.Real) or not 0 < expires <= _MAX_INVITE_S:
+        if not isinstance(lifetime_s, numbers.Real) or not 0 < lifetime_s <= _MAX_INVITE_S:
             raise InvalidValueError(
-                "bad-expires", f"expires must be seconds above 0 and at most {_MAX_INVITE_S}, not {expires!r}."
+                "bad-expires", f"expires must be seconds above 0 and at most {_MAX_INVITE_S}, not {lifetime_s!r}."
             )
+        name = None if name is None else _checked(check_name, name)
         relay = find_or_start(self._named)
         if isinstance(relay, NamedRelay):
             raise RelayRequestError(
                 "forbidden",
                 f"Only who runs the relay at {relay.url} can make tokens for it: ask there for one.",
             )
+        now_s = time.time()
         token = mint(
             relay.address.secret,
             role="peer",
-            lifetime_s=float(expires),
+            lifetime_s=float(lifetime_s),
+            now_s=now_s,
             room=room,
-            name=None if name is None else _checked(check_name, name),
+            name=name,
             publish=publish,
             subscribe=subscribe,
             administers=(room,) if administer else (),
         )
-        return Token(token)
+        return token, relay.url, now_s + float(lifetime_s)
 
     def frames(self, peer: RemotePeer | str | None = None) -> VideoStream:
         """Somebody's video, frame by frame, as arrays, while it is being sent (docs/python.md).

@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import queue
+import re
 import secrets
 import shutil
 import signal
@@ -303,6 +304,46 @@ def open_notebook(lab: JupyterLab, browser: Browser, path: str, **context_option
     finally:
         notebook.shut_down()
         notebook.page.context.close()
+
+
+class JoinPage:
+    """The relay's own page, opened by a link in a browser context of its own."""
+
+    def __init__(self, browser: Browser, link: str, *, init_script: str = "", **context_options: Any) -> None:
+        context_options.setdefault("viewport", {"width": 1100, "height": 800})
+        self.page: Page = browser.new_context(**context_options).new_page()
+        self.console: list[str] = []
+        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
+        if init_script:
+            self.page.add_init_script(init_script)
+        self.page.goto(link)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What the browser has refused to the page, or not understood of it."""
+        return [line for line in self.console if line.startswith("pageerror") or "Content Security Policy" in line]
+
+    def join(self) -> None:
+        self.press("Join")
+        self.page.wait_for_selector(".rw[data-phase=joined]", timeout=30_000)
+
+    def press(self, label: str) -> None:
+        self.page.get_by_role("button", name=re.compile(f"^{label}")).click()
+
+    def says(self, text: str) -> None:
+        """Wait until these words are there."""
+        self.page.get_by_text(text).first.wait_for(timeout=30_000)
+
+    def logs(self, text: str) -> None:
+        """Wait until the page's console has these words."""
+        deadline_s = time.monotonic() + 30
+        while not any(text in line for line in self.console):
+            assert time.monotonic() < deadline_s, self.console[-8:]
+            self.page.wait_for_timeout(100)
+
+    def close(self) -> None:
+        self.page.context.close()
 
 
 # Scripts for the page: what a person would see and hear.

@@ -57,7 +57,7 @@ def test_hosts_of_the_command_line() -> None:
     "origin", ["http://localhost:8888", "https://localhost", "http://127.0.0.1:8888", "http://[::1]:8888"]
 )
 def test_loopback_origins(origin: str) -> None:
-    assert Guard().allows_origin(origin)
+    assert Guard().allows_origin(origin, "127.0.0.1:8765")
 
 
 @pytest.mark.parametrize(
@@ -77,17 +77,35 @@ def test_loopback_origins(origin: str) -> None:
     ],
 )
 def test_other_origins(origin: str | None) -> None:
-    assert not Guard().allows_origin(origin)
+    assert not Guard().allows_origin(origin, "127.0.0.1:8765")
 
 
 def test_origins_of_the_command_line() -> None:
     guard = Guard(origins=("https://Lab.example/",))
-    assert guard.allows_origin("https://lab.example")
-    assert not guard.allows_origin("https://lab.example:444")
-    assert not guard.allows_origin("http://lab.example")
+    assert guard.allows_origin("https://lab.example", "127.0.0.1:8765")
+    assert not guard.allows_origin("https://lab.example:444", "127.0.0.1:8765")
+    assert not guard.allows_origin("http://lab.example", "127.0.0.1:8765")
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", HANDSHAKE, "/nothing"])
+def test_the_origin_of_the_relay_s_own_page() -> None:
+    guard = Guard(hosts=("lab.example",))
+    for origin, host in (
+        ("https://lab.example", "lab.example"),
+        ("http://lab.example:8765", "lab.example:8765"),
+        ("http://LAB.example:8765", "lab.example:8765"),
+    ):
+        assert guard.allows_origin(origin, host)
+    assert not guard.allows_origin("https://lab.example", None)
+    for origin, host in (
+        ("http://lab.example:9000", "lab.example:8765"),  # another program of that machine
+        ("https://www.lab.example", "lab.example"),
+        ("https://evil.example", "evil.example"),  # a name that is not the relay's: DNS rebinding
+        ("ftp://lab.example", "lab.example"),
+    ):
+        assert not guard.allows_origin(origin, host)
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/join", HANDSHAKE, "/nothing"])
 @pytest.mark.parametrize(
     "headers",
     [

@@ -1,8 +1,8 @@
 // What carries events to the relay and back. The session does not know how; only this folder knows sockets.
 //
 // A ticket says where the relay is as its kernel sees it. How a page gets there is the ladder's business (ladder.ts):
-// it tries the rungs "url" or "proxy" and "direct", and last "tunnel". A page without a kernel (one that the relay
-// serves) has a ticket that is `explicit` and without `tunnel`.
+// it tries the rungs "url" or "proxy" and "direct", and last "tunnel". A page without a kernel, which the relay
+// itself serves, has one that leaves only "direct": the address that the page came from.
 import type { WireError } from "../protocol.js";
 
 export interface Ticket {

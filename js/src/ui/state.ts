@@ -23,6 +23,18 @@ export interface Device {
   label: string;
 }
 
+/** What the link of a join page allows. Read from its token to be shown; the relay decides. */
+export interface Invitation {
+  /** The one room it is for; null: the guest may choose. */
+  room: string | null;
+  /** What the guest is called; null: the guest may choose. */
+  name: string | null;
+  publish: boolean;
+  subscribe: boolean;
+  /** Until when, in ms since 1970; null: unknown. */
+  expires_ms: number | null;
+}
+
 /** One remote track (or a peer that publishes nothing: `video` is null). */
 export interface Tile {
   /** Stable while the peer is here: `${peer}/${track}`, or the peer's id alone. */
@@ -74,6 +86,8 @@ export interface CallState {
   /** This page can capture (secure context with mediaDevices). */
   canCapture: Signal<boolean>;
   canShareScreen: Signal<boolean>;
+  /** On a join page, its link's; null in a notebook. */
+  readonly invitation: Invitation | null;
 }
 
 export interface CallActions {

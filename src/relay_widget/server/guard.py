@@ -31,7 +31,8 @@ class Guard:
 
     Args:
         hosts: Host names or addresses, beside loopback, under which the relay may be addressed.
-        origins: Origins, beside loopback's, whose pages may use it ("https://lab.example").
+        origins: Origins, beside loopback's and that of the relay's own page, whose pages may use it
+            ("https://lab.example").
         on_refused: Called with the address a refused request came from.
     """
 
@@ -65,15 +66,25 @@ class Guard:
         name = _host_name(header)
         return _is_loopback(name) or name in self._hosts or name in self._told_hosts()
 
-    def allows_origin(self, origin: str | None) -> bool:
-        """Whether a page of this origin may use this relay."""
+    def allows_origin(self, origin: str | None, host: str | None) -> bool:
+        """Whether a page of this origin may use this relay.
+
+        Args:
+            origin: The Origin header.
+            host: The request's Host header: the relay's own join page is of that name and port.
+        """
         if not origin:
             return False
         if origin.lower() in self._origins or self._is_told(origin):
             return True
         try:
             parts = urlsplit(origin)
-            return parts.scheme in ("http", "https") and _is_loopback((parts.hostname or "").rstrip("."))
+            if parts.scheme not in ("http", "https"):
+                return False
+            own = (host or "").strip().lower()
+            if _host_name(own) in self._hosts and parts.netloc.lower() == own:
+                return True
+            return _is_loopback((parts.hostname or "").rstrip("."))
         except ValueError:
             return False
 
@@ -89,9 +100,10 @@ class Guard:
         return web.json_response({"code": Code.FORBIDDEN, "message": message}, status=403)
 
     def _objection(self, request: web.Request) -> str | None:
-        if not self._is_told(request.headers.get("Origin", "")) and not self.allows_host(request.headers.get("Host")):
+        host = request.headers.get("Host")
+        if not self._is_told(request.headers.get("Origin", "")) and not self.allows_host(host):
             return "This relay does not serve that host name: start it with --allow-host to add it."
-        if "Origin" in request.headers and not self.allows_origin(request.headers["Origin"]):
+        if "Origin" in request.headers and not self.allows_origin(request.headers["Origin"], host):
             return "This relay does not serve pages of that origin: start it with --allow-origin to add it."
         if "j" in request.query:
             # JSONP, with which a <script> could read answers across origins; no client of today uses it.
