@@ -34,7 +34,7 @@ class Listening:
         self.rooms: list[str] = []
         self.threads: set[str] = set()
 
-    def on_relay(self, relay: Relay) -> None:
+    def on_relay(self, relay: Relay) -> None:  # noqa: ARG002
         self._note("relay")
 
     def on_snapshot(self, snapshot: dict[str, Any]) -> None:
