@@ -267,11 +267,11 @@ def test_a_certificate_that_nobody_vouches_for_is_named(tmp_path: Path, monkeypa
             with called("lab", "Ada", url=url) as call:
                 with pytest.raises(RelayRequestError) as failed:
                     call.wait_for_peers(1, timeout=30)
-                assert failed.value.code == "tls"
+                assert failed.value.code == "untrusted-certificate"
                 assert "SSL_CERT_FILE" in failed.value.message
             with pytest.raises(RelayRequestError) as failed, Peer("lab", url=url):
                 pass
-            assert failed.value.code == "tls"
+            assert failed.value.code == "untrusted-certificate"
             monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
             with called("lab", "Ada", url=url) as call, Peer("lab", "Grace", url=url):
                 call.wait_for_peers(1, timeout=30)

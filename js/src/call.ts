@@ -32,8 +32,8 @@ const LEVEL_INTERVAL_MS = 100;
 const TICKET_PATIENCE_MS = 8000;
 /** A ticket that grew old on the way is no failure; a second refusal in a row is. */
 const MAX_TOKEN_REFUSALS = 2;
-/** Problems that a ticket, which only a relay that answers leads to, says are over. */
-const RELAY_PROBLEMS = new Set(["ticket-missing", "relay-start", "runtime-dir", "disk-full", "port-in-use"]);
+/** What the kernel says of the user's own relay; all else that it says is of one that was named. */
+const OWN_RELAY_PROBLEMS = new Set(["relay-start", "runtime-dir", "disk-full", "port-in-use", "tls", "redis"]);
 
 export interface CallOptions {
   /** Play what one sends as it comes back from the relay, in a tile of this name; without the sound being heard. */
@@ -52,6 +52,8 @@ export class CallController {
   readonly #receiver: Receiver;
   readonly #undo: (() => void)[] = [];
   readonly #rate = new SendRate();
+  /** What the kernel has said last of a relay that it does not get into. */
+  #kernelProblem: string | null = null;
   readonly #governor = new Governor(VIDEO_TRACK);
   readonly #maySend: boolean;
   readonly #mayReceive: boolean;
@@ -270,14 +272,17 @@ export class CallController {
     switch (message.kind) {
       case "ticket":
         clearTimeout(this.#patienceTimer);
-        if (RELAY_PROBLEMS.has(this.state.problem.value?.code ?? "")) this.state.problem.value = null;
+        if (this.#ofRelay()) this.state.problem.value = null;
         this.#session.offerTicket(message);
         break;
       case "people":
         this.state.peopleHere.value = message.names;
         break;
       case "relay-failed":
-        this.#say(message.code, message.message);
+        this.#kernelProblem = message.code;
+        this.state.problem.value = OWN_RELAY_PROBLEMS.has(message.code)
+          ? problemFor(message.code, message.message)
+          : { ...problemFor("named-relay", message.message), code: message.code };
         if (this.state.phase.value === "connecting") this.#leave("failed");
         break;
       case "closed":
@@ -367,6 +372,11 @@ export class CallController {
     this.link.askTicket();
   }
 
+  #ofRelay(): boolean {
+    const code = this.state.problem.value?.code;
+    return code !== undefined && (code === "ticket-missing" || code === this.#kernelProblem);
+  }
+
   #muted({ track, muted }: TrackMuted): void {
     if (muted) this.#mutedTracks.add(track);
     else if (track === null) this.#mutedTracks.clear();
@@ -393,7 +403,7 @@ export class CallController {
 
   async #retry(): Promise<void> {
     const again = this.state.phase.value === "failed" || this.state.phase.value === "left";
-    const ofRelay = RELAY_PROBLEMS.has(this.state.problem.value?.code ?? "");
+    const ofRelay = this.#ofRelay();
     this.state.problem.value = null;
     if (again) await this.#join("all");
     else if (ofRelay) this.link.askTicket();

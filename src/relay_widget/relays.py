@@ -122,7 +122,7 @@ def no_answer(url: str, error: BaseException) -> RelayRequestError:
     while reason is not None:
         if isinstance(reason, ssl.SSLCertVerificationError):
             return RelayRequestError(
-                "tls",
+                "untrusted-certificate",
                 f"The certificate of {url} is not trusted here ({reason.verify_message}): set SSL_CERT_FILE to the "
                 "certificates that vouch for it, before the kernel starts.",
             )

@@ -32,16 +32,16 @@ Frame = tuple[bool, bytes]
 
 MAX_TUNNELS = 8
 """Tunnels of one call at a time: one for each page that shows it and has no other way."""
-MESSAGE_INTERVAL_S = 0.02
+MESSAGE_INTERVAL_S = 0.04
 """At least so long between two messages with data."""
-ACK_INTERVAL_S = 0.02
+ACK_INTERVAL_S = 0.06
 MAX_WAITING_BYTES = 64_000
 """What may wait for the window before the relay is not read any more; a message more of it may come."""
 SOCKET_BUFFER_BYTES = 64_000
 """What the system may hold of what the relay has sent: the relay is to see what waits, and drop it in time."""
 CONNECT_TIMEOUT_S = 5
 
-TARGET_S = 0.25
+TARGET_S = 0.4
 MIN_WINDOW_BYTES = 32_000
 FIRST_WINDOW_BYTES = 64_000
 MAX_WINDOW_BYTES = 256_000

@@ -234,6 +234,8 @@ class Call(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Leave for good: the cell goes blank and nothing of this call runs any more."""
+        if not hasattr(self, "_follower"):
+            return  # its address was refused, and what is collected closes itself
         self._end_processing()
         self._end_recordings()
         self._follower.monitor.remove(self._follower)

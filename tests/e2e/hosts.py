@@ -89,10 +89,10 @@ c.Spawner.start_timeout = c.Spawner.http_timeout = {START_TIMEOUT_S}
         """As a student does; their server is started by it."""
         page = context.new_page()
         page.goto(f"{self.home}/hub/login")
-        page.get_by_label("Username").fill(USER)
-        page.get_by_label("Password").fill("anything")
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(re.compile(f"/user/{USER}/lab"), timeout=START_TIMEOUT_S * 1000)
+        page.locator("#username_input").fill(USER)
+        page.locator("#password_input").fill("anything")
+        page.locator("#login_submit").click()
+        page.wait_for_url(re.compile(f"^{re.escape(self.url)}/lab"), timeout=START_TIMEOUT_S * 1000)
         page.close()
 
 

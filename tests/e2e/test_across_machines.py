@@ -37,7 +37,7 @@ import sys
 from relay_widget import Peer
 with Peer("class", "Grace") as grace:
     grace.publish_pattern(width=320, height=240, fps=15)
-    for count, frame in enumerate(grace.video(of="Ada"), 1):
+    for count, frame in enumerate(grace.video(of="Ada", timeout_s=None), 1):
         print(count, *frame.rgb.shape, flush=True)
 """
 

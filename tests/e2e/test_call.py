@@ -42,7 +42,7 @@ def joined(notebook: Notebook) -> Notebook:
 
 def plays(notebook: OnPage, selector: str = REMOTE, *, sound: bool = True) -> None:
     """Whether a person would say: I see them move, and I hear them."""
-    notebook.page.locator(selector).first.wait_for(timeout=30_000)
+    notebook.page.locator(selector).first.wait_for(state="attached", timeout=30_000)
     # A first sample may fall into the settling after a join; a call that does not play never passes.
     seen = {}
     for _ in range(8):

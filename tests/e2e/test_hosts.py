@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
+import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,17 +12,18 @@ import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from .hosts import PROXY, JupyterHub, Notebook7, notebook_file, serving
-from .lab import Notebook, chromium, free_port
+from .lab import JupyterLab, Notebook, chromium, free_port, open_notebook
 from .test_call import cell, joined, plays
+from .test_transports import NO_PROXY, REMOTE_HOST
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
-    from .lab import JupyterLab
-
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-# A marimo notebook is a program. Text that Python prints there is what the page can be asked for.
+SECURE = "--unsafely-treat-insecure-origin-as-secure"
+
+# A marimo notebook is a program. It shows what Python knows of the call, for the page to be asked.
 MARIMO_APP = """
 import marimo
 app = marimo.App()
@@ -31,10 +32,10 @@ app = marimo.App()
 def _():
     import marimo as mo
     from relay_widget import Call
-    call = Call("app", "Ada", source="pattern", auto_join=True)
-    shown = mo.ui.anywidget(call)
-    shown
-    return call, mo, shown
+    ada = Call("ROOM", "Ada", source="pattern", auto_join=True)
+    grace = Call("ROOM", "Grace", source="pattern", auto_join=True)
+    mo.vstack([mo.ui.anywidget(ada), mo.ui.anywidget(grace)])
+    return ada, grace, mo
 
 @app.cell
 def _(mo):
@@ -43,9 +44,9 @@ def _(mo):
     return (again,)
 
 @app.cell
-def _(again, call, mo):
+def _(ada, again, grace, mo):
     again
-    mo.md(f"{call.state} by {call.transport}, microphone {call.microphone}, {len(call.peers)} others, {call.error}")
+    mo.md(f"Ada is {ada.state} by {ada.transport}, Grace has a microphone: {grace.microphone}. Ada has {ada.peers}.")
     return
 """
 
@@ -60,9 +61,10 @@ class Person:
         self.page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
         self.page.goto(url)
 
-    def joined(self) -> Person:
+    def joined(self, calls: int = 1) -> Person:
+        """Wait until the calls on the page are in their room."""
         try:
-            self.page.locator(".rw[data-phase=joined]").first.wait_for(timeout=90_000)
+            self.page.locator(".rw[data-phase=joined]").nth(calls - 1).wait_for(timeout=60_000)
         except PlaywrightTimeoutError:
             raise AssertionError(f"not joined; page said {self.console[-15:]}") from None
         return self
@@ -137,12 +139,43 @@ def test_voila(browser: Browser, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["edit", "run"])
 def test_marimo(browser: Browser, tmp_path: Path, mode: str) -> None:
     """Its own runtime has the kernel, in `run` a thread of the server; it knows anywidget by itself."""
-    (tmp_path / "app.py").write_text(MARIMO_APP.replace('"app"', f'"marimo-{secrets.token_hex(4)}"', 1))
+    (tmp_path / "app.py").write_text(MARIMO_APP.replace("ROOM", f"marimo-{mode}"))
+    (tmp_path / "marimo").mkdir()
+    (tmp_path / "marimo" / "marimo.toml").write_text("[runtime]\nauto_instantiate = true\n")  # run all on opening
     port = free_port()
     url = f"http://127.0.0.1:{port}/"
-    arguments = ("marimo", "-q", mode, "app.py", "--headless", "--no-token", f"--port={port}", "--skip-update-check")
+    arguments = ("marimo", "-q", mode, "app.py", "--headless", "--no-token", f"--port={port}")
     with serving(tmp_path, browser, url, *arguments) as context:
-        ada = Person(context, url)
-        ada.shot(f"marimo-{mode}-0")
-        ada.joined()
-        ada.shot(f"marimo-{mode}")
+        person = Person(context, url)
+        try:
+            person.joined(2)
+            videos = person.page.locator("video[data-peer-id]")
+            videos.nth(1).wait_for()
+            for video in videos.all():
+                plays(person, f'video[data-peer-id="{video.get_attribute("data-peer-id")}"]')
+            person.page.get_by_text("Ada is joined by direct, Grace has a microphone: True").wait_for()
+            person.page.get_by_role("button", name="Microphone", exact=True).nth(1).click()
+            person.page.get_by_text("Grace has a microphone: False").wait_for()
+            person.page.get_by_text("(RemotePeer(name='Grace'),)").wait_for()
+        finally:
+            person.shot(f"marimo-{mode}")
+
+
+def test_what_is_left_where_no_port_is_reachable_and_the_camera_is_denied(tmp_path: Path) -> None:
+    """As in VS Code's notebooks: one comes in without a camera, and sees and hears the others through the kernel."""
+    server = JupyterLab(tmp_path, "--ServerApp.allow_remote_access=True", NO_PROXY, host=REMOTE_HOST)
+    server.start()
+    try:
+        flags = (f"--host-resolver-rules=MAP {REMOTE_HOST} 127.0.0.1", f"{SECURE}={server.url}")
+        with chromium(*flags, without=("--use-fake-ui-for-media-stream",)) as strict:
+            grace = "from relay_widget import Peer\nPeer('shut', 'Grace').connect().wait(30).publish_pattern(320, 240)"
+            path = server.write("shut.ipynb", "from relay_widget import Call\ncall = Call('shut', 'Ada')\ncall", grace)
+            with open_notebook(server, strict, path, permissions=[]) as ada:
+                ada.run_all()
+                ada.page.get_by_role("button", name="Join “shut”").click()
+                ada.page.get_by_text("blocked").first.wait_for()
+                ada.page.get_by_role("button", name=re.compile("without", re.IGNORECASE)).click()
+                ada.wait_python("call.state == 'joined' and call.transport == 'tunnel'")
+                plays(ada)
+    finally:
+        server.stop()

@@ -98,6 +98,7 @@ def test_a_guest_on_a_phone(lab: JupyterLab, cinema: Browser) -> None:
         grace.join()
         plays(ada)
         plays(grace)
+        grace.page.wait_for_timeout(8000)  # until it is as live as it gets
         picture(grace, "join", "body")
         grace.close()
 

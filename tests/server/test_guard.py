@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from relay_widget.protocol import Code
+from relay_widget.protocol import MAX_ALLOWED_ORIGINS, Code
 from relay_widget.server.guard import Guard
 
-from .clients import RawClient
+from .clients import Client, RawClient
 
 if TYPE_CHECKING:
     from tests.relay_process import RelayProcess
@@ -143,3 +144,90 @@ def test_allowed_origins_may_read_the_answers(open_relay: RelayProcess) -> None:
 
 def test_no_script_tag_may_read_them(open_relay: RelayProcess) -> None:
     assert open_relay.get(HANDSHAKE + "&j=0")[0] == 403
+
+
+def test_origins_that_kernels_name() -> None:
+    guard = Guard()
+    guard.allow("one", "https://hub.example:8443")
+    guard.allow("one", "vscode-webview://1a2b")
+    guard.allow("other", "https://hub.example:8443")
+    assert guard.allows_origin("https://Hub.example:8443")
+    assert guard.allows_origin("vscode-webview://1a2b")
+    assert not guard.allows_origin("https://hub.example")
+    assert not guard.allows_origin("https://evil.example")
+    assert guard.allows_host("hub.example:80")
+    assert not guard.allows_host("evil.example")
+    guard.forget("one")
+    assert guard.allows_origin("https://hub.example:8443")
+    assert not guard.allows_origin("vscode-webview://1a2b")
+    guard.forget("other")
+    assert not guard.allows_origin("https://hub.example:8443")
+    assert not guard.allows_host("hub.example")
+
+
+def test_only_the_newest_origins_of_one_kernel_hold() -> None:
+    guard = Guard()
+    for number in range(MAX_ALLOWED_ORIGINS + 1):
+        guard.allow("one", f"https://{number}.example")
+        guard.allow("one", "https://often.example")
+    assert not guard.allows_origin("https://0.example")
+    assert guard.allows_origin(f"https://{MAX_ALLOWED_ORIGINS}.example")
+    assert guard.allows_origin("https://often.example")
+
+
+async def test_an_origin_is_served_as_long_as_the_kernel_that_named_it_is_there(relay: RelayProcess) -> None:
+    origin = "https://hub.example"
+    page = {"Origin": origin, "Host": "hub.example"}
+    behind_another_name = {"Origin": origin, "Host": "jupyter-ada:8888"}
+    async with Client() as kernel:
+        await kernel.connect(relay.url, relay.auth("monitor", administers=("*",)))
+        assert relay.get(HANDSHAKE, page)[0] == 403
+        assert await kernel.ask("allow-origin", {"origin": "https://HUB.example"}) == {"ok": True}
+        for headers in (page, behind_another_name, {"Host": "hub.example"}):
+            assert relay.get(HANDSHAKE, headers)[0] == 200
+        websocket = await RawClient().connect(relay.url, headers=("Origin: https://hub.example", "Host: hub.example"))
+        assert websocket.response.startswith(b"HTTP/1.1 101")
+        await websocket.close()
+        for headers in ({**page, "Origin": "https://evil.example"}, {"Host": "jupyter-ada:8888"}):
+            assert relay.get(HANDSHAKE, headers)[0] == 403
+    deadline_s = time.monotonic() + 20
+    while relay.get(HANDSHAKE, page)[0] != 403:
+        assert time.monotonic() < deadline_s
+
+
+async def test_who_may_not_name_an_origin(relay: RelayProcess) -> None:
+    for role, rights in (
+        ("peer", {}),
+        ("monitor", {}),
+        ("monitor", {"administers": ("lab",)}),
+        ("monitor", {"administers": ("*",), "room": "lab"}),
+    ):
+        async with Client() as client:
+            await client.connect(relay.url, relay.auth(cast("Any", role), **cast("dict[str, Any]", rights)))
+            ack = await client.ask("allow-origin", {"origin": "https://evil.example"})
+            assert ack["error"]["code"] == Code.FORBIDDEN
+    assert relay.get(HANDSHAKE, {"Origin": "https://evil.example"})[0] == 403
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        5,
+        "",
+        "null",
+        "*",
+        "https://*",
+        "hub.example",
+        "https://hub.example/",
+        "https://a b",
+        "https://a@b",
+        "x" * 301,
+    ],
+    ids=str,
+)
+async def test_what_is_no_origin(relay: RelayProcess, origin: object) -> None:
+    async with Client() as kernel:
+        await kernel.connect(relay.url, relay.auth("monitor", administers=("*",)))
+        ack = await kernel.ask("allow-origin", {"origin": origin})
+        assert ack["error"]["code"] == Code.BAD_MESSAGE

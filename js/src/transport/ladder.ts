@@ -5,7 +5,7 @@ import type { Reason, RungName, Ticket, Transport, TransportEvents } from "./ind
 import { type Candidate, candidates, type PageAddress, thisPage } from "./page.js";
 import { askProxy } from "./proxy.js";
 import { type Connection, connectSocketIo } from "./socketio.js";
-import { type KernelChannel, tunnelCarrier } from "./tunnel.js";
+import { type KernelChannel, TunnelError, tunnelCarrier } from "./tunnel.js";
 
 const RETRY_FIRST_MS = 150;
 const RETRY_MAX_MS = 1200;
@@ -26,7 +26,15 @@ export interface LadderOptions {
 export function ladder(
   options: LadderOptions = {},
 ): (ticket: () => Ticket, events: TransportEvents) => Transport {
-  return (ticket, events) => new Ladder(ticket, events, options);
+  const memory: Memory = { rung: "", lost_ms: Number.NEGATIVE_INFINITY };
+  return (ticket, events) => new Ladder(ticket, events, options, memory);
+}
+
+/** What one transport of a session leaves to the next. */
+interface Memory {
+  /** Which rung carried last, and when it was left. */
+  rung: RungName | "";
+  lost_ms: number;
 }
 
 class Ladder implements Transport {
@@ -35,7 +43,6 @@ class Ladder implements Transport {
   #climb: Climb | null = null;
   #reasons: readonly Reason[] = [];
   #attempts = 0;
-  #lost_ms = Number.NEGATIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #upward_ms = UPWARD_FIRST_MS;
 
@@ -43,6 +50,7 @@ class Ladder implements Transport {
     private readonly ticket: () => Ticket,
     private readonly events: TransportEvents,
     private readonly options: LadderOptions,
+    private readonly memory: Memory,
   ) {}
 
   get name(): RungName | "" {
@@ -65,8 +73,8 @@ class Ladder implements Transport {
     if (this.up || this.#climb !== null) return;
     clearTimeout(this.#timer);
     const all = this.#candidates();
-    const loyal = performance.now() - this.#lost_ms < LOYAL_MS && this.#rung !== "";
-    const lowest = all.findIndex((candidate) => candidate.rung === this.#rung);
+    const loyal = performance.now() - this.memory.lost_ms < LOYAL_MS;
+    const lowest = all.findIndex((candidate) => candidate.rung === this.memory.rung);
     this.#start(loyal && lowest !== -1 ? all.slice(0, lowest + 1) : all, {
       onNone: () => {
         this.#attempts += 1;
@@ -91,6 +99,7 @@ class Ladder implements Transport {
     clearTimeout(this.#timer);
     this.#climb?.cancel();
     this.#climb = null;
+    if (this.#connection !== null) this.memory.lost_ms = performance.now();
     this.#connection?.close();
     this.#connection = null;
   }
@@ -133,7 +142,7 @@ class Ladder implements Transport {
       before.close();
       this.events.onDown();
     }
-    this.#rung = rung;
+    this.#rung = this.memory.rung = rung;
     this.#connection = connection;
     this.#attempts = 0;
     const better = this.#better().map((one) => one.rung);
@@ -147,7 +156,7 @@ class Ladder implements Transport {
     this.#connection = null;
     this.#climb?.cancel();
     this.#climb = null;
-    this.#lost_ms = performance.now();
+    this.memory.lost_ms = performance.now();
     this.events.onDown();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.connect(), RETRY_FIRST_MS * (0.5 + Math.random()));
@@ -189,8 +198,7 @@ class Ladder implements Transport {
             else events.onDown();
           },
           onRefused: events.onRefused,
-          onFailed: (message) =>
-            events.onFailed(rung === "tunnel" ? "no-tunnel" : "unreachable", said(message)),
+          onFailed: (message, cause) => events.onFailed(...whyNot(rung, message, cause)),
           onEvent: (event, args) => {
             if (connection === this.#connection) this.events.onEvent(event, args);
           },
@@ -214,8 +222,12 @@ class Ladder implements Transport {
   };
 }
 
-function said(message: string): string {
-  return message === "timeout" ? "There was no answer in time." : "Nothing answers there that is a relay.";
+/** A code and a sentence. */
+function whyNot(rung: RungName, message: string, cause: unknown): [string, string] {
+  if (cause instanceof TunnelError) return [cause.code, cause.message];
+  if (message !== "timeout") return ["unreachable", "Nothing answers there that is a relay."];
+  if (rung !== "tunnel") return ["timeout", "There was no answer in time."];
+  return ["kernel-silent", "The kernel did not answer in time: it may be busy with a cell."];
 }
 
 /** What is known now, and of other rungs what was known before. */

@@ -3,7 +3,7 @@
 // than TARGET_MS to be acknowledged: it grows while it is used up and answers come fast, and shrinks when they come
 // late (the idea of LEDBAT, RFC 6817). The twin of SendWindow in src/relay_widget/tunnel.py. Pure: time comes in.
 
-export const TARGET_MS = 250;
+export const TARGET_MS = 400;
 export const MIN_WINDOW_BYTES = 32_000;
 export const FIRST_WINDOW_BYTES = 64_000;
 export const MAX_WINDOW_BYTES = 256_000;

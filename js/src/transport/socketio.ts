@@ -21,8 +21,8 @@ export interface ConnectionEvents {
   onDown(): void;
   /** The relay answered, with a no. */
   onRefused(error: WireError): void;
-  /** It never came up. */
-  onFailed(message: string): void;
+  /** It never came up; `cause` is what the carrier said of it. */
+  onFailed(message: string, cause: unknown): void;
   onEvent(event: string, args: unknown[]): void;
 }
 
@@ -70,8 +70,8 @@ export function connectSocketIo(
     if (!over) events.onUp();
   });
   socket.on("disconnect", () => end(() => events.onDown()));
-  socket.on("connect_error", (error: Error & { data?: Partial<WireError> }) => {
-    if (socket.active) end(() => events.onFailed(error.message));
+  socket.on("connect_error", (error: Error & { data?: Partial<WireError>; description?: unknown }) => {
+    if (socket.active) end(() => events.onFailed(error.message, error.description));
     else end(() => events.onRefused({ code: error.data?.code ?? "forbidden", message: error.message }));
   });
   socket.onAny((event: string, ...args: unknown[]) => {

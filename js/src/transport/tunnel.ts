@@ -10,8 +10,8 @@ import { SendWindow } from "./send-window.js";
 import { type Frame, pack, packedSize, unpack } from "./tunnel-frames.js";
 
 /** At least so long between two messages with data, and at most so long until what came is acknowledged. */
-export const MESSAGE_INTERVAL_MS = 20;
-export const ACK_INTERVAL_MS = 40;
+export const MESSAGE_INTERVAL_MS = 80;
+export const ACK_INTERVAL_MS = 120;
 /** What one message takes at most, if it is more than one frame. */
 const MAX_MESSAGE_BYTES = 64_000;
 /** Timers of hidden pages fire once a second: a message that is so late goes with what is sent next. */
@@ -51,6 +51,16 @@ export function tunnelCarrier(kernel: KernelChannel): typeof WebSocketTransport 
   };
 }
 
+/** Why a tunnel did not open, in the kernel's words. */
+export class TunnelError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /** As much of a WebSocket as Engine.IO uses of one. */
 export class TunnelSocket {
   binaryType = "arraybuffer";
@@ -71,6 +81,7 @@ export class TunnelSocket {
   #due_ms = 0;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
   #ackTimer: ReturnType<typeof setTimeout> | undefined;
+  #opened = false;
   #over = false;
 
   constructor(private readonly kernel: KernelChannel) {
@@ -104,6 +115,7 @@ export class TunnelSocket {
     }
     switch (word.op) {
       case "open":
+        this.#opened = true;
         this.onopen();
         break;
       case "data":
@@ -186,7 +198,10 @@ export class TunnelSocket {
     clearTimeout(this.#ackTimer);
     this.#frames = [];
     this.#waiting_bytes = 0;
-    queueMicrotask(() => this.onclose({ code, reason }));
+    queueMicrotask(() => {
+      if (this.#opened) this.onclose({ code, reason });
+      else this.onerror(new TunnelError(code, reason));
+    });
   }
 }
 

@@ -113,6 +113,12 @@ const WORDS: Readonly<Record<string, Words>> = {
   "disk-full": asDetailed(
     error("The relay did not start: the disk is full.", "Make some room on it, then press Try again."),
   ),
+  "named-relay": asDetailed(
+    error(
+      "The relay that was named is not open to this call.",
+      "Check its address and the token, then run the cell again.",
+    ),
+  ),
   tls: asDetailed(
     error(
       "The relay did not start: its certificate or key cannot be used.",

@@ -95,6 +95,6 @@ function tileOf(peer: string): Element | null {
   return document.querySelector(`.rw-tile[data-peer="${peer}"]`);
 }
 
-installCamera();
+installCamera({ restless: "restlessCamera" in window });
 watchElements();
 Object.assign(window, { probe: new Probe() });
