@@ -250,10 +250,12 @@ def test_what_cannot_be_published_says_why(relay: RelayProcess) -> None:
 @pytest.mark.parametrize("fps", [0, -1, 241, float("nan"), "fast", True])
 def test_as_many_pictures_as_cannot_be_is_one_sentence(relay: RelayProcess, fps: Any) -> None:
     with participant(relay, "Ada") as ada:
-        for publish in (lambda: ada.publish(endless(), fps=fps), lambda: ada.publish_pattern(fps=fps)):
-            with pytest.raises(InvalidValueError, match=r"fps must be a number from 0\.1 to 240, not") as refused:
-                publish()
-            assert refused.value.code == "bad-media-setting"
+        sentence = r"fps must be a number from 0\.1 to 240, not"
+        with pytest.raises(InvalidValueError, match=sentence) as refused:
+            ada.publish(endless(), fps=fps)
+        assert refused.value.code == "bad-media-setting"
+        with pytest.raises(InvalidValueError, match=sentence):
+            ada.publish_pattern(fps=fps)
         ada.publish(endless(), fps=0.5)
 
 
@@ -270,7 +272,7 @@ def test_sound_with_its_axes_swapped_says_how_to_turn_it(relay: RelayProcess, sh
 def test_whatever_fails_in_encoding_ends_the_publication_and_is_told(relay: RelayProcess) -> None:
     class Broken(VideoFrame):
         @property
-        def rgb(self) -> NDArray[np.uint8]:  # type: ignore[override]
+        def rgb(self) -> NDArray[np.uint8]:
             raise MemoryError("no room for it")
 
     native = av.VideoFrame.from_ndarray(still(), format="rgb24")

@@ -67,7 +67,7 @@ def test_pictures_and_sound_arrive_at_their_times(
     if rate:
         blocks = list(islice(heard, COUNT))
         assert {block.samples.shape for block in blocks[1:]} == {(1, 1920)}
-        assert np.diff([block.captured_ms for block in blocks]) == pytest.approx(np.full(COUNT - 1, 40), abs=1)  # type: ignore[arg-type]
+        assert np.diff([block.captured_ms for block in blocks]) == pytest.approx(np.full(COUNT - 1, 40), abs=1)
         assert blocks[0].captured_ms == pytest.approx(begun_ms[0], abs=40)
         sound = np.concatenate([block.samples[0] for block in blocks[2:]])
         assert np.sqrt(np.mean(sound**2)) == pytest.approx(0.25 / np.sqrt(2), rel=0.1)

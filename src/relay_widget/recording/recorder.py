@@ -138,8 +138,8 @@ class Recorder:
         client.on_peer_left = lambda peer, _: self._on_peer_left(peer)
         client.on_object = self._on_object
         client.on_ended = self._on_ended
-        self._loop = asyncio.new_event_loop()
-        self._run(self._serve, "loop")
+        loop = self._loop = asyncio.new_event_loop()
+        self._run(lambda: _serve(loop), "loop")
         try:
             asyncio.run_coroutine_threadsafe(client.connect(), self._loop).result()
             # Now that there is something to record: what is already there is not given up for nothing.
@@ -184,10 +184,6 @@ class Recorder:
         if self.error is not None:
             state = f"failed: {self.error}"
         return f"<Recorder of room {self.room!r} to {self.path.name!r}: {state}>"
-
-    def _serve(self) -> None:
-        self._loop.run_forever()
-        self._loop.close()
 
     def _run(self, target: Callable[[], None], what: str) -> None:
         thread = threading.Thread(target=target, name=f"relay-widget-recorder-{what}", daemon=True)
@@ -285,6 +281,11 @@ class Recorder:
         _log.warning("recording %s ended: %s", self.path, error)
         if leaves:
             asyncio.run_coroutine_threadsafe(_leave(self._client), self._loop)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 async def _leave(client: RelayClient) -> None:
