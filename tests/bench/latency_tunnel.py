@@ -18,16 +18,21 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from jupyter_client.blocking.client import BlockingKernelClient
+
 from relay_widget.background import Background
 from relay_widget.client import RelayClient
 from relay_widget.tokens import mint
 from tests.bench.latency_browser import Load, bundle_page
 from tests.bench.latency_figures import seen, table, verdict
+from tests.bench.latency_two_way import IDLE, SIZE, START_TIMEOUT_S
+from tests.bench.plain_browser import plain_chromium
 from tests.bench.results import save
-from tests.e2e.lab import JupyterLab, Notebook, chromium, open_notebook
+from tests.e2e.lab import JupyterLab
 
 if TYPE_CHECKING:
     from relay_widget.protocol import Track
+    from tests.bench.plain_browser import PlainPage
 
 SECONDS = 30
 SETTLE_S = 10
@@ -107,24 +112,54 @@ def measure(seconds: float, *, subshells: bool) -> tuple[dict[str, float], dict[
             _without_subshells(lab)
         lab.start()
         rules = ("--host-resolver-rules=MAP lab.example 127.0.0.1",)
+        address = f"{lab.url}/doc/tree/{lab.write('tunnel.ipynb', CELL)}?token={lab.token}&reset"
+        script = "window.restlessCamera = true;" + bundle_page("notebook.ts")
         try:
             with (
-                chromium(*rules, f"--unsafely-treat-insecure-origin-as-secure={lab.url}") as browser,
-                open_notebook(lab, browser, lab.write("t.ipynb", CELL)) as notebook,
+                plain_chromium(*rules, f"--unsafely-treat-insecure-origin-as-secure={lab.url}") as browser,
+                browser.page(address, size=SIZE, script=script) as page,
             ):
-                notebook.page.add_init_script("window.restlessCamera = true")
-                notebook.page.add_init_script(bundle_page("notebook.ts"))
-                notebook.open()
-                notebook.run_all()
-                notebook.wait_python("'call' in globals() and call.transport == 'tunnel'", timeout_s=60)
+                page.until(IDLE, timeout_s=START_TIMEOUT_S)
+                page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+                kernel = Kernel(lab, page)
+                kernel.until("'call' in globals() and call.transport == 'tunnel'")
                 with Echo(lab):
                     # Only what is published from now on comes back.
-                    notebook.python("call.leave()")
-                    notebook.wait_python("call.state == 'left'")
-                    notebook.python("call.join()")
-                    return _watch(notebook, seconds)
+                    kernel.run("call.leave()")
+                    kernel.until("call.state == 'left'")
+                    kernel.run("call.join()")
+                    return _watch(lab, page, kernel, seconds)
         finally:
             lab.stop()
+
+
+class Kernel:
+    """A line of one's own to the kernel of the page's notebook."""
+
+    def __init__(self, lab: JupyterLab, page: PlainPage) -> None:
+        kernel = page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
+        self._client = BlockingKernelClient()
+        self._client.load_connection_file(str(lab.runtime / f"kernel-{kernel}.json"))
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=START_TIMEOUT_S)
+
+    def run(self, code: str) -> str:
+        """Run code beside the cells; what it printed."""
+        said: list[str] = []
+
+        def hear(message: dict[str, Any]) -> None:
+            said.append(message["content"].get("text", ""))
+
+        reply = self._client.execute_interactive(code, timeout=60, output_hook=hear, store_history=False)
+        assert reply["content"]["status"] == "ok", reply
+        return "".join(said).strip()
+
+    def until(self, expression: str) -> None:
+        """Wait until it is true."""
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while self.run(f"print(bool({expression}))") != "True":
+            assert time.monotonic() < deadline_s, f"not within {START_TIMEOUT_S} s: {expression}"
+            time.sleep(0.1)
 
 
 def _without_subshells(lab: JupyterLab) -> None:
@@ -134,21 +169,21 @@ def _without_subshells(lab: JupyterLab) -> None:
     file.write_text(json.dumps({"commsOverSubshells": "disabled"}))
 
 
-def _watch(notebook: Notebook, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
-    page = notebook.page
-    page.wait_for_function("probe.pictures.length === 1", timeout=60_000)
-    notebook.wait_python("call.transport == 'tunnel'")
-    kernel = int(notebook.python("import os; print(os.getpid())"))
-    load = Load(page, {"relay": notebook.lab.relay()["pid"], "kernel": kernel})
+def _watch(
+    lab: JupyterLab, page: PlainPage, kernel: Kernel, seconds: float
+) -> tuple[dict[str, float], dict[str, float]]:
+    page.until("probe.pictures.length === 1", timeout_s=START_TIMEOUT_S)
+    kernel.until("call.transport == 'tunnel'")
+    load = Load(page, {"relay": lab.relay()["pid"], "kernel": int(kernel.run("import os; print(os.getpid())"))})
     page.evaluate("probe.watch()")
-    page.wait_for_timeout(SETTLE_S * 1000)
+    time.sleep(SETTLE_S)
 
     load.begin()
     page.evaluate("probe.begin()")
-    before, begun_s = _bytes(notebook), time.monotonic()
+    before, begun_s = _bytes(page, kernel), time.monotonic()
     time.sleep(seconds)
     passed_s = time.monotonic() - begun_s
-    after = _bytes(notebook)
+    after = _bytes(page, kernel)
     cpu = load.percent()
     (raw,) = page.evaluate("probe.end()").values()
     row = {
@@ -158,23 +193,21 @@ def _watch(notebook: Notebook, seconds: float) -> tuple[dict[str, float], dict[s
         "down_kbps": (after["decoded"] - before["decoded"]) * 8 / 1000 / passed_s,
         "level": after["level"],
     }
-    hops = json.loads(notebook.python("import json; print(json.dumps(list(call.latency.values())[0]))"))
+    hops = json.loads(kernel.run("import json; print(json.dumps(list(call.latency.values())[0]))"))
     print("p50 by hop in ms: " + ", ".join(f"{hop} {spread['p50']:.0f}" for hop, spread in hops.items()))
 
-    page.evaluate("probe.watch(); probe.begin()")
-    cell = notebook.kernel.execute(BUSY.format(seconds=BUSY_S), store_history=False)
-    if notebook.reply_to(cell, within_s=60) is None:
-        raise RuntimeError("the cell does not end")
+    page.evaluate("(probe.watch(), probe.begin())")
+    kernel.run(BUSY.format(seconds=BUSY_S))
     ended_ms: float = page.evaluate("performance.now()")
-    page.wait_for_timeout(AFTER_S * 1000)
+    time.sleep(AFTER_S)
     (busy,) = page.evaluate("probe.end()").values()
     return {**row, "recovery_s": _recovery_s(busy, ended_ms)}, cpu
 
 
-def _bytes(notebook: Notebook) -> dict[str, float]:
+def _bytes(page: PlainPage, kernel: Kernel) -> dict[str, float]:
     told = "import json; print(json.dumps([call.stats['sent_bytes'], call.stats['sent_level']]))"
-    sent, level = json.loads(notebook.python(told))
-    decoded = notebook.page.evaluate("Object.values(probe.decoded_bytes).reduce((sum, bytes) => sum + bytes, 0)")
+    sent, level = json.loads(kernel.run(told))
+    decoded = page.evaluate("Object.values(probe.decoded_bytes).reduce((sum, bytes) => sum + bytes, 0)")
     return {"sent": sent, "level": level, "decoded": decoded}
 
 
