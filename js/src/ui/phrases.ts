@@ -1,6 +1,6 @@
 // Short phrases with figures in them, as the tiles, the chips and the lobby show them.
 import type { Figures } from "../protocol.js";
-import type { Reason, RungName } from "../transport/index.js";
+import type { RungName } from "../transport/index.js";
 import type { Invitation } from "./state.js";
 
 type Rights = Pick<Invitation, "publish" | "subscribe">;
@@ -89,11 +89,4 @@ const PATHS: Record<RungName | "", { name: string; explanation: string }> = {
     explanation:
       "Nothing but the notebook's own connection comes through to the kernel, so media travel in it: later, and in a smaller picture if it carries no more. With jupyter-server-proxy beside the notebook server it would be faster.",
   },
-};
-
-const ATTEMPTS: Record<RungName, string> = {
-  url: "At its address",
-  proxy: "By way of the notebook server",
-  direct: "Straight at its port",
-  tunnel: "Through the kernel",
 };
