@@ -16,7 +16,7 @@ from relay_widget.server.door import SPARE_SOCKETS
 from tests.core.media import header
 from tests.relay_process import RelayProcess
 
-from .clients import TIMEOUT_S, Client, RawClient
+from .clients import TIMEOUT_S, Client, RawClient, read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -250,16 +250,38 @@ async def test_who_reads_nothing_is_ended_and_told(room: str) -> None:
 
 async def floods(client: RawClient, text: str) -> None:
     """Say the same for as long as the relay listens, and never read."""
-    async with asyncio.timeout(TIMEOUT_S):
-        with contextlib.suppress(ConnectionError):
-            while True:
-                await client.send_many(text, 1000)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await client.send_many(text, 1000)
 
 
-@pytest.mark.parametrize("text", ["5", "40", "40/other,"])
-async def test_who_floods_engineio_and_never_reads_is_ended(relay: RelayProcess, text: str) -> None:
-    client = await RawClient().connect(relay.url, receive_buffer_bytes=4096)
-    await floods(client, text)
+async def test_who_floods_engineio_and_never_reads_is_ended() -> None:
+    with relay_with(read_s=3600) as relay:  # nothing else is to end it; a ping that is not answered would say so
+        client = await RawClient().connect(relay.url, receive_buffer_bytes=4096)
+        await client.join(relay.auth(), "lab")
+        flood = asyncio.create_task(floods(client, "40/other,"))
+        ended: dict[str, float] = {}
+        async with asyncio.timeout(2 * TIMEOUT_S):
+            while not ended:
+                await asyncio.sleep(0.1)
+                figures = await asyncio.to_thread(read_metrics, relay)
+                ended = {name: value for name, value in figures.items() if name.startswith("ended_connections_total")}
+        assert ended == {"ended_connections_total transport-close": 1}
+        flood.cancel()
+        await client.close()
+
+
+@pytest.mark.parametrize("has_polled", [False, True])
+async def test_who_changes_to_a_websocket_twice_is_ended(relay: RelayProcess, room: str, *, has_polled: bool) -> None:
+    session = json.loads(relay.get("/socket.io/?EIO=4&transport=polling")[2][1:])["sid"] if has_polled else ""
+    client = await RawClient().connect(relay.url, session=session)
+    if has_polled:
+        await client.send("2probe")
+        await client.until(lambda data: data == b"3probe")
+        await client.send("5")
+    await client.join(relay.auth(), room)
+    await client.send("5")
+    await client.ended()
     await client.close()
 
 

@@ -115,7 +115,8 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         data = await self._sock.next()
         if isinstance(data, bytes):
             return data
-        if not isinstance(data, str) or not _PACKET.match(data):
+        changes_again = data == _UPGRADE and self._session.upgraded  # engineio would answer it each time
+        if not isinstance(data, str) or not _PACKET.match(data) or changes_again:
             # To be closed in order it would have to read what waits for it.
             asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_S, abort, self._transport)
             raise OSError
