@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
 from relay_widget.protocol import Code
 from relay_widget.server.guard import Guard
+from tests.relay_process import RelayProcess
 
-from .clients import RawClient
-
-if TYPE_CHECKING:
-    from tests.relay_process import RelayProcess
+from .clients import RawClient, read_metrics
 
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 
@@ -102,6 +99,19 @@ def test_the_relay_refuses_what_its_guard_does(relay: RelayProcess, path: str, h
     assert status == 403
     assert json.loads(body)["code"] == Code.FORBIDDEN
     assert "Access-Control-Allow-Origin" not in answer
+
+
+def test_what_it_refuses_is_counted_and_logged_with_its_reason() -> None:
+    with RelayProcess(("--log-level", "info")) as relay:
+        for path, headers in (
+            ("/", {"Host": "evil.example"}),
+            ("/", {"Origin": "https://evil.example"}),
+            (HANDSHAKE + "&j=0", {}),
+            ("/metrics", {"X-Forwarded-For": "127.0.0.1"}),
+        ):
+            assert relay.get(path, headers)[0] == 403
+        assert read_metrics(relay)["refusals_total forbidden"] == 4
+        assert 'reason="host"' in relay.log
 
 
 @pytest.mark.parametrize(
