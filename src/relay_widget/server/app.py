@@ -100,6 +100,8 @@ class RelayApp:
             cors_credentials=False,
             max_http_buffer_size=settings.limits.message_bytes,
             http_compression=False,
+            ping_interval=settings.limits.ping_s,
+            ping_timeout=settings.limits.pong_s,
             logger=_ENGINEIO_LOG,
             engineio_logger=_ENGINEIO_LOG,
         )
@@ -117,7 +119,11 @@ class RelayApp:
         # engineio has no public way to choose the driver of one server; a test watches over these lines.
         self._sio.eio._async = {  # noqa: SLF001
             **self._sio.eio._async,  # noqa: SLF001
-            "websocket": websocket_driver(self._fanout, self._adapter.media_chunk),
+            "websocket": websocket_driver(
+                self._fanout,
+                self._adapter.media_chunk,
+                chunks_per_s=settings.limits.peer_chunks_per_s,
+            ),
             "translate_request": request_translator(self._sio.eio.sockets.get),
         }
         lag = LoopLag()
