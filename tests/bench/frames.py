@@ -17,7 +17,6 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from relay_widget import Call, Peer, launcher
@@ -26,8 +25,8 @@ from relay_widget.tokens import mint
 from tests.bench.frames_source import pictures
 from tests.bench.latency_browser import TOKEN_LIFETIME_S, open_page
 from tests.bench.latency_figures import median, percentiles, seen, table, verdict
+from tests.bench.plain_browser import plain_chromium
 from tests.bench.results import save
-from tests.e2e.lab import chromium
 from tests.machine import rss_bytes
 
 if TYPE_CHECKING:
@@ -35,11 +34,11 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-    from playwright.sync_api import Page
 
     from relay_widget.launcher import RelayAddress
     from relay_widget.media.frame import VideoFrame
     from relay_widget.streams import VideoStream
+    from tests.bench.plain_browser import PlainPage
 
 SECONDS = 20
 SETTLE_S = 4
@@ -65,7 +64,7 @@ def main() -> None:
         parser.error(f"there are no rows {', '.join(sorted(unknown))}")
     rows: dict[str, dict[str, Any]] = {}
     claims: list[tuple[str, bool]] = []
-    with own_relay() as relay, chromium("--autoplay-policy=no-user-gesture-required") as browser:
+    with own_relay() as relay, plain_chromium("--autoplay-policy=no-user-gesture-required") as browser:
         for name in wanted:
             print(f"\r{name} …{' ' * 20}", end="", file=sys.stderr, flush=True)
             with open_page(browser, "frames.ts") as page:
@@ -79,19 +78,19 @@ def main() -> None:
 Found = tuple[dict[str, dict[str, Any]], list[tuple[str, bool]]]
 
 
-def from_browser(page: Page, relay: RelayAddress, seconds: float) -> Found:
+def from_browser(page: PlainPage, relay: RelayAddress, seconds: float) -> Found:
     with sending_page(page, relay, "browser"), Peer("browser", "reader") as reader:
         row = read(reader.video(of="page"), seconds)
     return {"browser to array": row}, [fast_enough("browser to array", row), young_enough("browser to array", row, 150)]
 
 
-def from_python(page: Page, relay: RelayAddress, seconds: float) -> Found:
+def from_python(page: PlainPage, relay: RelayAddress, seconds: float) -> Found:
     with sending_python("python"), Peer("python", "reader") as reader:
         row = read(reader.video(of="source"), seconds)
     return {"Python to array": row}, [fast_enough("Python to array", row), young_enough("Python to array", row, 60)]
 
 
-def slow_consumer(page: Page, relay: RelayAddress, seconds: float) -> Found:
+def slow_consumer(page: PlainPage, relay: RelayAddress, seconds: float) -> Found:
     with sending_python("slow"), Peer("slow", "reader") as reader:
         row = read(reader.video(of="source"), max(seconds, 12 * PAUSE_S), pause_s=PAUSE_S)
     title = f"array, {PAUSE_S:g} s for each frame"
@@ -102,13 +101,13 @@ def slow_consumer(page: Page, relay: RelayAddress, seconds: float) -> Found:
     ]
 
 
-def to_browser(page: Page, relay: RelayAddress, seconds: float) -> Found:
+def to_browser(page: PlainPage, relay: RelayAddress, seconds: float) -> Found:
     with sending_python("screen"):
         row = watched(page, relay, "screen", seconds, "source")["source"]
     return {"array to screen": row}, [young_enough("array to screen", row, 250)]
 
 
-def processed(page: Page, relay: RelayAddress, seconds: float) -> Found:
+def processed(page: PlainPage, relay: RelayAddress, seconds: float) -> Found:
     def five_milliseconds(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         end_s = time.perf_counter() + WORK_S
         result = picture.copy()
@@ -130,10 +129,9 @@ def processed(page: Page, relay: RelayAddress, seconds: float) -> Found:
     return rows, [(f"processed: adds {added_ms:.0f} ms <= 120 ms", added_ms <= 120)]
 
 
-def crowd(page: Page, relay: RelayAddress, seconds: float) -> Found:
+def crowd(page: PlainPage, relay: RelayAddress, seconds: float) -> Found:
     """Each publishes, gets what all the others send, and reads its neighbour's arrays."""
-    with ThreadPoolExecutor() as elsewhere:  # the page's driver has an event loop in this thread
-        row = elsewhere.submit(asyncio.run, _crowd(seconds)).result()
+    row = asyncio.run(_crowd(seconds))
     title = f"{CROWD} peers of one process"
     slowest = row.pop("slowest_fps")
     return {title: row}, [(f"{title}: {slowest:.1f} >= {CROWD_FPS} - 0.5 fps of each", slowest >= CROWD_FPS - 0.5)]
@@ -173,7 +171,7 @@ async def _crowd(seconds: float) -> dict[str, Any]:
     }
 
 
-ROWS: dict[str, Callable[[Page, RelayAddress, float], Found]] = {
+ROWS: dict[str, Callable[[PlainPage, RelayAddress, float], Found]] = {
     "browser": from_browser,
     "python": from_python,
     "slow": slow_consumer,
@@ -229,15 +227,15 @@ def read(stream: VideoStream, seconds: float, pause_s: float = 0) -> dict[str, A
     }
 
 
-def watched(page: Page, relay: RelayAddress, room: str, seconds: float, *names: str) -> dict[str, dict[str, Any]]:
+def watched(page: PlainPage, relay: RelayAddress, room: str, seconds: float, *names: str) -> dict[str, dict[str, Any]]:
     """What a page shows of these people."""
     joined(page, relay, room)
     for name in names:
-        page.wait_for_function("name => probe.sees(name)", arg=name)
+        page.until("name => probe.sees(name)", name)
     page.evaluate("names => probe.watch(names)", list(names))
-    page.wait_for_timeout(1000 * SETTLE_S)
+    time.sleep(SETTLE_S)
     page.evaluate("probe.begin()")
-    page.wait_for_timeout(1000 * seconds)
+    time.sleep(seconds)
     found = page.evaluate("probe.seen()")
     ahead_ms = ahead_of_python_ms(page)
     page.evaluate("probe.leave()")
@@ -246,7 +244,7 @@ def watched(page: Page, relay: RelayAddress, room: str, seconds: float, *names: 
     return {name: {**seen(one), "dropped": one["dropped_frames"]} for name, one in found.items()}
 
 
-def ahead_of_python_ms(page: Page) -> float:
+def ahead_of_python_ms(page: PlainPage) -> float:
     """How far the page's clock is ahead of this process's, by the quickest of some questions."""
     asked = []
     for _ in range(20):
@@ -257,13 +255,13 @@ def ahead_of_python_ms(page: Page) -> float:
     return float(min(asked)[1])
 
 
-def joined(page: Page, relay: RelayAddress, room: str, **options: Any) -> None:
+def joined(page: PlainPage, relay: RelayAddress, room: str, **options: Any) -> None:
     ticket = {"url": relay.url, "token": mint(relay.secret, role="peer", lifetime_s=TOKEN_LIFETIME_S)}
     page.evaluate("options => probe.join(options)", {"room": room, "name": "page", "ticket": ticket, **options})
 
 
 @contextlib.contextmanager
-def sending_page(page: Page, relay: RelayAddress, room: str) -> Iterator[None]:
+def sending_page(page: PlainPage, relay: RelayAddress, room: str) -> Iterator[None]:
     joined(page, relay, room, timeslice_ms=TIMESLICE_MS)
     yield
     page.evaluate("probe.leave()")

@@ -19,14 +19,14 @@ from tests.machine import machine_s, process_s
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from playwright.sync_api import Browser, Page, ViewportSize
-
+    from tests.bench.plain_browser import PlainBrowser, PlainPage
     from tests.relay_process import RelayProcess
 
 ROOT = Path(__file__).parents[2]
 PAGE = Path(__file__).parent / "latency_page"
 TOKEN_LIFETIME_S = 2 * 3600
-VIEWPORT: ViewportSize = {"width": 900, "height": 700}
+SIZE = (900, 700)
+"""Of the page, px."""
 
 
 def bundle(source: Path, **constants: str) -> str:
@@ -69,21 +69,32 @@ def served(source: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def open_page(
-    browser: Browser, source: str = "page.ts", complaints: list[str] | None = None, query: str = ""
-) -> Iterator[Page]:
-    """A page of this script, ready. Errors, exceptions and unhandled rejections are printed, and put into the list."""
-    found = complaints if complaints is not None else []
+    browser: PlainBrowser, source: str = "page.ts", complaints: list[str] | None = None, query: str = ""
+) -> Iterator[PlainPage]:
+    """A page of this script, ready.
 
-    def complain(text: str) -> None:
-        print(f"page: {text}")
-        found.append(text)
-
-    with served(source) as address, contextlib.closing(browser.new_page(viewport=VIEWPORT)) as page:
-        page.on("console", lambda message: complain(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complain(str(error)))
-        page.goto(address + query)
-        page.wait_for_function("() => window.probe !== undefined")
+    Errors, exceptions and unhandled rejections are printed in the end, and put into the list.
+    """
+    with served(source) as address, browser.page(address + query, size=SIZE) as page:
+        page.call("Runtime.enable")
+        page.until("window.probe !== undefined")
         yield page
+        page.call("Runtime.disable")  # what it has said until now has come before the answer
+        found = [text for event in page.events if (text := _complaint(event)) is not None]
+        for text in found:
+            print(f"page: {text}")
+        if complaints is not None:
+            complaints += found
+
+
+def _complaint(event: dict[str, Any]) -> str | None:
+    """What an event of the page complains of, if it does."""
+    match event:
+        case {"method": "Runtime.exceptionThrown", "params": {"exceptionDetails": details}}:
+            return str(details.get("exception", {}).get("description", details["text"]))
+        case {"method": "Runtime.consoleAPICalled", "params": {"type": "error", "args": args}}:
+            return " ".join(str(arg.get("value", arg.get("description"))) for arg in args)
+    return None
 
 
 class Load:
@@ -94,12 +105,9 @@ class Load:
         pids: Other processes, by the name they get in the result.
     """
 
-    def __init__(self, page: Page, pids: Mapping[str, int] | None = None) -> None:
-        browser = page.context.browser
-        assert browser is not None
-        self._browser = browser.new_browser_cdp_session()
-        self._page = page.context.new_cdp_session(page)
-        self._page.send("Performance.enable", {"timeDomain": "timeTicks"})
+    def __init__(self, page: PlainPage, pids: Mapping[str, int] | None = None) -> None:
+        self._page = page
+        page.call("Performance.enable", timeDomain="timeTicks")
         self._pids = dict(pids or {})
         self.begin()
 
@@ -122,8 +130,8 @@ class Load:
         return spent
 
     def _now(self) -> dict[str, float]:
-        metrics = {one["name"]: one["value"] for one in self._page.send("Performance.getMetrics")["metrics"]}
-        processes = self._browser.send("SystemInfo.getProcessInfo")["processInfo"]
+        metrics = {one["name"]: one["value"] for one in self._page.call("Performance.getMetrics")["metrics"]}
+        processes = self._page.browser.call("SystemInfo.getProcessInfo")["processInfo"]
         spent_s = {name: process_s(pid) for name, pid in self._pids.items()}
         spent_s["renderer"] = sum(one["cpuTime"] for one in processes if one["type"] == "renderer")
         spent_s["browser"] = sum(one["cpuTime"] for one in processes)

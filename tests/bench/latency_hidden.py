@@ -1,34 +1,26 @@
 """A minute in a hidden tab: how soon is what one sees live again, once the tab is looked at?
 
-Run with ``make bench-hidden``. Playwright tells its pages that they are always looked at, so here Chromium is driven
-without it: a second tab is brought in front of the watching one, whose ``document.hidden`` is then true and whose
-timers run once a second, as for a user. The sender is in a window of its own.
+Run with ``make bench-hidden``. A second tab is brought in front of the watching one, whose ``document.hidden`` is then
+true and whose timers run once a second, as for a user. The sender is in a window of its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
-import json
 import math
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import aiohttp
 
 from tests.bench.latency import DEFAULT_MS
 from tests.bench.latency_browser import served, ticket
 from tests.bench.latency_diary import Diary
 from tests.bench.latency_figures import verdict
+from tests.bench.plain_browser import plain_chromium
 from tests.bench.results import save
-from tests.e2e.lab import CHROMIUM, CHROMIUM_ARGS
 from tests.relay_process import RelayProcess
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from tests.bench.plain_browser import PlainPage
 
 SECONDS = 60
 SETTLE_S = 10
@@ -36,112 +28,46 @@ AFTER_S = 15
 LIVE_AFTER_MS = 1000
 LIVE_WITHIN_MS = 100
 """Live is what is no older than it was before, by this much."""
-START_TIMEOUT_S = 20
 ROOM = "bench-hidden"
-
-
-class Tab:
-    """One tab, by the protocol of Chromium's developer tools."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
-        self._last = 0
-
-    async def call(self, method: str, **params: Any) -> Any:
-        """Call a method, in turn; events are not listened to."""
-        self._last += 1
-        await self._socket.send_json({"id": self._last, "method": method, "params": params})
-        while True:
-            answer = await self._socket.receive_json()
-            if answer.get("id") == self._last:
-                assert "error" not in answer, answer["error"]
-                return answer["result"]
-
-    async def evaluate(self, expression: str) -> Any:
-        """The value of an expression, once a promise of it is kept."""
-        answer = await self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
-        return answer["result"].get("value")
-
-    async def until(self, expression: str) -> None:
-        """Wait until it is true."""
-        deadline_s = time.monotonic() + START_TIMEOUT_S
-        while not await self.evaluate(expression):
-            assert time.monotonic() < deadline_s, f"not within {START_TIMEOUT_S} s: {expression}"
-            await asyncio.sleep(0.05)
-
-    async def join(self, options: dict[str, Any]) -> None:
-        """Bring a participant into the room."""
-        await self.until("window.probe !== undefined")
-        await self.evaluate(f"probe.join({json.dumps(options)})")
-
-
-class Chromium:
-    """A Chromium that nobody tells that it is looked at."""
-
-    def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
-        self._session = session
-        self._address = f"127.0.0.1:{port}"
-
-    async def tab(self, url: str, *, window: bool = True) -> Tab:
-        """A new tab in front, in a window of its own or in the one that was made last."""
-        version = await (await self._session.get(f"http://{self._address}/json/version")).json()
-        async with self._session.ws_connect(version["webSocketDebuggerUrl"]) as socket:
-            target = await Tab(socket).call("Target.createTarget", url=url, newWindow=window)
-        address = f"ws://{self._address}/devtools/page/{target['targetId']}"
-        return Tab(await self._session.ws_connect(address, max_msg_size=0))
-
-
-@contextlib.asynccontextmanager
-async def chromium() -> AsyncIterator[Chromium]:
-    """Headless, with the fake microphone; ends with all its processes."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        args = ["--headless=new", "--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0"]
-        command = [CHROMIUM, *CHROMIUM_ARGS, *args, f"--user-data-dir={folder}", "about:blank"]
-        null = asyncio.subprocess.DEVNULL
-        process = await asyncio.create_subprocess_exec(*command, stdout=null, stderr=null)
-        try:
-            said = Path(folder) / "DevToolsActivePort"
-            deadline_s = time.monotonic() + START_TIMEOUT_S
-            while not (said.exists() and said.read_text()):
-                assert time.monotonic() < deadline_s, "Chromium does not start"
-                await asyncio.sleep(0.05)
-            async with aiohttp.ClientSession() as session:
-                yield Chromium(session, int(said.read_text().split()[0]))
-        finally:
-            process.terminate()
-            await process.wait()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.latency_hidden", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="hidden (default: %(default)s)")
-    figures = asyncio.run(_measure(parser.parse_args().seconds))
+    figures = _measure(parser.parse_args().seconds)
     print(", ".join(f"{name} {value:.0f}" for name, value in figures.items()))
     print(verdict(_claims(figures)))
     save("hidden", figures)
 
 
-async def _measure(seconds: float) -> dict[str, float]:
-    with RelayProcess() as relay, served("room.ts") as address:
-        async with chromium() as browser:
-            sender, watcher = await browser.tab(address), await browser.tab(address)
-            common = {"room": ROOM, "ticket": ticket(relay)}
-            await sender.join({**common, "name": "sender", "timeslice_ms": DEFAULT_MS})
-            await watcher.join({**common, "name": "watcher"})
-            await watcher.until("probe.sees('watcher')")
-            await watcher.evaluate("probe.watch('watcher')")
-            await asyncio.sleep(SETTLE_S)
-            cover = await browser.tab("about:blank", window=False)
-            await watcher.until("document.hidden")
-            await asyncio.sleep(seconds)
-            assert await watcher.evaluate("document.hidden"), "the tab did not stay hidden"
-            assert not await sender.evaluate("document.hidden"), "the sender was hidden too"
-            await cover.call("Page.close")
-            await watcher.call("Page.bringToFront")
-            await asyncio.sleep(AFTER_S)
-            hidden: list[tuple[float, bool]] = await watcher.evaluate("probe.hidden")
-            return _figures(Diary.of(await watcher.evaluate("probe.diary('watcher')")), hidden)
+def _measure(seconds: float) -> dict[str, float]:
+    with (
+        RelayProcess() as relay,
+        served("room.ts") as address,
+        plain_chromium("--autoplay-policy=no-user-gesture-required") as browser,
+        browser.page(address) as sender,
+        browser.page(address) as watcher,
+    ):
+        common = {"room": ROOM, "ticket": ticket(relay)}
+        _join(sender, {**common, "name": "sender", "timeslice_ms": DEFAULT_MS})
+        _join(watcher, {**common, "name": "watcher"})
+        watcher.until("probe.sees('watcher')")
+        watcher.evaluate("probe.watch('watcher')")
+        time.sleep(SETTLE_S)
+        with browser.page("about:blank", window=False):
+            watcher.until("document.hidden")
+            time.sleep(seconds)
+            assert watcher.evaluate("document.hidden"), "the tab did not stay hidden"
+            assert not sender.evaluate("document.hidden"), "the sender was hidden too"
+        watcher.call("Page.bringToFront")
+        time.sleep(AFTER_S)
+        hidden: list[tuple[float, bool]] = watcher.evaluate("probe.hidden")
+        return _figures(Diary.of(watcher.evaluate("probe.diary('watcher')")), hidden)
+
+
+def _join(page: PlainPage, options: dict[str, Any]) -> None:
+    page.until("window.probe !== undefined")
+    page.evaluate("options => probe.join(options)", options)
 
 
 def _figures(seen: Diary, hidden: list[tuple[float, bool]]) -> dict[str, float]:

@@ -7,17 +7,18 @@ by minute. ``--minutes`` is for trying.
 from __future__ import annotations
 
 import argparse
+import time
 from typing import TYPE_CHECKING, Any
 
 from tests.bench.latency import DEFAULT_MS
 from tests.bench.latency_browser import Load, open_page, ticket
 from tests.bench.latency_figures import seen, table, verdict
+from tests.bench.plain_browser import plain_chromium
 from tests.bench.results import save
-from tests.e2e.lab import chromium
 from tests.relay_process import RelayProcess
 
 if TYPE_CHECKING:
-    from playwright.sync_api import CDPSession, Page
+    from tests.bench.plain_browser import PlainPage
 
 MINUTES = 10
 COLUMNS = {
@@ -44,29 +45,28 @@ def main() -> None:
     rows: list[dict[str, float]] = []
     with (
         RelayProcess() as relay,
-        chromium("--autoplay-policy=no-user-gesture-required") as browser,
+        plain_chromium("--autoplay-policy=no-user-gesture-required") as browser,
         open_page(browser, complaints=complaints) as page,
     ):
-        devtools = page.context.new_cdp_session(page)
         setting = {"kind": "ours", "room": "bench-long", "ticket": ticket(relay), "timeslice_ms": DEFAULT_MS}
         page.evaluate("setting => probe.start(setting)", setting)
         print(table({}, COLUMNS))
         for number in range(1, minutes + 1):
-            rows.append(_minute(page, devtools, relay.process.pid))
+            rows.append(_minute(page, relay.process.pid))
             print(table({f"minute {number}": rows[-1]}, COLUMNS).splitlines()[1], flush=True)
         page.evaluate("probe.end()")
     print("\n" + verdict(_claims(rows, complaints)))
     save("long", {"minutes": rows, "complaints": complaints})
 
 
-def _minute(page: Page, devtools: CDPSession, relay_pid: int) -> dict[str, float]:
+def _minute(page: PlainPage, relay_pid: int) -> dict[str, float]:
     page.evaluate("probe.begin()")
     load = Load(page, {"relay": relay_pid})
-    page.wait_for_timeout(60_000)
+    time.sleep(60)
     cpu = load.percent()
     raw: dict[str, Any] = page.evaluate("probe.row()")
-    devtools.send("HeapProfiler.collectGarbage")
-    heap = devtools.send("Runtime.getHeapUsage")
+    page.call("HeapProfiler.collectGarbage")
+    heap = page.call("Runtime.getHeapUsage")
     return {**seen(raw), **cpu, "behind_s": raw["behind_s"], "heap_mb": heap["usedSize"] / 1e6}
 
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
+import time
 from typing import TYPE_CHECKING, Any
 
 from tests.bench.latency import DEFAULT_MS
 from tests.bench.latency_browser import open_page, ticket
 from tests.bench.latency_diary import Diary
 from tests.bench.latency_figures import median, percentiles, table, verdict
+from tests.bench.plain_browser import plain_chromium
 from tests.bench.results import save
-from tests.e2e.lab import chromium
 from tests.relay_process import RelayProcess
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from tests.bench.plain_browser import PlainBrowser
 
 SECONDS = 30
 SETTLE_S = 5
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for each slice (default: %(default)s)")
     seconds = parser.parse_args().seconds
     rows: dict[str, dict[str, float]] = {}
-    with RelayProcess() as relay, chromium("--autoplay-policy=no-user-gesture-required") as browser:
+    with RelayProcess() as relay, plain_chromium("--autoplay-policy=no-user-gesture-required") as browser:
         for timeslice_ms in TIMESLICES_MS:
             rows[f"{timeslice_ms} ms slices"] = _measure(browser, relay, timeslice_ms, seconds)
     print(table(rows, COLUMNS) + "\n")
@@ -50,15 +51,15 @@ def main() -> None:
     save("sync", rows)
 
 
-def _measure(browser: Browser, relay: RelayProcess, timeslice_ms: int, seconds: float) -> dict[str, float]:
+def _measure(browser: PlainBrowser, relay: RelayProcess, timeslice_ms: int, seconds: float) -> dict[str, float]:
     common = {"room": f"bench-sync-{timeslice_ms}", "ticket": ticket(relay)}
     with open_page(browser, "room.ts", query="?beeps") as page:
         page.evaluate("options => probe.join(options)", {**common, "name": "watcher"})
         page.evaluate("options => probe.join(options)", {**common, "name": "sender", "timeslice_ms": timeslice_ms})
-        page.wait_for_function("probe.sees('watcher')")
-        page.wait_for_timeout(SETTLE_S * 1000)
+        page.until("probe.sees('watcher')")
+        time.sleep(SETTLE_S)
         page.evaluate("probe.watch('watcher')")
-        page.wait_for_timeout(seconds * 1000)
+        time.sleep(seconds)
         record: dict[str, Any] = page.evaluate("probe.diary('watcher')")
         beeps_s: list[float] = page.evaluate("probe.beeps_s()")
     diary = Diary.of(record)

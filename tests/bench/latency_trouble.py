@@ -15,12 +15,12 @@ from tests.bench.latency import DEFAULT_MS
 from tests.bench.latency_browser import open_page, ticket
 from tests.bench.latency_diary import Diary
 from tests.bench.latency_figures import table, verdict
+from tests.bench.plain_browser import plain_chromium
 from tests.bench.results import save
-from tests.e2e.lab import chromium
 from tests.relay_process import RelayProcess
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from tests.bench.plain_browser import PlainPage
 
 ROOM = "bench-trouble"
 SETTLE_S = 10
@@ -73,7 +73,7 @@ def main() -> None:
     figures: dict[str, Any] = {}
     with (
         RelayProcess() as relay,
-        chromium("--autoplay-policy=no-user-gesture-required") as browser,
+        plain_chromium("--autoplay-policy=no-user-gesture-required") as browser,
         Trouble(relay) as trouble,
         open_page(browser, "room.ts") as near_page,
         open_page(browser, "room.ts") as far_page,
@@ -89,7 +89,7 @@ def main() -> None:
     save("trouble", figures)
 
 
-def _meet(pages: dict[str, Page], relay: RelayProcess) -> str:
+def _meet(pages: dict[str, PlainPage], relay: RelayProcess) -> str:
     """Somebody sends, `near` and `far` watch, each in a page of its own; the id of `near`, who will have trouble."""
     common = {"room": ROOM, "ticket": ticket(relay)}
     for name, page in pages.items():
@@ -97,21 +97,21 @@ def _meet(pages: dict[str, Page], relay: RelayProcess) -> str:
     sending = pages["far"]
     sending.evaluate("options => probe.join(options)", {**common, "name": "sender", "timeslice_ms": DEFAULT_MS})
     for name, page in pages.items():
-        page.wait_for_function("name => probe.sees(name)", arg=name)
+        page.until("name => probe.sees(name)", name)
         page.evaluate("name => probe.watch(name)", name)
-    sending.wait_for_timeout(SETTLE_S * 1000)
+    time.sleep(SETTLE_S)
     peer: str = sending.evaluate("probe.idOf('near', 'sender')")
     return peer
 
 
-def _diaries(pages: dict[str, Page]) -> list[Diary]:
+def _diaries(pages: dict[str, PlainPage]) -> list[Diary]:
     return [Diary.of(page.evaluate("name => probe.diary(name)", name)) for name, page in pages.items()]
 
 
-def _stall(pages: dict[str, Page], trouble: Trouble, near: str) -> dict[str, float]:
-    pages["near"].wait_for_timeout(REST_S * 1000)
+def _stall(pages: dict[str, PlainPage], trouble: Trouble, near: str) -> dict[str, float]:
+    time.sleep(REST_S)
     begun_ms = trouble.impair(near, stall_ms=STALL_MS, stall_every_ms=120_000)
-    pages["near"].wait_for_timeout(STALL_MS + AFTER_STALL_S * 1000)
+    time.sleep(STALL_MS / 1000 + AFTER_STALL_S)
     trouble.impair(near)
     seen, others = _diaries(pages)
     returned_ms = begun_ms + STALL_MS
@@ -145,12 +145,12 @@ def _stall_claims(stalls: list[dict[str, float]]) -> list[tuple[str, bool]]:
     ]
 
 
-def _narrow(pages: dict[str, Page], trouble: Trouble, near: str) -> dict[str, Any]:
-    pages["near"].wait_for_timeout(REST_S * 1000)
+def _narrow(pages: dict[str, PlainPage], trouble: Trouble, near: str) -> dict[str, Any]:
+    time.sleep(REST_S)
     begun_ms = trouble.impair(near, rate_kbps=NARROW_KBPS)
-    pages["near"].wait_for_timeout(NARROW_S * 1000)
+    time.sleep(NARROW_S)
     ended_ms = trouble.impair(near)
-    pages["near"].wait_for_timeout(SETTLE_S * 1000)
+    time.sleep(SETTLE_S)
     seen, others = _diaries(pages)
     rows = {}
     for from_s in range(0, NARROW_S, 5):

@@ -9,15 +9,22 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.bench.latency_browser import Load, bundle_page
 from tests.bench.latency_figures import median, seen, table, verdict
+from tests.bench.plain_browser import plain_chromium
 from tests.bench.results import save
-from tests.e2e.lab import JupyterLab, Notebook, chromium, open_notebook
+from tests.e2e.lab import JupyterLab
+
+if TYPE_CHECKING:
+    from tests.bench.plain_browser import PlainPage
 
 SECONDS = 60
 SETTLE_S = 10
+START_TIMEOUT_S = 60
+SIZE = (1100, 800)
+IDLE = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 COLUMNS = {
     "p50_ms": "p50",
     "p95_ms": "p95",
@@ -51,32 +58,30 @@ def measure(seconds: float, settings: str = "") -> tuple[dict[str, Any], dict[st
     cells = [CELL.format(call=call) for call in ("ada", "grace")]
     if settings:
         cells = [cell.replace("auto_join=True", f"auto_join=True, {settings}") for cell in cells]
-    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+    with tempfile.TemporaryDirectory() as folder, plain_chromium() as browser:
         lab = JupyterLab(Path(folder))
         lab.start()
         try:
-            with open_notebook(lab, browser, lab.write("two-way.ipynb", *cells)) as notebook:
-                notebook.page.add_init_script(bundle_page("notebook.ts"))
-                notebook.open()
-                return _watch(notebook, seconds)
+            address = f"{lab.url}/doc/tree/{lab.write('two-way.ipynb', *cells)}?token={lab.token}&reset"
+            with browser.page(address, size=SIZE, script=bundle_page("notebook.ts")) as page:
+                return _watch(page, lab, seconds)
         finally:
             lab.stop()
 
 
-def _watch(notebook: Notebook, seconds: float) -> tuple[dict[str, Any], dict[str, float]]:
-    page = notebook.page
-    notebook.run_all()
-    page.wait_for_function("probe.pictures.length === 2", timeout=60_000)
-    senders = {notebook.python(f"print({call}.peers[0].id)"): call for call in ("ada", "grace")}
-    kernel = int(notebook.python("import os; print(os.getpid())"))
-    load = Load(page, {"relay": notebook.lab.relay()["pid"], "kernel": kernel})
+def _watch(page: PlainPage, lab: JupyterLab, seconds: float) -> tuple[dict[str, Any], dict[str, float]]:
+    page.until(IDLE, timeout_s=START_TIMEOUT_S)
+    page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.until("probe.pictures.length === 2", timeout_s=START_TIMEOUT_S)
+    load = Load(page, {"relay": lab.relay()["pid"]})
     page.evaluate("probe.watch()")
-    page.wait_for_timeout(SETTLE_S * 1000)
+    time.sleep(SETTLE_S)
     load.begin()
     page.evaluate("probe.begin()")
     time.sleep(seconds)
     raw: dict[str, Any] = page.evaluate("probe.end()")
-    return {senders[peer]: one for peer, one in raw.items()}, load.percent()
+    # Who sees a peer is the other one.
+    return {"grace" if one["name"] == "ada" else "ada": one for one in raw.values()}, load.percent()
 
 
 def _claims(name: str, row: dict[str, float]) -> list[tuple[str, bool]]:

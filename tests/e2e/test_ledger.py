@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.bench.latency_browser import open_page, ticket
 from tests.bench.latency_figures import median
+from tests.bench.plain_browser import plain_chromium
 from tests.relay_process import RelayProcess
 
-from .lab import chromium
-
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from tests.bench.plain_browser import PlainPage
 
 pytestmark = pytest.mark.e2e
 
-SETTLE_MS = 8000
-MEASURING_MS = 12_000
+SETTLE_S = 8
+MEASURING_S = 12
 WINDOW_MS = 10_000
 """The ledger's own; the player's target may move meanwhile, so both must look at the same pictures."""
 MAX_APART_MS = 20
 
 
-def measured(page: Page, relay: RelayProcess, timeslice_ms: int) -> dict[str, Any]:
+def measured(page: PlainPage, relay: RelayProcess, timeslice_ms: int) -> dict[str, Any]:
     setting = {"kind": "ours", "room": f"ledger-{timeslice_ms}", "ticket": ticket(relay), "timeslice_ms": timeslice_ms}
     page.evaluate("setting => probe.start(setting)", setting)
-    page.wait_for_timeout(SETTLE_MS)
+    time.sleep(SETTLE_S)
     page.evaluate("probe.begin()")
-    page.wait_for_timeout(MEASURING_MS)
+    time.sleep(MEASURING_S)
     raw: dict[str, Any] = page.evaluate("probe.end()")
     return raw
 
@@ -39,7 +39,7 @@ def test_the_ledgers_total_is_the_age_of_the_picture(timeslice_ms: int) -> None:
     """Not how long it takes, only that two ways to measure the same thing agree."""
     with (
         RelayProcess() as relay,
-        chromium("--autoplay-policy=no-user-gesture-required") as browser,
+        plain_chromium("--autoplay-policy=no-user-gesture-required") as browser,
         open_page(browser) as page,
     ):
         raw = measured(page, relay, timeslice_ms)

@@ -36,6 +36,11 @@ const RATE_SLOW = 0.96;
 /** Beyond this error the faster of the two rates is used. */
 const FAR_S = 0.15;
 const CLOSE_ENOUGH_S = 0.01;
+/** An error within the dead band is left alone. It is wider for longer slices, but never so wide that picture and sound
+ * of one peer, each at its own end of it, come apart so that it shows. */
+const MIN_BAND_S = 0.025;
+const MAX_BAND_S = 0.035;
+const BAND_OF_TARGET = 0.1;
 
 /** What the buffer itself asks for: to lie this far behind the live edge. A target that somebody has chosen takes
  * the place of jitter and margin; what stalls have taught is added all the same. */
@@ -103,7 +108,7 @@ export function decide(now: Situation): Decision {
 }
 
 function rateFor(error_s: number, now: Situation): number {
-  const band_s = Math.max(0.025, 0.1 * now.target_s);
+  const band_s = Math.min(MAX_BAND_S, Math.max(MIN_BAND_S, BAND_OF_TARGET * now.target_s));
   if (error_s > band_s || (now.rate > RATE_NORMAL && error_s > CLOSE_ENOUGH_S)) {
     if (now.sinceStall_s < CALM_AFTER_STALL_S) return RATE_NORMAL;
     if (now.rate > RATE_CATCH_UP) return error_s > FAR_S / 2 ? RATE_FAST : RATE_CATCH_UP;

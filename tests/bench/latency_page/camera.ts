@@ -41,9 +41,8 @@ export function installCamera(options: { beeps?: boolean; height?: number } = {}
   };
 }
 
-/** How long ago a picture with this stamp was taken. */
-export function age_ms(stamp: number): number {
-  const now_ms = performance.timeOrigin + performance.now();
+/** How long ago a picture with this stamp was taken; `now_ms` since 1970. */
+export function age_ms(stamp: number, now_ms: number): number {
   const age = (now_ms - stamp) % STAMP_SPAN_MS;
   return age > STAMP_SPAN_MS / 2 ? age - STAMP_SPAN_MS : age;
 }

@@ -23,7 +23,7 @@ self.onmessage = ({ data: { writable, height } }: MessageEvent<Order>): void => 
     draw(context, now_ms);
     // The time since 1970, because this worker's clock has another zero than the page's.
     drawStamp(context, performance.timeOrigin + now_ms);
-    void writer.write(new VideoFrame(canvas, { timestamp: now_ms * 1000 }));
+    void writer.write(new VideoFrame(canvas, { timestamp: now_ms * 1000, alpha: "discard" }));
     due_ms = Math.max(due_ms + PERIOD_MS, now_ms);
     setTimeout(tick, due_ms - performance.now());
   };

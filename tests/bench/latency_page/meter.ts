@@ -1,6 +1,6 @@
 // What a person in front of the page sees and hears: how old the pictures are and when they stand still. Looks at the
 // playing elements only, never at what the player says about itself.
-import { readStamp } from "../../e2e/player_page/stamp.js";
+import { readStampFrugally } from "../../e2e/player_page/stamp.js";
 import { age_ms } from "./camera.js";
 
 /** No new picture for longer than this is a standstill, however the element explains it. */
@@ -71,21 +71,21 @@ export class Meter {
 
   #look(): void {
     this.#request = this.video.requestVideoFrameCallback(() => {
-      this.#onFrame();
+      void this.#onFrame(performance.now());
       this.#look();
     });
   }
 
-  #onFrame(): void {
-    const now_ms = performance.now();
-    const stamp = readStamp(this.video);
+  async #onFrame(now_ms: number): Promise<void> {
+    const stamp = await readStampFrugally(this.video);
+    if (this.#ended.signal.aborted) return;
     if (stamp === null) {
       this.#seen.unreadable += 1;
       return;
     }
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
-    const latency_ms = age_ms(stamp);
+    const latency_ms = age_ms(stamp, performance.timeOrigin + now_ms);
     this.first_ms ??= now_ms;
     if (this.#last_ms !== null && now_ms - this.#last_ms > STANDSTILL_MS) {
       this.#seen.standstills_ms.push(now_ms - this.#last_ms);

@@ -7,6 +7,8 @@ import { Meter, type Seen } from "./meter.js";
 const BADGE_EVERY_MS = 1000;
 
 interface Watched extends Seen {
+  /** Of the peer. */
+  name: string;
   seconds: number;
   /** What the tile's badge said, once a second. */
   badges_ms: number[];
@@ -55,7 +57,8 @@ class Probe {
     const seconds = (performance.now() - this.#begun_ms) / 1000;
     const all: Record<string, Watched> = {};
     for (const [peer, { meter, badges_ms }] of this.#watches) {
-      all[peer] = { ...meter.seen, seconds, badges_ms };
+      const name = tileOf(peer)?.ariaLabel ?? "";
+      all[peer] = { ...meter.seen, name, seconds, badges_ms };
       meter.close();
     }
     this.#watches.clear();
@@ -64,11 +67,15 @@ class Probe {
 
   #readBadges(): void {
     for (const [peer, { badges_ms }] of this.#watches) {
-      const badge = document.querySelector(`.rw-tile[data-peer="${peer}"] .rw-badge`);
+      const badge = tileOf(peer)?.querySelector(".rw-badge");
       const [, figure] = /(\d+) ms/.exec(badge?.textContent ?? "") ?? [];
       if (figure !== undefined) badges_ms.push(Number(figure));
     }
   }
+}
+
+function tileOf(peer: string): Element | null {
+  return document.querySelector(`.rw-tile[data-peer="${peer}"]`);
 }
 
 installCamera();
