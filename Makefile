@@ -61,7 +61,7 @@ types: build
 	@$(BIN)/mypy
 	@cd js && npx tsc --noEmit
 
-unit: build .make/redis .make/nginx
+unit: build .make/services
 	$(call say,pytest)
 	@$(BIN)/pytest tests --ignore tests/e2e --ignore tests/test_wheel.py
 
@@ -69,7 +69,7 @@ js: build
 	$(call say,vitest)
 	@cd js && npx vitest run
 
-e2e: build .make/browser .make/nginx
+e2e: build .make/browser .make/services
 	$(call say,browser tests)
 	@$(BIN)/pytest tests/e2e
 
@@ -93,7 +93,7 @@ bench-fanout: build
 bench-stalled: build
 	@$(BIN)/python -m tests.bench.fanout --stalled
 
-bench-nodes: build .make/redis
+bench-nodes: build .make/services
 	@$(BIN)/python -m tests.bench.nodes
 
 MINUTES ?= 10
@@ -137,22 +137,13 @@ $(STATIC): js/node_modules/.package-lock.json js/build.mjs $(shell find js/src -
 	  else echo 'The browser tests need Chromium and ffmpeg: run "sudo apt-get install chromium ffmpeg" (or set CHROMIUM to the path of yours).'; exit 1; fi; fi
 	@mkdir -p .make && touch $@
 
-# Every test starts a Redis of its own; the service that Debian's package brings is not wanted.
-.make/redis:
-	@if ! command -v redis-server >/dev/null; then \
+# Every test starts a Redis and an nginx of its own; the services that Debian's packages bring are not wanted.
+.make/services:
+	@if ! command -v redis-server >/dev/null || ! command -v nginx >/dev/null || ! command -v openssl >/dev/null; then \
 	  if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
-	    echo '== Debian redis-server'; apt-get update -qq && apt-get install -y -qq redis-server; \
-	    systemctl disable --quiet --now redis-server 2>/dev/null || true; \
-	  else echo 'The tests of several relays need Redis: run "sudo apt-get install redis-server".'; exit 1; fi; fi
-	@mkdir -p .make && touch $@
-
-# As with Redis: the tests start their own, with the example of deploy/.
-.make/nginx:
-	@if ! command -v nginx >/dev/null && ! test -x /usr/sbin/nginx; then \
-	  if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
-	    echo '== Debian nginx'; apt-get update -qq && apt-get install -y -qq nginx-light; \
-	    systemctl disable --quiet --now nginx 2>/dev/null || true; \
-	  else echo 'Without nginx the tests of deploy/nginx.conf are left out: to run them, "sudo apt-get install nginx-light".'; fi; fi
+	    echo '== Debian redis-server, nginx'; apt-get update -qq && apt-get install -y -qq redis-server nginx openssl; \
+	    systemctl disable --quiet --now redis-server nginx 2>/dev/null || true; \
+	  else echo 'The tests of several relays, and of one behind a proxy, need Redis, nginx and openssl: run "sudo apt-get install redis-server nginx openssl".'; exit 1; fi; fi
 	@mkdir -p .make && touch $@
 
 constraints: .make/python

@@ -70,8 +70,15 @@ MAX_BYTES_PER_S_PER_PEER = 4_000_000
 """What one peer may publish, over one second; 32 Mbit/s is far above any camera."""
 MAX_CHUNKS_PER_S_PER_PEER = 2_000
 """Chunks of media, over one second; four tracks in slices of 10 ms are 400."""
+MAX_PACKETS_PER_S = 2_000
+"""Whatever else a connection sends, over one second; more is read later. Chunks that come by a WebSocket's short way
+are counted as chunks only; otherwise one is two packets."""
 CONNECT_TIMEOUT_S = 10
 """How long a socket may be open without Socket.IO's CONNECT."""
+PING_INTERVAL_S = 25
+"""How often the relay asks whether a client is there (Engine.IO's ping)."""
+PONG_TIMEOUT_S = 20
+"""How long the answer may take."""
 READ_TIMEOUT_S = 30
 """How long a client may take nothing of what waits for it."""
 TICKET_LIFETIME_S = 120

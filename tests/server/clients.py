@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import socketio
+from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from tests.relay_process import RelayProcess
 
 TIMEOUT_S = 20
 _JS_CLIENT = Path(__file__).parent / "js_client" / "client.mjs"
@@ -23,6 +26,18 @@ _JS_CLIENT = Path(__file__).parent / "js_client" / "client.mjs"
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def read_metrics(relay: RelayProcess) -> dict[str, float]:
+    """All samples of its /metrics, as ``name`` or ``name value-of-its-label``."""
+    status, headers, body = relay.get("/metrics")
+    assert status == 200
+    assert headers["Content-Type"].startswith("text/plain; version=")
+    return {
+        " ".join([sample.name.removeprefix("relay_widget_"), *sample.labels.values()]): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
 
 
 class _Client:

@@ -128,6 +128,16 @@ async def _post_in_pieces(relay: RelayProcess, path: str, body: bytes) -> None:
     writer.close()
 
 
+async def test_media_by_long_polling_to_a_stock_python_client(relay: RelayProcess, room: str) -> None:
+    async with await peer(relay, room, "Ada") as ada, Client() as bob:
+        await bob.connect(relay.url, relay.auth(), transports=("polling",))
+        await bob.join(room, "Bob")
+        for number in range(5):
+            await ada.tell("media-chunk", bytes([number]) * 50_000)
+        for number in range(5):
+            assert (await bob.next("media-chunk"))[1] == bytes([number]) * 50_000
+
+
 async def test_a_late_joiner_has_its_answer_before_any_media(relay: RelayProcess, room: str) -> None:
     async with await peer(relay, room, "Ada") as ada:
         await ada.ask("publish", PUBLISH)

@@ -11,7 +11,7 @@ from relay_widget.cli import SECRET_VARIABLE
 from relay_widget.protocol import RECONNECT_SPREAD_MS
 from tests.relay_process import END_TIMEOUT_S, RelayProcess
 
-from .clients import TIMEOUT_S, Client, JsClient, RawClient
+from .clients import TIMEOUT_S, Client, JsClient, RawClient, read_metrics
 
 if TYPE_CHECKING:
     import pytest
@@ -54,6 +54,7 @@ async def test_until_it_has_ended_it_carries_media_and_lets_nobody_in() -> None:
             status, headers, body = relay.get(HANDSHAKE)
             assert (status, json.loads(body)["code"]) == (503, "relay-ending")
             assert headers["Retry-After"] == "1"
+            assert (await asyncio.to_thread(read_metrics, relay))["refusals_total relay-ending"] == 1
             assert relay.record() is None
         # And when the last has gone it does not wait for the rest of its time.
         assert await asyncio.to_thread(relay.process.wait, END_TIMEOUT_S) == 0

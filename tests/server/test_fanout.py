@@ -32,8 +32,8 @@ async def connection() -> AsyncIterator[tuple[asyncio.Transport, socket.socket]]
         theirs.close()
 
 
-def outlet(queue: asyncio.Queue[object], *, upgraded: bool, overflows: list[int] | None = None) -> Outlet:
-    return Outlet(queue, upgraded=upgraded, on_overflow=lambda: (overflows or []).append(1))
+def outlet(queue: asyncio.Queue[object], *, upgraded: bool) -> Outlet:
+    return Outlet(queue, upgraded=upgraded, on_overflow=lambda: pytest.fail("it was given up"))
 
 
 async def test_it_holds_until_it_is_opened_and_keeps_the_order() -> None:

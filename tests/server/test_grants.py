@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +56,11 @@ async def test_expired_and_forged_tokens_do_not_connect(relay: RelayProcess) -> 
 
 async def test_a_token_in_the_address_is_none(relay: RelayProcess) -> None:
     token = mint(relay.secret, role="peer", lifetime_s=60)
-    client = Client()
+    client, refusals = Client(), asyncio.Queue[dict[str, Any]]()
+    client.sio.on("connect_error", refusals.put)
     with pytest.raises(socketio.exceptions.ConnectionError):
         await client.connect(f"{relay.url}/?token={token}", {"protocol": 1})
+    assert refusals.get_nowait()["data"]["code"] == "bad-token"
 
 
 async def test_a_token_replayed_for_another_room_or_for_more(relay: RelayProcess, room: str) -> None:

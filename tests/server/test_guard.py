@@ -2,17 +2,15 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
 from relay_widget.protocol import MAX_ALLOWED_ORIGINS, Code
 from relay_widget.server.guard import Guard
+from tests.relay_process import RelayProcess
 
-from .clients import Client, RawClient
-
-if TYPE_CHECKING:
-    from tests.relay_process import RelayProcess
+from .clients import Client, RawClient, read_metrics
 
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 
@@ -123,6 +121,19 @@ def test_the_relay_refuses_what_its_guard_does(relay: RelayProcess, path: str, h
     assert "Access-Control-Allow-Origin" not in answer
 
 
+def test_what_it_refuses_is_counted_and_logged_with_its_reason() -> None:
+    with RelayProcess(("--log-level", "info")) as relay:
+        for path, headers in (
+            ("/", {"Host": "evil.example"}),
+            ("/", {"Origin": "https://evil.example"}),
+            (HANDSHAKE + "&j=0", {}),
+            ("/metrics", {"X-Forwarded-For": "127.0.0.1"}),
+        ):
+            assert relay.get(path, headers)[0] == 403
+        assert read_metrics(relay)["refusals_total forbidden"] == 4
+        assert 'reason="host"' in relay.log
+
+
 @pytest.mark.parametrize(
     "line",
     ["Host: evil.example", "Origin: https://evil.example", "Origin: null", "Origin: http://localhost.evil.example"],
@@ -151,17 +162,17 @@ def test_origins_that_kernels_name() -> None:
     guard.allow("one", "https://hub.example:8443")
     guard.allow("one", "vscode-webview://1a2b")
     guard.allow("other", "https://hub.example:8443")
-    assert guard.allows_origin("https://Hub.example:8443")
-    assert guard.allows_origin("vscode-webview://1a2b")
-    assert not guard.allows_origin("https://hub.example")
-    assert not guard.allows_origin("https://evil.example")
+    assert guard.allows_origin("https://Hub.example:8443", "127.0.0.1:8765")
+    assert guard.allows_origin("vscode-webview://1a2b", "127.0.0.1:8765")
+    assert not guard.allows_origin("https://hub.example", "127.0.0.1:8765")
+    assert not guard.allows_origin("https://evil.example", "127.0.0.1:8765")
     assert guard.allows_host("hub.example:80")
     assert not guard.allows_host("evil.example")
     guard.forget("one")
-    assert guard.allows_origin("https://hub.example:8443")
-    assert not guard.allows_origin("vscode-webview://1a2b")
+    assert guard.allows_origin("https://hub.example:8443", "127.0.0.1:8765")
+    assert not guard.allows_origin("vscode-webview://1a2b", "127.0.0.1:8765")
     guard.forget("other")
-    assert not guard.allows_origin("https://hub.example:8443")
+    assert not guard.allows_origin("https://hub.example:8443", "127.0.0.1:8765")
     assert not guard.allows_host("hub.example")
 
 
@@ -170,9 +181,9 @@ def test_only_the_newest_origins_of_one_kernel_hold() -> None:
     for number in range(MAX_ALLOWED_ORIGINS + 1):
         guard.allow("one", f"https://{number}.example")
         guard.allow("one", "https://often.example")
-    assert not guard.allows_origin("https://0.example")
-    assert guard.allows_origin(f"https://{MAX_ALLOWED_ORIGINS}.example")
-    assert guard.allows_origin("https://often.example")
+    assert not guard.allows_origin("https://0.example", "127.0.0.1:8765")
+    assert guard.allows_origin(f"https://{MAX_ALLOWED_ORIGINS}.example", "127.0.0.1:8765")
+    assert guard.allows_origin("https://often.example", "127.0.0.1:8765")
 
 
 async def test_an_origin_is_served_as_long_as_the_kernel_that_named_it_is_there(relay: RelayProcess) -> None:

@@ -200,8 +200,14 @@ async def test_an_end_before_the_bytes(relay: RelayProcess, room: str, last: lis
 
 
 async def test_none_before_connect(relay: RelayProcess, room: str) -> None:
-    raw = await RawClient().connect(relay.url)
-    await raw.frame()
-    await raw.send_frames((TEXT, chunk(label("key"))), (BINARY, b"bytes"))
-    await raw.join(relay.auth(), room)
-    await raw.close()
+    bare = b'451-["media-chunk",{"_placeholder":true,"num":0}]'
+    async with Client() as other:
+        await other.connect(relay.url, relay.auth())
+        await other.join(room)
+        raw = await RawClient().connect(relay.url)
+        await raw.frame()
+        await raw.send_frames((TEXT, chunk(label("key"))), (BINARY, b"before"), (TEXT, bare), (BINARY, b"before"))
+        await raw.join(relay.auth(), room)
+        await raw.send_frames((TEXT, bare), (BINARY, b"after"))
+        assert (await other.next("media-chunk"))[1] == b"after"
+        await raw.close()

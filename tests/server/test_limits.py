@@ -7,16 +7,18 @@ import contextlib
 import http.client
 import json
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import socketio
 
+from relay_widget.protocol import MAX_PACKETS_PER_S
 from relay_widget.server.door import SPARE_SOCKETS
 from tests.core.media import header
 from tests.relay_process import RelayProcess
 
-from .clients import TIMEOUT_S, Client, RawClient
+from .clients import TIMEOUT_S, Client, RawClient, read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -118,6 +120,20 @@ async def test_chunks_and_init_segments() -> None:
             await ada.tell("media-chunk", bytes(8001))  # four times a chunk: not even by name
             [left] = await fast.next("peer-left")
             assert left["reason"] == "lost"
+
+
+async def test_bytes_a_second() -> None:
+    with relay_with(peer_bytes_per_s=100_000) as relay:
+        async with Client() as ada, Client() as bob:
+            for client in (ada, bob):
+                await client.connect(relay.url, relay.auth())
+                await client.join("lab")
+            await ada.ask("publish", PUBLISH)
+            assert (await ada.ask("media-chunk", header("init"), b"i"))["ok"]
+            assert (await ada.ask("media-chunk", header("key"), bytes(1_000_000)))["ok"]  # the last may overdraw it
+            assert await code(ada, "media-chunk", header("key", group=2), b"k") == "too-fast"
+            assert [len((await bob.next("media-chunk"))[1]) for _ in range(2)] == [1, 1_000_000]
+            assert (await bob.ask("clock", 1))["ok"]  # each has its own
 
 
 async def test_nobody_more_is_let_in_while_the_memory_is_taken() -> None:
@@ -226,6 +242,16 @@ async def test_a_flood_of_connections_costs_only_those_who_flood() -> None:
             for writer in crowd:
                 writer.close()
             assert (await ada.ask("clock", 1))["ok"]
+            assert (await metrics_once_there_is_a_place(relay))["refusals_total relay-full"] > 2000
+
+
+async def metrics_once_there_is_a_place(relay: RelayProcess) -> dict[str, float]:
+    """They come by the same door as everybody."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while True:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return await asyncio.to_thread(read_metrics, relay)
+            await asyncio.sleep(0.1)
 
 
 async def test_who_reads_nothing_is_ended_and_told(room: str) -> None:
@@ -250,16 +276,84 @@ async def test_who_reads_nothing_is_ended_and_told(room: str) -> None:
 
 async def floods(client: RawClient, text: str) -> None:
     """Say the same for as long as the relay listens, and never read."""
-    async with asyncio.timeout(TIMEOUT_S):
-        with contextlib.suppress(ConnectionError):
-            while True:
-                await client.send_many(text, 1000)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await client.send_many(text, 1000)
 
 
-@pytest.mark.parametrize("text", ["5", "40", "40/other,"])
-async def test_who_floods_engineio_and_never_reads_is_ended(relay: RelayProcess, text: str) -> None:
-    client = await RawClient().connect(relay.url, receive_buffer_bytes=4096)
-    await floods(client, text)
+async def test_who_floods_engineio_and_never_reads_is_ended() -> None:
+    with relay_with(read_s=3600) as relay:  # nothing else is to end it; a ping that is not answered would say so
+        client = await RawClient().connect(relay.url, receive_buffer_bytes=4096)
+        await client.join(relay.auth(), "lab")
+        flood = asyncio.create_task(floods(client, "40/other,"))
+        ended: dict[str, float] = {}
+        async with asyncio.timeout(2 * TIMEOUT_S):
+            while not ended:
+                await asyncio.sleep(0.1)
+                figures = await asyncio.to_thread(read_metrics, relay)
+                ended = {name: value for name, value in figures.items() if name.startswith("ended_connections_total")}
+        assert ended == {"ended_connections_total transport-close": 1}
+        flood.cancel()
+        await client.close()
+
+
+FLOOD = 4 * MAX_PACKETS_PER_S
+FLOOD_S = 2
+"""No flood of so much is read sooner, however fast the machine: the first second's worth comes at once."""
+FLOOD_OF_CHUNKS_S = 1
+"""The same of chunks, of which twice as many may come."""
+CHUNK = [(0x81, b'451-["media-chunk",{"_placeholder":true,"num":0}]'), (0x82, b"x")]
+
+
+@pytest.mark.parametrize(
+    ("packets", "at_least_s"),
+    [
+        ([(0x81, b"3")], FLOOD_S),
+        ([(0x81, b"40/other,")], FLOOD_S),
+        ([(0x81, b"42")], FLOOD_S),
+        ([(0x82, b"x")], FLOOD_S),
+        (CHUNK, FLOOD_OF_CHUNKS_S),
+    ],
+    ids=["pongs", "connects", "no events", "bytes", "chunks"],
+)
+async def test_a_flood_is_read_at_a_pace(
+    relay: RelayProcess, room: str, packets: list[tuple[int, bytes]], at_least_s: float
+) -> None:
+    async with Client() as ada:
+        await ada.connect(relay.url, relay.auth())
+        client = await RawClient().connect(relay.url)
+        await client.join(relay.auth(), room)
+        begun_s = time.monotonic()
+        for _ in range(FLOOD // 1000):
+            await client.send_frames(*(packets * 1000))
+            assert (await ada.ask("clock", 1))["ok"]
+        await client.send('429["clock",1]')
+        await client.until(lambda data: data.startswith(b"439"))
+        assert time.monotonic() - begun_s >= at_least_s
+        await client.close()
+
+
+def test_polls_that_flood_are_read_at_a_pace_too(relay: RelayProcess) -> None:
+    connection = http.client.HTTPConnection(relay.url.removeprefix("http://"), timeout=TIMEOUT_S)
+    session = begun_poll(connection)
+    flood = "\x1e".join(["41"] * 1000)
+    begun_s = time.monotonic()
+    assert [post(connection, session, flood) for _ in range(FLOOD // 1000)] == [200] * (FLOOD // 1000)
+    assert time.monotonic() - begun_s >= FLOOD_S
+    connection.close()
+
+
+@pytest.mark.parametrize("has_polled", [False, True])
+async def test_who_changes_to_a_websocket_twice_is_ended(relay: RelayProcess, room: str, *, has_polled: bool) -> None:
+    session = json.loads(relay.get("/socket.io/?EIO=4&transport=polling")[2][1:])["sid"] if has_polled else ""
+    client = await RawClient().connect(relay.url, session=session)
+    if has_polled:
+        await client.send("2probe")
+        await client.until(lambda data: data == b"3probe")
+        await client.send("5")
+    await client.join(relay.auth(), room)
+    await client.send("5")
+    await client.ended()
     await client.close()
 
 
@@ -282,7 +376,7 @@ async def test_who_is_disconnected_and_does_not_read_keeps_no_socket(relay: Rela
     client = await RawClient().connect(relay.url, receive_buffer_bytes=4096)
     await client.join(relay.auth(), room)
     question = '421["clock",1]'
-    for _ in range(30):  # more than the system takes from the relay, less than what makes it hang up
+    for _ in range(6):  # more than the system takes from the relay, less than what makes it hang up
         await client.send_many(question, 1000)
         await asyncio.sleep(0.02)
     await client.send("6nonsense")

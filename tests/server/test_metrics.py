@@ -8,13 +8,12 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from relay_widget.server.metrics import LAG_BUCKETS_S, LoopLag
 from tests.core.media import header
 from tests.relay_process import RelayProcess
 
-from .clients import TIMEOUT_S, Client, RawClient
+from .clients import TIMEOUT_S, Client, RawClient, read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,25 +29,13 @@ def own_relay() -> Iterator[RelayProcess]:
         assert relay.log == ""
 
 
-def read(relay: RelayProcess) -> dict[str, float]:
-    """All samples, as ``name`` or ``name value-of-its-label``."""
-    status, headers, body = relay.get("/metrics")
-    assert status == 200
-    assert headers["Content-Type"].startswith("text/plain; version=")
-    return {
-        " ".join([sample.name.removeprefix("relay_widget_"), *sample.labels.values()]): sample.value
-        for family in text_string_to_metric_families(body.decode())
-        for sample in family.samples
-    }
-
-
 def ended(relay: RelayProcess) -> float:
-    return sum(value for name, value in read(relay).items() if name.startswith("ended_connections_total "))
+    return sum(value for name, value in read_metrics(relay).items() if name.startswith("ended_connections_total "))
 
 
 async def test_it_counts_what_happens(own_relay: RelayProcess) -> None:
     relay = own_relay
-    first = await asyncio.to_thread(read, relay)
+    first = await asyncio.to_thread(read_metrics, relay)
     assert first["connections"] == first["rooms"] == first["deliveries_total"] == 0
     async with Client() as ada, Client() as bob, Client() as cy:
         for client in (ada, bob, cy):
@@ -58,7 +45,7 @@ async def test_it_counts_what_happens(own_relay: RelayProcess) -> None:
         await ada.ask("media-chunk", header("init"), bytes(10))
         await ada.ask("media-chunk", header("key"), bytes(1000))
         assert not (await ada.ask("media-chunk", header("delta", number=7), b"x"))["ok"]
-        now = await asyncio.to_thread(read, relay)
+        now = await asyncio.to_thread(read_metrics, relay)
         assert (now["connections"], now["rooms"], now["peers"], now["tracks"]) == (3, 1, 3, 1)
         assert (now["received_chunks_total"], now["received_bytes_total"]) == (2, 1010)
         assert (now["deliveries_total"], now["delivered_bytes_total"]) == (4, 2020)
@@ -70,7 +57,7 @@ async def test_it_counts_what_happens(own_relay: RelayProcess) -> None:
             while await asyncio.to_thread(ended, relay) != 1:
                 pass
     async with asyncio.timeout(TIMEOUT_S):
-        while (await asyncio.to_thread(read, relay))["loop_lag_seconds_count"] < 2:
+        while (await asyncio.to_thread(read_metrics, relay))["loop_lag_seconds_count"] < 2:
             pass
 
 
@@ -85,7 +72,7 @@ async def test_it_counts_what_waits_and_what_is_dropped(own_relay: RelayProcess)
         await ada.ask("media-chunk", header("init"), b"i")
         for group in range(30):
             await ada.ask("media-chunk", header("key", group=group), bytes(100_000))
-        now = await asyncio.to_thread(read, relay)
+        now = await asyncio.to_thread(read_metrics, relay)
         assert now["queue_bytes"] > 900_000
         assert now["dropped_chunks_total slow"] == now["dropped_groups_total"] > 10
     await raw.close()
@@ -140,4 +127,4 @@ async def test_who_does_not_read_is_counted_as_such(own_relay: RelayProcess) -> 
         async with asyncio.timeout(TIMEOUT_S):
             while await asyncio.to_thread(ended, relay) != 1:
                 pass
-        assert (await asyncio.to_thread(read, relay))["ended_connections_total not-reading"] == 1
+        assert (await asyncio.to_thread(read_metrics, relay))["ended_connections_total not-reading"] == 1

@@ -386,6 +386,17 @@ async def test_what_no_relay_says_is_logged_once_and_harms_nobody(room: str) -> 
         async with inside(a, room) as ada, inside(b, room, "Bob"):
             await ada.next("peer-joined")
         assert a.log.count("could not be used") == 1
+        assert metric(a, "redis_unusable_messages_total") == metric(b, "redis_unusable_messages_total") >= 4
+
+
+async def test_a_room_is_counted_where_somebody_is(pair: tuple[RelayProcess, RelayProcess], room: str) -> None:
+    a, b = pair
+    await acquainted(a, b)
+    async with inside(a, room):
+        async with inside(b, room, "Bob") as bob:
+            await until(lambda: metric(b, "rooms") == metric(a, "rooms") == 1)
+            await bob.ask("leave")
+        await until(lambda: metric(b, "rooms") == 0 and metric(a, "rooms") == 1)
 
 
 async def test_databases_keep_relays_apart(redis: RedisServer, pair: tuple[RelayProcess, RelayProcess]) -> None:

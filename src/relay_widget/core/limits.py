@@ -17,6 +17,8 @@ from relay_widget.protocol import (
     MAX_ROOMS,
     MAX_TRACKS_PER_PEER,
     MAX_TRACKS_PER_ROOM,
+    PING_INTERVAL_S,
+    PONG_TIMEOUT_S,
     READ_TIMEOUT_S,
 )
 
@@ -40,6 +42,8 @@ class Limits:
     connections: int = _limit(MAX_CONNECTIONS, "clients connected at a time")
     address_sockets: int = _limit(1_000_000, "sockets open from one address (behind a proxy all are the proxy's)")
     connect_s: int = _limit(CONNECT_TIMEOUT_S, "seconds a socket may be open without Socket.IO's CONNECT")
+    ping_s: int = _limit(PING_INTERVAL_S, "seconds between two pings of a client")
+    pong_s: int = _limit(PONG_TIMEOUT_S, "seconds a client may take to answer a ping")
     read_s: int = _limit(READ_TIMEOUT_S, "seconds a client may take nothing of what waits for it")
     memory_bytes: int = _limit(
         MAX_MEMORY_BYTES, "bytes held for clients and late joiners, above which nobody more is let in"

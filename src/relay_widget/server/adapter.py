@@ -86,6 +86,7 @@ class Adapter:
         """How many connections have ended, by reason."""
         self._read_ms = limits.read_s * 1000
         self._given_up: set[str] = set()
+        self._told_to_go: set[str] = set()  # sessions
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_ms = inf
@@ -299,9 +300,15 @@ class Adapter:
 
     def _end_later(self, session_id: str) -> None:
         """End a connection that has been told to go, whether it goes or not."""
+        if session_id in self._told_to_go:
+            return
+        self._told_to_go.add(session_id)
         asyncio.get_running_loop().call_later(REFUSED_LINGER_S, self._hang_up, session_id)
 
-    def _hang_up(self, session_id: str) -> None:
+    def _hang_up(self, session_id: str | None) -> None:
+        if session_id is None:  # gone; engineio would take it for everybody
+            return
+        self._told_to_go.discard(session_id)
         transport = self._fanout.transports.get(session_id)
         if transport is None:  # on long polling, or gone
             self._start(self._sio.eio.disconnect(session_id))

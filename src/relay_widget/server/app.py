@@ -88,7 +88,7 @@ class RelayApp:
         guard = Guard(
             settings.allow_hosts,
             settings.allow_origins,
-            on_refused=lambda address: self._adapter.refused(Code.FORBIDDEN, address=address),
+            on_refused=lambda address, reason: self._adapter.refused(Code.FORBIDDEN, address=address, reason=reason),
         )
         self._fanout = Fanout()
         self._bus = None if settings.redis is None else RedisBus(settings.redis, settings.instance)
@@ -101,6 +101,8 @@ class RelayApp:
             cors_credentials=False,
             max_http_buffer_size=settings.limits.message_bytes,
             http_compression=False,
+            ping_interval=settings.limits.ping_s,
+            ping_timeout=settings.limits.pong_s,
             logger=_ENGINEIO_LOG,
             engineio_logger=_ENGINEIO_LOG,
         )
@@ -119,7 +121,11 @@ class RelayApp:
         # engineio has no public way to choose the driver of one server; a test watches over these lines.
         self._sio.eio._async = {  # noqa: SLF001
             **self._sio.eio._async,  # noqa: SLF001
-            "websocket": websocket_driver(self._fanout, self._adapter.media_chunk),
+            "websocket": websocket_driver(
+                self._fanout,
+                self._adapter.media_chunk,
+                chunks_per_s=settings.limits.peer_chunks_per_s,
+            ),
             "translate_request": request_translator(self._sio.eio.sockets.get),
         }
         lag = LoopLag()
@@ -131,7 +137,13 @@ class RelayApp:
             end_stalled=self._adapter.end_stalled,
         )
         metrics = Metrics(
-            self._adapter.relay, self._fanout, self._adapter.ended, lag, settings.metrics_from, bus=self._bus
+            self._adapter.relay,
+            self._fanout,
+            self._adapter.ended,
+            lag,
+            settings.metrics_from,
+            bus=self._bus,
+            on_refused=lambda address: self._adapter.refused(Code.FORBIDDEN, address=address, reason="metrics"),
         )
         self.web = web.Application(middlewares=[guard.middleware, self._turn_away])
         self._sio.attach(self.web)
@@ -174,14 +186,17 @@ class RelayApp:
             session = self._sio.eio.sockets.get(request.query["sid"])
             if session is not None and session.closed:
                 del self._sio.eio.sockets[session.sid]  # engineio forgets it later, and stumbles over it until then
+            elif request.query.get("transport") == "websocket" and request.query["sid"] in self._fanout.transports:
+                self._adapter.refused(Code.BAD_MESSAGE, address=request.remote, reason="second-websocket")
+                raise web.HTTPBadRequest(text="A session has one WebSocket, and this one has it already.")
             return await handler(request)
         if self._ending:
             code, message = Code.RELAY_ENDING, _ENDING
         elif len(self._sio.eio.sockets) >= self._max_sessions:
             code, message = Code.RELAY_FULL, "The relay has too many sessions already: try again later."
-            self._adapter.refused(code, address=request.remote)
         else:
             return await handler(request)
+        self._adapter.refused(code, address=request.remote)
         return web.json_response({"code": code, "message": message}, status=503, headers={"Retry-After": "1"})
 
     def _health_page(self, instance: str) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -33,14 +33,14 @@ class Guard:
         hosts: Host names or addresses, beside loopback, under which the relay may be addressed.
         origins: Origins, beside loopback's and that of the relay's own page, whose pages may use it
             ("https://lab.example").
-        on_refused: Called with the address a refused request came from.
+        on_refused: Called with the address a refused request came from, and what it was refused for, in a word.
     """
 
     def __init__(
         self,
         hosts: Iterable[str] = (),
         origins: Iterable[str] = (),
-        on_refused: Callable[[str | None], None] = lambda _: None,
+        on_refused: Callable[[str | None, str], None] = lambda _address, _reason: None,
     ) -> None:
         self._on_refused = on_refused
         self._hosts = frozenset(_host_name(host) for host in hosts)
@@ -93,21 +93,22 @@ class Guard:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         """Refuse what is not allowed before anything else sees it."""
-        message = self._objection(request)
-        if message is None:
+        objection = self._objection(request)
+        if objection is None:
             return await handler(request)
-        self._on_refused(request.remote)
+        reason, message = objection
+        self._on_refused(request.remote, reason)
         return web.json_response({"code": Code.FORBIDDEN, "message": message}, status=403)
 
-    def _objection(self, request: web.Request) -> str | None:
+    def _objection(self, request: web.Request) -> tuple[str, str] | None:
         host = request.headers.get("Host")
         if not self._is_told(request.headers.get("Origin", "")) and not self.allows_host(host):
-            return "This relay does not serve that host name: start it with --allow-host to add it."
+            return "host", "This relay does not serve that host name: start it with --allow-host to add it."
         if "Origin" in request.headers and not self.allows_origin(request.headers["Origin"], host):
-            return "This relay does not serve pages of that origin: start it with --allow-origin to add it."
+            return "origin", "This relay does not serve pages of that origin: start it with --allow-origin to add it."
         if "j" in request.query:
             # JSONP, with which a <script> could read answers across origins; no client of today uses it.
-            return "JSONP is not served: use long polling or a WebSocket."
+            return "jsonp", "JSONP is not served: use long polling or a WebSocket."
         return None
 
     def _is_told(self, origin: str) -> bool:

@@ -17,7 +17,7 @@ from relay_widget.protocol import Code
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
@@ -61,6 +61,7 @@ class Metrics:
         lag: Of its event loop.
         readers: The networks that may read it, beside this machine.
         bus: The way to relays that share rooms with this one; None if there are none.
+        on_refused: Called with the address of one who may not read it.
     """
 
     def __init__(
@@ -72,7 +73,9 @@ class Metrics:
         readers: Iterable[Network],
         *,
         bus: RedisBus | None = None,
+        on_refused: Callable[[str | None], None] = lambda _: None,
     ) -> None:
+        self._on_refused = on_refused
         self._bus = bus
         self._relay = relay
         self._fanout = fanout
@@ -84,6 +87,7 @@ class Metrics:
     async def page(self, request: web.Request) -> web.Response:
         """Answer a request for it."""
         if not self._may_read(request):
+            self._on_refused(request.remote)
             message = "Only this machine may read the metrics: start the relay with --metrics-from to add a network."
             return web.json_response({"code": Code.FORBIDDEN, "message": message}, status=403)
         if self._registry is None:
@@ -124,11 +128,11 @@ class Metrics:
             HistogramMetricFamily,
         )
 
-        stats, rooms = self._relay.stats, list(self._relay.rooms.values())
+        stats, rooms = self._relay.stats, [room for room in self._relay.rooms.values() if room.here]
         peers = [peer for room in rooms for peer in room.here]
         for name, what, value in (
             ("connections", "Clients connected", len(self._fanout)),
-            ("rooms", "Rooms with somebody in them", len(rooms)),
+            ("rooms", "Rooms with somebody of this relay in them", len(rooms)),
             ("peers", "Peers in rooms", len(peers)),
             ("tracks", "Tracks published", sum(len(peer.tracks) for peer in peers)),
             ("queue_bytes", "What waits to be sent, over all clients", self._fanout.all_queued_bytes()),
@@ -171,6 +175,7 @@ class Metrics:
             yield GaugeMetricFamily(PREFIX + name, what, value)
         for name, what, value in (
             ("redis_disconnects", "How often Redis could no longer be reached", bus.disconnects),
+            ("redis_unusable_messages", "Messages over Redis that could not be used", bus.unusable_messages),
             (
                 "redis_dropped_chunks",
                 "Chunks not sent to other relays, because too much waited",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+_SEPARATOR = b"\x1e"
 BODY_TIMEOUT_S = 60
 """How long a body may take to come."""
 
@@ -42,10 +43,15 @@ class _Body:
 
     async def read(self, size_bytes: int) -> bytes:
         """All of it, which engineio has found not to be too much."""
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            body = await self._content.readexactly(size_bytes)
         session = self._session()
         if session is None:
+            raise ConnectionError
+        async with session.queue.reading:
+            await session.queue.pace.keep()
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body = await self._content.readexactly(size_bytes)
+            session.queue.pace.charge(body.count(_SEPARATOR) + 1)
+        if self._session() is not session:
             raise ConnectionError  # it has ended meanwhile
         if session.queue.overflows:
             raise ContentTooLongError  # ends it

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 PULSE_S = 0.5
+
+_log = logging.getLogger(__name__)
 
 
 class Pulse:
@@ -44,9 +47,12 @@ class Pulse:
             due_s = loop.time() + PULSE_S
             await asyncio.sleep(PULSE_S)
             now_s = loop.time()
-            self._on_lag(max(0.0, now_s - due_s))
-            self.end_silent(now_s)
-            self._end_stalled()
+            try:
+                self._on_lag(max(0.0, now_s - due_s))
+                self.end_silent(now_s)
+                self._end_stalled()
+            except Exception:  # noqa: BLE001 - logged, and not to be the last beat
+                _log.exception("a beat of the relay failed")
 
     def end_silent(self, now_s: float) -> None:
         """End the sessions that have been silent for too long."""

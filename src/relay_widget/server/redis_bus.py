@@ -114,6 +114,7 @@ class RedisBus:
         self.received_bytes: Counter[str] = Counter()
         """Both by ``control`` and ``media``."""
         self.disconnects = 0
+        self.unusable_messages = 0
 
     def queued_bytes(self) -> int:
         """How much waits for Redis."""
@@ -225,10 +226,11 @@ class RedisBus:
             message = json.loads(payload[_HEAD_BYTES:start])
             self.received_bytes[_kind(message)] += len(payload)
             receiver.bus_message(message, payload[start:])
-        except Exception:  # noqa: BLE001 - logged, and harming no other message
+        except Exception:  # noqa: BLE001 - counted, logged, and harming no other message
+            self.unusable_messages += 1
             if not self._complained:
                 self._complained = True
-                _log.exception("a message over Redis could not be used; more of them are not logged")
+                _log.exception("a message over Redis could not be used; more of them are only counted")
 
     async def _write(self, pubsub: PubSub) -> None:
         while True:

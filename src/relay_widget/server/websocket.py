@@ -12,11 +12,14 @@ import asyncio
 import contextlib
 import re
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.web import HTTPBadRequest
 from engineio import packet as eio_packet
 from engineio.async_drivers import aiohttp as eio_aiohttp
+
+from relay_widget.core.stats import Budget
 
 from .fanout import abort
 from .lane import LaneSocket
@@ -43,17 +46,22 @@ _PACKET = re.compile(r"[0-6](?:\Z|\d|probe\Z)")
 
 
 def websocket_driver(
-    fanout: Fanout, on_media: Callable[[str, list[Any]], bool]
+    fanout: Fanout,
+    on_media: Callable[[str, list[Any]], bool],
+    *,
+    chunks_per_s: int,
 ) -> Callable[..., eio_aiohttp.WebSocket]:
     """What engineio is to call for each WebSocket.
 
     Args:
         fanout: The clients' ways out.
         on_media: Takes a media-chunk's arguments from an Engine.IO session, unless nobody has been let in on it.
+        chunks_per_s: How many of those the relay takes from one client. It refuses more, which costs something, too:
+            over twice as many go the long way, which has a pace.
     """
 
     def create(handler: Callable[[Any], Awaitable[None]], server: Any) -> RelayWebSocket:
-        return RelayWebSocket(handler, server, fanout, on_media)
+        return RelayWebSocket(handler, server, fanout, on_media, chunks_per_s=chunks_per_s)
 
     return create
 
@@ -61,11 +69,20 @@ def websocket_driver(
 class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio has no types
     """One client's WebSocket, as engineio sees it."""
 
-    def __init__(self, handler: Any, server: Any, fanout: Fanout, on_media: Callable[[str, list[Any]], bool]) -> None:
+    def __init__(
+        self,
+        handler: Any,
+        server: Any,
+        fanout: Fanout,
+        on_media: Callable[[str, list[Any]], bool],
+        *,
+        chunks_per_s: int,
+    ) -> None:
         super().__init__(handler, server)
         self._session = handler.__self__  # the engineio socket whose method the handler is
         self._fanout = fanout
         self._on_media = on_media
+        self._media = Budget(time.monotonic() * 1000, 2 * chunks_per_s)
 
     async def __call__(self, environ: dict[str, Any]) -> WebSocketResponse:
         """Serve it until it ends."""
@@ -98,7 +115,8 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
             self._open()
             return
         if message == _PING and (outlet := self._fanout.of_session(self._session.sid)) is not None:
-            self._session.last_ping += outlet.wait_ms() / 1000  # its time counts from when it has left
+            # It goes out behind what waits, as far as that is known: so long is credited to who has to answer it.
+            self._session.last_ping += outlet.wait_ms() / 1000
         await super().send(message)
         if isinstance(message, str) and message.startswith(_CONNECTED):
             self._open()
@@ -112,10 +130,13 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         if self._session.queue.overflows:
             abort(self._transport)  # in order would be to wait for it to read
             raise OSError
+        await self._session.queue.pace.keep()
         data = await self._sock.next()
+        self._session.queue.pace.charge(1)
         if isinstance(data, bytes):
             return data
-        if not isinstance(data, str) or not _PACKET.match(data):
+        changes_again = data == _UPGRADE and self._session.upgraded  # engineio would answer it each time
+        if not isinstance(data, str) or not _PACKET.match(data) or changes_again:
             # To be closed in order it would have to read what waits for it.
             asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_S, abort, self._transport)
             raise OSError
@@ -124,7 +145,9 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         return data
 
     def _take_media(self, args: list[Any]) -> bool:
-        return self._session.upgraded and self._on_media(self._session.sid, args)
+        if not self._session.upgraded or not self._media.take(1, time.monotonic() * 1000):
+            return False
+        return self._on_media(self._session.sid, args)
 
     def _hold(self) -> None:
         outlet = self._fanout.of_session(self._session.sid)
