@@ -159,7 +159,7 @@ class Call(anywidget.AnyWidget):
     transport = t.Enum(["", "url", "proxy", "direct", "tunnel"], "", read_only=True)
     """Read only: how this call's media travel between its page and the relay. ``direct``: straight to the relay's port.
     ``proxy``: by the notebook server's own address (jupyter-server-proxy). ``url``: to the relay that was named.
-    ``tunnel``: through the kernel, where nothing else comes through, in a smaller picture. Empty while not joined. See
+    ``tunnel``: through the kernel, where nothing else comes through; slower. Empty while not joined. See
     docs/transports.md."""
 
     error = t.Dict(None, allow_none=True, read_only=True)
