@@ -125,7 +125,7 @@ def test_the_environment_names_a_relay(relay: RelayProcess, monkeypatch: pytest.
 
 
 def test_frames_and_recordings_come_from_there(relay: RelayProcess, tmp_path: Path) -> None:
-    where = {"url": relay.url, "token": token(relay)}
+    where: dict[str, Any] = {"url": relay.url, "token": token(relay)}
     with called("lab", "Ada", **where) as call, Peer("lab", "Grace", **where) as grace:
         grace.publish_pattern(width=160, height=120, fps=10)
         call.wait_for_peers(1, timeout=20)

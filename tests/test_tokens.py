@@ -133,7 +133,7 @@ def test_another_secret() -> None:
 
 
 def test_unsigned() -> None:
-    assert refused(jwt.encode({"role": "peer", "exp": 9e9}, None, algorithm="none")) == Code.BAD_TOKEN
+    assert refused(jwt.encode({"role": "peer", "exp": 9e9}, "", algorithm="none")) == Code.BAD_TOKEN
 
 
 @pytest.mark.parametrize(

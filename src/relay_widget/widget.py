@@ -549,8 +549,8 @@ class Call(anywidget.AnyWidget):
         from .recording.recorder import Recorder  # noqa: PLC0415 - most calls never need it
 
         named = self._named
-        where = {} if named is None else {"url": named.url, "token": named.token}
-        recorder = Recorder(str(self.room), path, overwrite=overwrite, **where).start()
+        url, token = (None, None) if named is None else (named.url, named.token)
+        recorder = Recorder(str(self.room), path, url=url, token=token, overwrite=overwrite).start()
         self._recorders = [*(one for one in self._recorders if one.recording), recorder]
         return recorder
 
@@ -706,7 +706,7 @@ class _Follower:
 
     # -- what the page tells (the kernel's main thread, or a subshell's) --
 
-    def on_page_message(self, content: object, buffers: Any) -> None:
+    def on_page_message(self, content: object, buffers: Any = ()) -> None:
         if not isinstance(content, dict):
             return
         if content.get("kind") == "tunnel":
@@ -727,7 +727,7 @@ class _Follower:
                 error = content.get("error")
                 self._page_error = error if isinstance(error, dict) else None
                 transport = content.get("transport")
-                self._page_transport = transport if transport in self._call.traits()["transport"].values else ""
+                self._page_transport = str(transport) if transport in self._call.traits()["transport"].values else ""
                 if self._page_state in _NOT_IN_CALL:
                     self._lost_since_s = None
                 if self._page_state != "idle" or self._page_error is not None:

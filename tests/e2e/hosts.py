@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .lab import JupyterLab, free_port
 
@@ -140,7 +140,7 @@ def answers(url: str) -> bool:
 def notebook_file(folder: Path, *cells: str) -> Path:
     """A notebook of these cells, for Voilà."""
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    code = [
+    code: list[dict[str, Any]] = [
         {"cell_type": "code", "id": f"c{n}", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
         for n, source in enumerate(cells)
     ]

@@ -151,17 +151,17 @@ def test_origins_that_kernels_name() -> None:
     guard.allow("one", "https://hub.example:8443")
     guard.allow("one", "vscode-webview://1a2b")
     guard.allow("other", "https://hub.example:8443")
-    assert guard.allows_origin("https://Hub.example:8443")
-    assert guard.allows_origin("vscode-webview://1a2b")
-    assert not guard.allows_origin("https://hub.example")
-    assert not guard.allows_origin("https://evil.example")
+    assert guard.allows_origin("https://Hub.example:8443", None)
+    assert guard.allows_origin("vscode-webview://1a2b", None)
+    assert not guard.allows_origin("https://hub.example", None)
+    assert not guard.allows_origin("https://evil.example", None)
     assert guard.allows_host("hub.example:80")
     assert not guard.allows_host("evil.example")
     guard.forget("one")
-    assert guard.allows_origin("https://hub.example:8443")
-    assert not guard.allows_origin("vscode-webview://1a2b")
+    assert guard.allows_origin("https://hub.example:8443", None)
+    assert not guard.allows_origin("vscode-webview://1a2b", None)
     guard.forget("other")
-    assert not guard.allows_origin("https://hub.example:8443")
+    assert not guard.allows_origin("https://hub.example:8443", None)
     assert not guard.allows_host("hub.example")
 
 
@@ -170,9 +170,9 @@ def test_only_the_newest_origins_of_one_kernel_hold() -> None:
     for number in range(MAX_ALLOWED_ORIGINS + 1):
         guard.allow("one", f"https://{number}.example")
         guard.allow("one", "https://often.example")
-    assert not guard.allows_origin("https://0.example")
-    assert guard.allows_origin(f"https://{MAX_ALLOWED_ORIGINS}.example")
-    assert guard.allows_origin("https://often.example")
+    assert not guard.allows_origin("https://0.example", None)
+    assert guard.allows_origin(f"https://{MAX_ALLOWED_ORIGINS}.example", None)
+    assert guard.allows_origin("https://often.example", None)
 
 
 async def test_an_origin_is_served_as_long_as_the_kernel_that_named_it_is_there(relay: RelayProcess) -> None:
