@@ -120,7 +120,9 @@ def no_answer(url: str, error: BaseException) -> RelayRequestError:
     """The relay at this address could not be reached because of this error, in words for the user."""
     reason: BaseException | None = error
     while reason is not None:
-        if isinstance(reason, ssl.SSLCertVerificationError):
+        if isinstance(reason, ssl.SSLCertVerificationError) and hasattr(
+            reason, "verify_message"
+        ):  # aiohttp's have none
             return RelayRequestError(
                 "untrusted-certificate",
                 f"The certificate of {url} is not trusted here ({reason.verify_message}): set SSL_CERT_FILE to the "
