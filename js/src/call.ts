@@ -33,7 +33,14 @@ const TICKET_PATIENCE_MS = 8000;
 /** A ticket that grew old on the way is no failure; a second refusal in a row is. */
 const MAX_TOKEN_REFUSALS = 2;
 /** What the kernel says of the user's own relay; all else that it says is of one that was named. */
-const OWN_RELAY_PROBLEMS = new Set(["relay-start", "runtime-dir", "disk-full", "port-in-use", "tls", "redis"]);
+const OWN_RELAY_PROBLEMS = new Set([
+  "relay-start",
+  "runtime-dir",
+  "disk-full",
+  "port-in-use",
+  "tls",
+  "redis",
+]);
 
 export interface CallOptions {
   /** Play what one sends as it comes back from the relay, in a tile of this name; without the sound being heard. */
