@@ -622,7 +622,7 @@ class _Follower:
 
     # -- what the page tells (the kernel's main thread, or a subshell's) --
 
-    def on_page_message(self, content: object, buffers: Any) -> None:
+    def on_page_message(self, content: object, buffers: Any = ()) -> None:
         if not isinstance(content, dict):
             return
         if content.get("kind") == "tunnel":
@@ -643,7 +643,8 @@ class _Follower:
                 error = content.get("error")
                 self._page_error = error if isinstance(error, dict) else None
                 transport = content.get("transport")
-                self._page_transport = transport if transport in self._call.traits()["transport"].values else ""
+                known = transport in self._call.traits()["transport"].values
+                self._page_transport = str(transport) if known else ""
                 if self._page_state in _NOT_IN_CALL:
                     self._lost_since_s = None
                 if self._page_state != "idle" or self._page_error is not None:

@@ -32,7 +32,7 @@ from tests.bench.results import save
 from tests.e2e.lab import JupyterLab
 
 if TYPE_CHECKING:
-    from relay_widget.protocol import Track
+    from relay_widget.protocol import MediaHeader, Track
     from tests.bench.plain_browser import PlainPage
 
 SECONDS = 30
@@ -73,7 +73,7 @@ class Echo:
         self._background = Background()
         self._client = RelayClient("bench", "Echo", url=relay["url"], token=token)
         self._client.on_peers = self._publish
-        self._client.on_object = lambda _peer, header, _relayed_ms, data: self._client.send(header, data)
+        self._client.on_object = self._send_back
         self._published: set[Track] = set()
         self._background.submit(self._client.connect(), "joining").wait(30)
 
@@ -83,6 +83,9 @@ class Echo:
     def __exit__(self, *_: object) -> None:
         self._background.submit(self._client.close(), "leaving").wait(30)
         self._background.stop()
+
+    def _send_back(self, _peer: str, header: MediaHeader, _relayed_ms: float, data: bytes) -> None:
+        self._client.send(header, data)
 
     def _publish(self) -> None:
         tracks = {track for peer in self._client.peers.values() for track in peer.tracks}
