@@ -742,7 +742,8 @@ class _Follower:
                 error = content.get("error")
                 self._page_error = error if isinstance(error, dict) else None
                 transport = content.get("transport")
-                self._page_transport = str(transport) if transport in self._call.traits()["transport"].values else ""
+                known = transport in self._call.traits()["transport"].values
+                self._page_transport = str(transport) if known else ""
                 if self._page_state in _NOT_IN_CALL:
                     self._lost_since_s = None
                 if self._page_state != "idle" or self._page_error is not None:

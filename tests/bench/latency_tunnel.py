@@ -87,6 +87,9 @@ class Echo:
         self._background.submit(self._client.close(), "leaving").wait(30)
         self._background.stop()
 
+    def _send_back(self, _peer: str, header: MediaHeader, _relayed_ms: float, data: bytes) -> None:
+        self._client.send(header, data)
+
     def _publish(self) -> None:
         tracks = {track for peer in self._client.peers.values() for track in peer.tracks}
         for track in tracks - self._published:
