@@ -66,7 +66,7 @@ class Guard:
         name = _host_name(header)
         return _is_loopback(name) or name in self._hosts or name in self._told_hosts()
 
-    def allows_origin(self, origin: str | None, host: str | None) -> bool:
+    def allows_origin(self, origin: str | None, host: str | None = None) -> bool:
         """Whether a page of this origin may use this relay.
 
         Args:
