@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -92,7 +92,7 @@ def test_a_guest_on_a_phone(lab: JupyterLab, cinema: Browser) -> None:
         joined(ada)
         ada.page.get_by_alt_text("QR code of the invite link").wait_for()
         picture(ada, "invite", ".rw-invite")
-        phone = {"viewport": {"width": 390, "height": 640}, "device_scale_factor": 2, "has_touch": True}
+        phone: dict[str, Any] = {"viewport": {"width": 390, "height": 640}, "device_scale_factor": 2, "has_touch": True}
         grace = JoinPage(cinema, ada.python("print(call.invite_link('Grace'))"), **phone)
         grace.page.get_by_role("combobox").first.select_option("pattern")
         grace.join()
