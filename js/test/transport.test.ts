@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Climb, DECIDE_MS, decide, HEAD_START_MS } from "../src/transport/climb.js";
+import { Climb, DECIDE_MS, decide, HEAD_START_MS, type Held } from "../src/transport/climb.js";
 import type { RungName, Ticket } from "../src/transport/index.js";
 import { baseUrlOf, type Candidate, candidates } from "../src/transport/page.js";
 import {
@@ -113,7 +113,9 @@ describe("a climb", () => {
   let begun: { rung: RungName; at_ms: number }[];
   let outcome: string[];
 
-  function climb(steps: Candidate[] = NAMES.map((rung) => ({ rung, address: "http://x" }))): Climb {
+  const ALL: Candidate[] = NAMES.map((rung) => ({ rung, address: "http://x" }));
+
+  function climb(steps: Candidate[] = ALL, held: Held | null = null): Climb {
     say = new Map();
     begun = [];
     outcome = [];
@@ -137,6 +139,7 @@ describe("a climb", () => {
         onNone: () => outcome.push("none"),
         onRefused: (error) => outcome.push(error.code),
       },
+      held,
     );
   }
 
@@ -204,6 +207,21 @@ describe("a climb", () => {
     await vi.advanceTimersByTimeAsync(10 * DECIDE_MS);
     expect(outcome).toEqual(["bad-token"]);
     expect(begun.length).toBe(1);
+  });
+
+  it("after a loss it is true to the rungs that carried, for a while", async () => {
+    climb(ALL, { from: 2, until_ms: 1500 });
+    await vi.advanceTimersByTimeAsync(0);
+    say.get("proxy")?.onFailed("unreachable", "No.");
+    say.get("direct")?.onFailed("unreachable", "No.");
+    expect(outcome).toEqual(["none"]);
+    climb(ALL, { from: 2, until_ms: 1500 });
+    await vi.advanceTimersByTimeAsync(1499);
+    expect(begun.map(({ rung }) => rung)).toEqual(["proxy", "direct"]);
+    await vi.advanceTimersByTimeAsync(1);
+    say.get("tunnel")?.onUp();
+    await vi.advanceTimersByTimeAsync(DECIDE_MS - 1500);
+    expect(outcome).toEqual(["tunnel"]);
   });
 
   it("all fail", async () => {

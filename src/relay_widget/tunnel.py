@@ -55,7 +55,7 @@ _log = logging.getLogger(__name__)
 
 def pack(frames: Iterable[Frame]) -> bytes:
     """What one message carries: each frame's kind (0 text, 1 binary) in a byte, its length in four, its bytes."""
-    parts = []
+    parts: list[bytes] = []
     for text, data in frames:
         parts += (_HEAD.pack(_TEXT if text else _BINARY, len(data)), data)
     return b"".join(parts)

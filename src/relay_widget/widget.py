@@ -154,7 +154,7 @@ class Call(anywidget.AnyWidget):
     transport = t.Enum(["", "url", "proxy", "direct", "tunnel"], "", read_only=True)
     """Read only: how this call's media travel between its page and the relay. ``direct``: straight to the relay's port.
     ``proxy``: by the notebook server's own address (jupyter-server-proxy). ``url``: to the relay that was named.
-    ``tunnel``: through the kernel, where nothing else comes through, in a smaller picture. Empty while not joined. See
+    ``tunnel``: through the kernel, where nothing else comes through; slower. Empty while not joined. See
     docs/transports.md."""
 
     error = t.Dict(None, allow_none=True, read_only=True)
@@ -672,7 +672,7 @@ class _Follower:
 
     # -- what the page tells (the kernel's main thread, or a subshell's) --
 
-    def on_page_message(self, content: object, buffers: Any) -> None:
+    def on_page_message(self, content: object, buffers: Any = ()) -> None:
         if not isinstance(content, dict):
             return
         if content.get("kind") == "tunnel":
@@ -693,7 +693,8 @@ class _Follower:
                 error = content.get("error")
                 self._page_error = error if isinstance(error, dict) else None
                 transport = content.get("transport")
-                self._page_transport = transport if transport in self._call.traits()["transport"].values else ""
+                known = transport in self._call.traits()["transport"].values
+                self._page_transport = str(transport) if known else ""
                 if self._page_state in _NOT_IN_CALL:
                     self._lost_since_s = None
                 if self._page_state != "idle" or self._page_error is not None:

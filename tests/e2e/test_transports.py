@@ -14,6 +14,7 @@ import pytest
 
 from .lab import JupyterLab, Notebook, chromium, open_notebook
 from .test_call import cell, joined, plays
+from .test_screenshots import in_theme, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +97,12 @@ def test_without_a_proxy_it_goes_through_the_kernel(without_proxy: tuple[Jupyter
         for person in people:
             person.wait_python("call.transport == 'tunnel'")
             person.page.get_by_text("through the kernel: slower").first.wait_for()
+        picture(people[0], "tunnel")
+        in_theme(people[0], "JupyterLab Dark")
+        picture(people[0], "tunnel-dark")
+        people[0].page.set_viewport_size({"width": 460, "height": 800})
+        people[0].page.get_by_role("button", name="Figures of the connection").click()
+        picture(people[0], "tunnel-narrow")
 
 
 def test_the_tunnel_goes_on_while_a_cell_runs(without_proxy: tuple[JupyterLab, Browser]) -> None:

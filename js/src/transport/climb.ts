@@ -36,6 +36,12 @@ export interface ClimbEvents {
   onRefused(error: WireError): void;
 }
 
+/** Steps from this one on are not begun before so long after the start; if those before have failed by then, all have. */
+export interface Held {
+  from: number;
+  until_ms: number;
+}
+
 interface Step {
   candidate: Candidate;
   state: State;
@@ -54,6 +60,7 @@ export class Climb {
     candidates: readonly Candidate[],
     private readonly begin: Begin,
     private readonly events: ClimbEvents,
+    private readonly held: Held | null = null,
   ) {
     this.#steps = candidates.map((candidate) => ({
       candidate,
@@ -63,6 +70,7 @@ export class Climb {
       attempt: null,
     }));
     this.#timers.push(setTimeout(() => this.#settle(), DECIDE_MS));
+    if (held !== null) this.#timers.push(setTimeout(() => this.#beginNext(), held.until_ms));
     // Not before who made this climb has it in hand.
     queueMicrotask(() => this.#beginNext());
   }
@@ -78,9 +86,17 @@ export class Climb {
 
   #beginNext(): void {
     if (this.#over) return;
-    const step = this.#steps.find((one) => one.state === "waiting");
+    const index = this.#steps.findIndex((one) => one.state === "waiting");
+    const step = this.#steps[index];
     if (step === undefined) {
       this.#settle();
+      return;
+    }
+    if (this.#isHeld(index)) {
+      if (this.#steps.every((one) => one.state === "waiting" || one.state === "failed")) {
+        this.#end(null);
+        this.events.onNone();
+      }
       return;
     }
     const { candidate } = step;
@@ -108,6 +124,11 @@ export class Climb {
         if (step.state === "trying") this.#beginNext();
       }, HEAD_START_MS),
     );
+  }
+
+  #isHeld(index: number): boolean {
+    const { held } = this;
+    return held !== null && index >= held.from && performance.now() - this.#started_ms < held.until_ms;
   }
 
   #failed(step: Step, code: string, message: string): void {

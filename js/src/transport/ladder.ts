@@ -1,6 +1,7 @@
 // The transport that the session gets: stands on the best rung that carries, comes back when it is lost, and looks
 // now and then whether a better one carries by now.
-import { Climb } from "./climb.js";
+import type { WireError } from "../protocol.js";
+import { Climb, type ClimbEvents, type Held } from "./climb.js";
 import type { Reason, RungName, Ticket, Transport, TransportEvents } from "./index.js";
 import { type Candidate, candidates, type PageAddress, thisPage } from "./page.js";
 import { askProxy } from "./proxy.js";
@@ -73,17 +74,19 @@ class Ladder implements Transport {
     if (this.up || this.#climb !== null) return;
     clearTimeout(this.#timer);
     const all = this.#candidates();
-    const loyal = performance.now() - this.memory.lost_ms < LOYAL_MS;
+    const loyal_ms = this.memory.lost_ms + LOYAL_MS - performance.now();
     const lowest = all.findIndex((candidate) => candidate.rung === this.memory.rung);
-    this.#start(loyal && lowest !== -1 ? all.slice(0, lowest + 1) : all, {
+    const held = loyal_ms > 0 && lowest !== -1 ? { from: lowest + 1, until_ms: loyal_ms } : null;
+    const otherwise = {
       onNone: () => {
         this.#attempts += 1;
         const wait_ms = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (this.#attempts - 1));
         this.#timer = setTimeout(() => this.connect(), wait_ms * (0.5 + Math.random()));
         this.events.onUnreachable(this.#attempts);
       },
-      onRefused: (error) => this.events.onRefused(error),
-    });
+      onRefused: (error: WireError) => this.events.onRefused(error),
+    };
+    this.#start(all, otherwise, held);
   }
 
   send(event: string, ...args: unknown[]): void {
@@ -112,13 +115,14 @@ class Ladder implements Transport {
 
   #start(
     steps: readonly Candidate[],
-    otherwise: { onNone(): void; onRefused(error: { code: string; message: string }): void },
+    otherwise: { onNone(): void; onRefused(error: WireError): void },
+    held: Held | null = null,
   ): void {
     const end = () => {
       this.#reasons = merged(climb.reasons, this.#reasons);
       this.#climb = null;
     };
-    const climb = new Climb(steps, (candidate, events) => this.#begin(candidate, events), {
+    const events: ClimbEvents = {
       onStand: (rung, connection) => {
         end();
         this.#stand(rung, connection);
@@ -131,7 +135,8 @@ class Ladder implements Transport {
         end();
         otherwise.onRefused(error);
       },
-    });
+    };
+    const climb = new Climb(steps, (candidate, heard) => this.#begin(candidate, heard), events, held);
     this.#climb = climb;
   }
 

@@ -87,7 +87,7 @@ const PATHS: Record<RungName | "", { name: string; explanation: string }> = {
   tunnel: {
     name: "through the kernel: slower",
     explanation:
-      "Nothing but the notebook's own connection comes through to the kernel, so media travel in it, in a smaller picture. With jupyter-server-proxy beside the notebook server it would be faster.",
+      "Nothing but the notebook's own connection comes through to the kernel, so media travel in it: later, and in a smaller picture if it carries no more. With jupyter-server-proxy beside the notebook server it would be faster.",
   },
 };
 
