@@ -77,9 +77,6 @@ class Echo:
         self._published: set[Track] = set()
         self._background.submit(self._client.connect(), "joining").wait(30)
 
-    def _send_back(self, _peer: str, header: MediaHeader, _relayed_ms: float, data: bytes) -> None:
-        self._client.send(header, data)
-
     def __enter__(self) -> Self:
         return self
 
