@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from relay_widget import MissingExtraError
+from relay_widget import Call, MissingExtraError
 from relay_widget.extras import _MODULES, require
+
+from .test_launcher import runtime
+
+__all__ = ["runtime"]  # the fixture
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"av", "numpy", "PIL", "pytest", "nbval", "matplotlib", "pandas"}
@@ -62,6 +66,43 @@ def test_only_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingExtraError, match=r"^This needs PyAV: run pip install") as missing:
         require("media")
     assert missing.value.code == "missing-extra"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from relay_widget import Peer",
+        "from relay_widget.peer import Peer",
+        "from relay_widget.media.files import MediaFile",
+        "from relay_widget.media.pattern import Pattern",
+        "from relay_widget.media.frame import VideoFrame",
+        "from relay_widget.recording.export import export",
+    ],
+)
+def test_whatever_needs_it_says_so(code: str) -> None:
+    blocked = f"import sys; sys.modules['av'] = sys.modules['tqdm'] = None; {code}"
+    ended = subprocess.run([sys.executable, "-c", blocked], check=False, capture_output=True, text=True)
+    assert ended.stderr.splitlines()[-1].startswith("relay_widget.errors.MissingExtraError: This needs PyAV and tqdm: ")
+
+
+def test_so_does_the_command_line(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['av'] = None; from relay_widget.cli import main; "
+        f"sys.exit(main(['export', {str(tmp_path / 'talk.relay')!r}, {str(tmp_path / 'talk.webm')!r}]))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1)
+    assert ended.stderr.startswith("relay-widget: missing-extra: This needs PyAV: run pip install")
+
+
+def test_so_does_a_call(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    call = Call(room="lab")
+    try:
+        with pytest.raises(MissingExtraError, match="This needs PyAV: run pip install"):
+            call.frames()
+    finally:
+        call.close()
 
 
 def test_a_relay_and_a_call_load_none_of_them() -> None:

@@ -9,11 +9,15 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import av
 import numpy as np
 import pytest
 
 from relay_widget import InvalidValueError, Peer, PeersTimeoutError, RelayRequestError, launcher, peer
-from relay_widget.media.pattern import Pattern, read_stamp
+from relay_widget.background import MAX_WORKERS
+from relay_widget.media.encode import VideoEncoder
+from relay_widget.media.frame import VideoFrame
+from relay_widget.media.pattern import read_stamp
 from relay_widget.protocol import Event
 
 from .relay_process import RelayProcess
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from relay_widget.protocol import MediaHeader, Track
 
 __all__ = ["runtime"]  # the fixture
 
@@ -241,6 +247,131 @@ def test_what_cannot_be_published_says_why(relay: RelayProcess) -> None:
             ada.publish(endless())
 
 
+@pytest.mark.parametrize("fps", [0, -1, 241, float("nan"), "fast", True])
+def test_as_many_pictures_as_cannot_be_is_one_sentence(relay: RelayProcess, fps: Any) -> None:
+    with participant(relay, "Ada") as ada:
+        sentence = r"fps must be a number from 0\.1 to 240, not"
+        with pytest.raises(InvalidValueError, match=sentence) as refused:
+            ada.publish(endless(), fps=fps)
+        assert refused.value.code == "bad-media-setting"
+        with pytest.raises(InvalidValueError, match=sentence):
+            ada.publish_pattern(fps=fps)
+        ada.publish(endless(), fps=0.5)
+
+
+@pytest.mark.parametrize("shape", [(4800, 2), (4800, 1)])
+def test_sound_with_its_axes_swapped_says_how_to_turn_it(relay: RelayProcess, shape: tuple[int, int]) -> None:
+    samples = np.zeros(shape, np.float32)
+    with participant(relay, "Ada") as ada:
+        for audio in (samples, [samples]):
+            sentence = rf"shape \({shape[1]}, n\).*, not \(4800, {shape[1]}\): samples\.T moves the channels"
+            with pytest.raises(InvalidValueError, match=sentence):
+                ada.publish(audio=audio).wait(20)
+
+
+def test_whatever_fails_in_encoding_ends_the_publication_and_is_told(relay: RelayProcess) -> None:
+    class Broken(VideoFrame):
+        @property
+        def rgb(self) -> NDArray[np.uint8]:
+            raise MemoryError("no room for it")
+
+    native = av.VideoFrame.from_ndarray(still(), format="rgb24")
+    with participant(relay, "Ada") as ada:
+        publication = ada.publish(Broken(native, media_ms=0) for _ in range(10**6))
+        with pytest.raises(MemoryError, match="no room"):
+            publication.wait(20)
+        assert not publication.running
+
+
+def test_what_is_stopped_before_its_first_picture_is_encoded_leaves_no_track(relay: RelayProcess) -> None:
+    gate = threading.Event()
+
+    def hold() -> None:
+        gate.wait(20)
+
+    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        for _ in range(MAX_WORKERS):
+            ada._ground().compute(hold)
+        publication = ada.publish(endless(), fps=30)
+        track = publication.tracks["video"]
+        wait_until(lambda: track.taken)
+        publication.stop().wait(20)
+        gate.set()
+        wait_until(lambda: not track.lane.busy)
+        ada.publish(audio=[np.zeros((1, 48_000), np.float32)] * 10)  # is told of after it
+        wait_until(lambda: bob.peers[0].tracks)
+        assert [known.track for known in bob.peers[0].tracks] == ["audio"]
+
+
+def test_a_single_picture_goes_out_before_the_end(relay: RelayProcess) -> None:
+    with participant(relay, "Ada") as ada:
+        for _ in range(10):
+            publication = ada.publish([still()])
+            publication.wait(20)
+            assert publication.stats["frames"] == 1
+
+
+def test_the_last_bit_of_sound_goes_out_too(relay: RelayProcess) -> None:
+    with participant(relay, "Ada") as ada:
+        publication = ada.publish(audio=np.full((1, 1920 * 10 + 100), 0.1, np.float32))
+        publication.wait(20)
+        assert publication.stats["blocks"] == 11
+
+
+def test_what_comes_as_the_relay_says_yes_does_not_overtake(
+    relay: RelayProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = VideoEncoder(fps=30)
+    first, *later = [encoder.encode(still(), 1000.0 + 33 * number) for number in range(3)]
+    never = threading.Event()
+    heard: list[str] = []
+    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        bob._client.on_object = lambda _peer, header, _relayed_ms, _data: heard.append(header.type)
+        publication = ada.publish(still() for _ in iter(lambda: never.wait(20), None))
+        track = publication.tracks["video"]
+        track.track = encoder.track
+        announce = ada._client.publish
+
+        async def and_more_comes(described: Track) -> None:
+            await announce(described)
+            for objects in later:
+                asyncio.get_running_loop().call_soon(publication.send, track, objects, publication.entered)
+
+        async def begin() -> None:
+            publication.send(track, first, publication.entered)
+
+        monkeypatch.setattr(ada._client, "publish", and_more_comes)
+        ada._ground().submit(begin(), "sending").wait(20)
+        wait_until(lambda: len(heard) == 4)
+        assert heard == ["init", "key", "delta", "delta"]
+        never.set()
+
+
+def test_a_pattern_is_stamped_by_its_numbers_sound_and_picture_alike(relay: RelayProcess) -> None:
+    heard: list[MediaHeader] = []
+    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        bob._client.on_object = lambda _peer, header, _relayed_ms, _data: heard.append(header)
+        ada.publish_pattern(96, 64, fps=15, frames=30).wait(20)
+        wait_until(lambda: len({header.track for header in heard}) == 2)
+    stamps = {
+        kind: [header.captured_ms for header in heard if header.track == kind and header.captured_ms is not None]
+        for kind in ("video", "audio")
+    }
+    begun_ms = stamps["video"][0]
+    for kind, spacing_ms in (("video", 1000 / 15), ("audio", 40)):
+        numbers = (np.array(stamps[kind]) - begun_ms) / spacing_ms
+        assert len(numbers) > 10
+        assert numbers == pytest.approx(np.round(numbers), abs=0.01)
+
+
+def test_what_fails_at_the_very_last_is_told_too(relay: RelayProcess) -> None:
+    with participant(relay, "Ada", publish=False) as ada:
+        for _ in range(5):
+            with pytest.raises(RelayRequestError) as refused:
+                ada.publish([still()], fps=None).wait(20)  # it has run out before the relay says no
+            assert refused.value.code == "forbidden"
+
+
 def test_tokens_that_allow_half_of_it(relay: RelayProcess) -> None:
     with (
         participant(relay, "Ada", publish=False) as ada,
@@ -269,32 +400,6 @@ def test_a_slow_source_is_sent_as_it_comes_and_does_not_burst(relay: RelayProces
     with participant(relay, "Ada") as ada:
         ada.publish(pictures(), fps=20).wait(20)
     assert min(np.diff(taken)[6:]) > 0.025  # after the pause at the pace again, not at once
-
-
-def test_a_file_is_sent_in_its_own_time(relay: RelayProcess, tmp_path: Path) -> None:
-    import av  # noqa: PLC0415
-
-    path = tmp_path / "clip.webm"
-    pattern = Pattern(160, 96, fps=25)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libvpx", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
-        for number in range(50):
-            picture = av.VideoFrame.from_ndarray(pattern.picture(number), format="rgb24")
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode(None))
-    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
-        stream_of = bob.video(of="Ada")
-        publication = ada.publish_file(path)
-        frames = [next(stream_of) for _ in range(10)]
-        by_number = {read_stamp(frame.rgb): frame.captured_ms for frame in frames}
-        (first, first_ms), *_, (last, last_ms) = by_number.items()
-        assert first is not None
-        assert last is not None
-        assert first_ms is not None
-        assert last_ms is not None
-        assert last_ms - first_ms == pytest.approx(40 * (last - first), abs=2)
-        publication.wait(20)
 
 
 def test_a_relay_that_is_killed_interrupts_and_ends_nothing(runtime: Path) -> None:

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from relay_widget import Call, InvalidValueError, NothingReceivedError, Peer, open_recording
+from relay_widget import Call, InvalidValueError, NothingReceivedError, Peer, RelayRequestError, open_recording
+from relay_widget.monitor import shared_monitor
+from relay_widget.protocol import Event
 
 from .test_launcher import runtime, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from relay_widget.media.frame import VideoFrame
+    from relay_widget.processing import FrameLoop, ProcessedVideo
 
 __all__ = ["runtime"]  # the fixture
 
@@ -108,6 +111,38 @@ def test_the_one_who_listens_is_seen_by_others_and_is_none_of_its_own_peers(call
     wait_until(lambda: not grace.peers)
 
 
+def test_what_sends_nothing_is_not_the_other_one(runtime: Path, call: Call, grace: Peer) -> None:
+    other = Call(room="lab", name="Bob")
+    try:
+        other.frames("Grace").close()  # so "Bob (Python)" is there, too
+        with call.record(runtime / "mine.relay"), other.record(runtime / "other.relay"):
+            wait_until(lambda: len(grace.peers) == 3)
+            assert close_to(next(iter(call.frames())).rgb, GREY)
+            assert close_to(np.asarray(call.snapshot()), GREY)
+            names = ["Bob (Python)", "Grace", "Recorder"]
+            wait_until(lambda: sorted(peer.name for peer in call.peers) == names)
+    finally:
+        other.close()
+
+
+def test_a_recorder_alone_is_nobody_to_wait_for(runtime: Path, call: Call) -> None:
+    with call.record(runtime / "talk.relay") as recorder:
+        with Peer("lab", "Joan"):
+            assert [peer.name for peer in call.wait_for_peers(1, timeout=20)] == ["Joan"]
+        wait_until(lambda: not call.peers)
+        with pytest.raises(InvalidValueError, match="Nobody else"):
+            call.frames()
+        assert recorder.recording
+
+
+def test_a_call_that_goes_elsewhere_ends_its_recordings(runtime: Path, call: Call, grace: Peer) -> None:
+    recorder = call.record(runtime / "talk.relay")
+    wait_until(lambda: recorder.objects > 3)
+    call.room = "elsewhere"
+    assert not recorder.recording
+    assert open_recording(runtime / "talk.relay").complete
+
+
 def test_a_snapshot_is_an_image(call: Call, grace: Peer) -> None:
     image = call.snapshot("Grace")
     assert image.size == (WIDTH, HEIGHT)
@@ -121,6 +156,14 @@ def test_a_snapshot_of_somebody_who_sends_nothing_is_one_sentence(call: Call) ->
         with pytest.raises(NothingReceivedError, match=r"No picture came within 0\.2 s") as nothing:
             call.snapshot("Grace", timeout=0.2)
     assert nothing.value.code == "no-picture"
+
+
+def test_a_snapshot_of_somebody_who_leaves_says_that(call: Call) -> None:
+    with Peer("lab", "Grace") as grace:
+        call.wait_for_peers(1, timeout=20)
+        threading.Timer(0.3, grace.close).start()
+        with pytest.raises(NothingReceivedError, match="has left before one came"):
+            call.snapshot("Grace", timeout=60)
 
 
 def test_a_function_is_given_frames_until_it_is_stopped(call: Call, grace: Peer) -> None:
@@ -153,6 +196,24 @@ def test_a_function_that_raises_is_reported_once_and_goes_on(
         fail.stop()
     assert isinstance(fail.error, ZeroDivisionError)
     assert [record.getMessage() for record in caplog.records] == ["fail failed at a frame and is given the next ones:"]
+
+
+@pytest.mark.parametrize("use", [Call.on_frame, Call.publish_processed])
+def test_whoever_is_removed_says_why_there_are_no_more_frames(
+    call: Call, grace: Peer, caplog: pytest.LogCaptureFixture, use: Callable[..., FrameLoop | ProcessedVideo]
+) -> None:
+    def look(picture: object) -> object:
+        return getattr(picture, "rgb", picture)
+
+    looking = use(call, look)
+    wait_until(lambda: looking.frames > 0 and grace.peers)
+    (who,) = [peer.id for peer in grace.peers if peer.id == getattr(looking, "id", peer.id)]
+    shared_monitor().request(Event.REMOVE, {"room": "lab", "peer": who})
+    assert looking.wait(20)
+    wait_until(lambda: looking.error is not None)
+    assert isinstance(looking.error, RelayRequestError)
+    assert looking.error.code == "removed"
+    assert "look is given no more frames" in caplog.text
 
 
 def test_a_function_may_stop_itself(call: Call, grace: Peer) -> None:

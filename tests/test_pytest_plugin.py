@@ -107,6 +107,22 @@ def test_the_relay_is_the_runs_own_and_ends_with_it(pytester: pytest.Pytester) -
     assert ends(again[0])
 
 
+def test_a_test_that_changes_the_environment_costs_the_user_nothing(pytester: pytest.Pytester, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "precious").write_text("kept")
+    pytester.makepyfile(f"""
+        import os, pathlib
+
+        def test_it(relay):
+            pathlib.Path("pid").write_text(str(relay.pid))
+            os.environ["RELAY_WIDGET_RUNTIME_DIR"] = {str(mine)!r}
+    """)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    assert (mine / "precious").read_text() == "kept"
+    assert ends(int((pytester.path / "pid").read_text()))
+
+
 def test_a_seed_decides_what_a_fake_peer_sends(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import numpy as np, pytest
@@ -194,7 +210,10 @@ def test_what_differs_from_run_to_run_is_sanitized_and_nothing_else(capsys: pyte
 
     same = [
         ("RelayAddress(url='http://127.0.0.1:8765', pid=12)", "RelayAddress(url='http://[::1]:1', pid=7)"),
-        ("{'Qk1_b-9xYz01': 3}", "{'abcdefghijkl': 3}"),
+        ("{'Qk1_b-9xYz01': 3}", "{'abcdefghijk7': 3}"),
+        ("{'Qk1_b-9xYz01': 3}", '{"7bc_ef-hijkl": 3}'),
+        ("{'Qk1_b-9xYz01': 3}", "{'abcdEfghijkl': 3}"),
+        ("{'Qk1_b-9xYz01': 3}", "{'py-0123456789abcdef': 3}"),
         ("Ada is 183.2 ms behind, 29.8 fps", "Ada is 97 ms behind, 30 fps"),
         ("at 2026-01-02 03:04:05.678+00:00", "at 2027-12-31 23:59"),
         ("<object at 0x7f01>", "<object at 0xff>"),
@@ -209,5 +228,10 @@ def test_what_differs_from_run_to_run_is_sanitized_and_nothing_else(capsys: pyte
         "(240, 320, 3) uint8",
         "3 chunks",
         "joined",
+        "'reconnecting'",
+        "'unknown-peer'",
+        "'unknown-room'",
+        "'queue_depths'",
+        "'Alessandrina'",
     ):
         assert sanitized(differs) == differs

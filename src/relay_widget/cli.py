@@ -27,6 +27,8 @@ SECRET_VARIABLE = "RELAY_WIDGET_SECRET"  # noqa: S105 - the variable's name
 REDIS_VARIABLE = "RELAY_WIDGET_REDIS"
 TOKEN_VARIABLE = "RELAY_WIDGET_TOKEN"  # noqa: S105 - as above
 PRINTED_TOKEN_LIFETIME_S = 12 * 3600
+INTERRUPTED = 130
+"""The exit code of what Ctrl-C has kept from its end, as shells have it."""
 _SHOWN_EVERY_S = 0.2
 
 
@@ -156,7 +158,7 @@ def _record(arguments: argparse.Namespace) -> None:
 def _export(arguments: argparse.Namespace) -> None:
     from .recording.export import export  # noqa: PLC0415 - as above
 
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         made = export(
             arguments.file,
             arguments.out,
@@ -165,8 +167,11 @@ def _export(arguments: argparse.Namespace) -> None:
             overwrite=arguments.overwrite,
             progress=sys.stderr.isatty(),
         )
-        for one in made:
-            print(f"{one.path}: {', '.join(one.peers)}, {one.duration_s:.1f} s")
+    except KeyboardInterrupt:
+        print("relay-widget: interrupted: what was being made is not there.", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
+    for one in made:
+        print(f"{one.path}: {', '.join(one.peers)}, {one.duration_s:.1f} s")
 
 
 def _replay(arguments: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import secrets
 from collections import deque
 from dataclasses import replace
 from itertools import count
@@ -90,6 +91,7 @@ class RelayClient:
         token: What to show it, as `Call.invite` makes it; None where it is the user's own, whose secret is known, or
             one that asks for none.
         subscribe: Whether it gets the others' media. Holds for the user's own relay; elsewhere the token says it.
+        peer_id: The id to have there, as `new_peer_id` makes it; None for one that the relay chooses.
         plays: MIME types it can receive, best first; empty for unknown.
 
     Raises:
@@ -104,6 +106,7 @@ class RelayClient:
         url: str | None = None,
         token: str | None = None,
         subscribe: bool = True,
+        peer_id: str | None = None,
         plays: Iterable[str] = (),
     ) -> None:
         try:
@@ -111,8 +114,9 @@ class RelayClient:
             self.name = check_name(name)
         except WireError as error:
             raise InvalidValueError(error.code, error.message) from None
-        self.id = ""
-        """The id on the relay; it stays the same over reconnections. Empty before it has joined once."""
+        self.id = peer_id or ""
+        """The id on the relay; it stays the same over reconnections. Empty before it has joined once, if the relay
+        chooses it."""
         self.peers: dict[str, PeerInfo] = {}
         """The others in the room, by id."""
         self.joined = False
@@ -142,6 +146,7 @@ class RelayClient:
         self._url = None if url is None else _checked_url(url)
         self._token = token
         self._subscribe = subscribe
+        self._peer_id = peer_id
         self._plays = list(plays)
         self._resume: tuple[str, str] | None = None  # at which relay, and the token
         self._tracks: dict[str, Track] = {}
@@ -221,6 +226,20 @@ class RelayClient:
         except RelayRequestError as error:
             _log.info("unpublishing: %s", error)  # it is no longer ours, whatever the relay thinks
         self._outbox.forget(track_id)
+
+    async def rename(self, name: str) -> None:
+        """Be called something else from now on.
+
+        Raises:
+            InvalidValueError: ``bad-name``.
+            RelayRequestError: The relay refused, or did not answer.
+        """
+        try:
+            self.name = check_name(name)
+        except WireError as error:
+            raise InvalidValueError(error.code, error.message) from None
+        if self.joined:  # else it comes back under this name
+            await self._ask(Event.RENAME, {"name": name})
 
     def send(self, header: MediaHeader, data: bytes) -> bool:
         """Send one object of a published track, in the order of PROTOCOL.md ("Media"); ``sent_ms`` is put in.
@@ -325,6 +344,7 @@ class RelayClient:
             lifetime_s=RESUME_LIFETIME_S,
             connect_within_s=TICKET_LIFETIME_S,
             subscribe=self._subscribe,
+            peer=self._peer_id,
         )
 
     async def _open(self, url: str, token: str | None) -> socketio.AsyncClient:
@@ -633,6 +653,11 @@ async def _disconnect(sio: socketio.AsyncClient) -> None:
             await sio.disconnect()
     except Exception as error:  # noqa: BLE001 - it is over either way
         _log.info("ending a connection: %s", error)
+
+
+def new_peer_id() -> str:
+    """An id for a participant in Python that is to be known before it joins."""
+    return f"py-{secrets.token_hex(8)}"
 
 
 def _refusal(answer: dict[str, Any]) -> RelayRequestError:

@@ -81,13 +81,14 @@ class RelayRequestError(RelayWidgetError):
     """The relay refused what Python asked of it, or did not answer.
 
     Codes: the relay's (``unknown-room``, ``unknown-peer``, ``unknown-track``, ``forbidden``), ``no-answer``,
-    ``wrong-thread``, ``already-joined``, ``internal``.
+    ``wrong-thread``, ``already-joined``, ``not-joined``, ``internal``.
     """
 
 
 class RecordingError(RelayWidgetError):
     """A recording that cannot be written, read, exported or replayed; what was recorded is kept.
 
-    Codes: ``file-exists``, ``disk-full``, ``cannot-write``, ``cannot-read``, ``not-a-recording``,
-    ``newer-recording``, ``unknown-peer``, ``no-media``, ``cannot-copy``, ``no-encoder``, ``lost-relay``.
+    Codes: ``file-exists``, ``disk-full``, ``cannot-write``, ``recording-over``, ``cannot-read``, ``not-a-recording``,
+    ``newer-recording``, ``unknown-peer``, ``ambiguous-peer``, ``no-media``, ``cannot-copy``, ``no-encoder``,
+    ``lost-relay``.
     """

@@ -1,9 +1,11 @@
 """The extras of this package: heavy packages that only some of it needs, and the sentence that names them.
 
-A module that needs an extra says so in its first line, before it imports what it needs::
+A package or a module that others import by itself says what it needs before it imports it::
 
     require("media")
     import av
+
+That is `relay_widget.media`, with all in it, and `relay_widget.recording.export`; what stands on those need not.
 """
 
 from __future__ import annotations

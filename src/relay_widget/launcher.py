@@ -92,9 +92,13 @@ def ensure_relay() -> RelayAddress:
         raise _os_error(error, path.parent) from error
 
 
-def end_relay() -> None:
-    """End the relay that `ensure_relay` finds or starts, if there is one, and wait until it has gone."""
-    path = runtime_file()
+def end_relay(path: Path | None = None) -> None:
+    """End the relay of this runtime file, if there is one, and wait until it has gone.
+
+    Args:
+        path: The file; None for that of the relay that `ensure_relay` finds or starts.
+    """
+    path = path or runtime_file()
     address = _patiently_find(path)
     if address is None:
         return

@@ -15,6 +15,7 @@ from . import background
 from .client import RelayClient
 from .errors import InvalidValueError, PeersTimeoutError, RelayRequestError
 from .impair import whom
+from .media.encode import MAX_FPS, MIN_FPS, check_fps
 from .media.files import MediaFile
 from .media.frame import AudioBlock, VideoFrame
 from .media.pattern import Pattern
@@ -146,6 +147,9 @@ class Peer:
     def video(self, of: PeerInfo | str, timeout_s: float | None = PEER_TIMEOUT_S) -> VideoStream:
         """Somebody's pictures, as `VideoFrame`, newest first.
 
+        Of one who is there and sends no picture (yet), none comes: the stream waits until there is one, or until the
+        peer leaves.
+
         Args:
             of: Whose: one of `peers`, its id, or a name that only one has.
             timeout_s: How many seconds to wait for it to come, if it is not there; None for as long as it takes.
@@ -184,7 +188,8 @@ class Peer:
             bitrate_kbps: About how much to send of the picture; None for what suits its size.
 
         Raises:
-            InvalidValueError: Neither is given (``bad-source``), or there is one already (``already-published``).
+            InvalidValueError: Neither is given (``bad-source``), ``fps`` is no number from 0.1 to 240
+                (``bad-media-setting``), or there is one already (``already-published``).
             RelayRequestError: It has not been connected (``not-joined``).
         """
         sources: dict[Kind, Any] = {}
@@ -211,7 +216,8 @@ class Peer:
         """
         file = MediaFile(path)
         kinds = _kinds(video=file.has_video, audio=file.has_audio)
-        publication = self._publication(file.path.name, kinds, file.fps or None, bitrate_kbps)
+        fps = min(max(file.fps, MIN_FPS), MAX_FPS) if file.has_video else None  # whatever it says of itself
+        publication = self._publication(file.path.name, kinds, fps, bitrate_kbps)
         publication.add_parts(kinds, file)
         return publication
 
@@ -227,6 +233,8 @@ class Peer:
     ) -> Publication:
         """Send a test pattern: a picture that says its number (`relay_widget.media.pattern.read_stamp`), and a tone.
 
+        The number also decides when a picture was taken, and the piece of the tone that belongs to it.
+
         Args:
             width: Of the picture, in pixels; at least 80.
             height: The same; at least a quarter of the width.
@@ -236,16 +244,15 @@ class Peer:
             frames: How many pictures; None for no end.
 
         Raises:
-            InvalidValueError: The pattern is too small, or there is a publication already (``already-published``).
+            InvalidValueError: The pattern is too small (``bad-picture``), ``fps`` is no number from 0.1 to 240
+                (``bad-media-setting``), or there is a publication already (``already-published``).
             RelayRequestError: It has not been connected (``not-joined``).
         """
         pattern = Pattern(width, height, fps=fps, seed=seed)
         numbers = count() if frames is None else range(frames)
-        publication = self._publication("a pattern", _kinds(video=True, audio=sound), fps, None)
-        publication.add("video", (pattern.picture(number) for number in numbers))
-        if sound:
-            heard = count() if frames is None else range(frames)
-            publication.add("audio", (pattern.sound(number).samples for number in heard))
+        kinds = _kinds(video=True, audio=sound)
+        publication = self._publication("a pattern", kinds, fps, None)
+        publication.add_parts(kinds, pattern.parts(numbers, sound=sound))
         return publication
 
     def __enter__(self) -> Self:
@@ -432,6 +439,8 @@ class Peer:
 
     def _publication(self, title: str, kinds: list[Kind], fps: float | None, bitrate_kbps: float | None) -> Publication:
         ground = self._ground()
+        if fps is not None:
+            check_fps(fps)
         if not kinds:
             raise InvalidValueError("bad-source", "There is nothing to publish: give frames, audio, or both.")
         for publication in self._publications:

@@ -8,7 +8,6 @@ processed video is one more participant, which reads its source itself.
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 import av
 import numpy as np
 
-from .errors import InvalidValueError, NothingReceivedError
+from .client import new_peer_id
+from .errors import InvalidValueError, NothingReceivedError, RelayWidgetError
 from .impair import whom
 from .launcher import ensure_relay
 from .media.encode import check_picture
@@ -26,7 +26,8 @@ from .protocol import MAX_NAME_CHARS
 from .tokens import mint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
     from PIL.Image import Image
@@ -50,14 +51,22 @@ class Processing:
         room: The call's.
         name: What the call is called.
         own_peers: Tells the ids of the call's participant in the browser.
+        hidden_peers: Tells the ids of the call's participants that are none of the others: who listens, and records.
     """
 
-    def __init__(self, room: str, name: str, own_peers: Callable[[], Sequence[str]]) -> None:
-        self.listener_id = _peer_id()
+    def __init__(
+        self,
+        room: str,
+        name: str,
+        own_peers: Callable[[], Sequence[str]],
+        hidden_peers: Callable[[], Collection[str]],
+    ) -> None:
+        self.listener_id = new_peer_id()
         """The id of the participant that listens, known before it joins."""
         self._room = room
         self._name = name
         self._own_peers = own_peers
+        self._hidden_peers = hidden_peers
         self._lock = threading.RLock()
         self._listener: Peer | None = None
         self._running: list[FrameLoop | ProcessedVideo] = []
@@ -70,7 +79,13 @@ class Processing:
     def snapshot(self, of: object, timeout_s: float) -> Image:
         """See `Call.snapshot`."""
         stream = self.frames(of)
-        give_up = threading.Timer(timeout_s, stream.close)
+        too_late = threading.Event()
+
+        def end() -> None:
+            too_late.set()
+            stream.close()
+
+        give_up = threading.Timer(timeout_s, end)
         give_up.start()
         try:
             for frame in stream:
@@ -78,6 +93,10 @@ class Processing:
         finally:
             give_up.cancel()
             stream.close()
+        if not too_late.is_set():
+            raise NothingReceivedError(
+                "no-picture", "Whose picture was asked for has left before one came: see in call.peers who is there."
+            )
         raise NothingReceivedError(
             "no-picture",
             f"No picture came within {timeout_s:g} s: see in call.peers whether a camera is on, or wait longer.",
@@ -94,7 +113,7 @@ class Processing:
         source = self._find(of)
         listener = self._joined()
         called = next((peer.name for peer in listener.peers if peer.id == source), self._name)
-        peer = self._enter(name or _suffixed(called, _title(function)), _peer_id())
+        peer = self._enter(name or _suffixed(called, _title(function)), new_peer_id())
         return self._keep(ProcessedVideo(peer, source, function))
 
     def close(self) -> None:
@@ -131,7 +150,8 @@ class Processing:
             InvalidValueError: ``unknown-peer``, ``ambiguous-peer`` or ``not-joined``.
         """
         own = self._own_peers()
-        others = [peer for peer in self._joined().peers if peer.id not in own]
+        passed_over = {*own, *self._hidden_peers()}
+        others = [peer for peer in self._joined().peers if peer.id not in passed_over]
         if of is not None:
             (meant,) = whom(of, self._room, others, own[:1])
             assert meant is not None  # noqa: S101 - None stands for everybody, and everybody was not asked for
@@ -144,6 +164,8 @@ class Processing:
                 "unknown-peer",
                 f"Nobody else is in room {self._room!r}: call wait_for_peers() first, or ask for yourself with 'me'.",
             )
+        # Somebody else's listener or recorder sends nothing, and is not meant.
+        foreign = [peer for peer in foreign if any(track.video for track in peer.tracks)] or foreign
         if len(foreign) > 1:
             names = ", ".join(repr(peer.name) for peer in foreign)
             raise InvalidValueError(
@@ -161,7 +183,7 @@ class _Failures:
         self.errors = 0
         """At how many of them it has failed."""
         self.error: Exception | None = None
-        """What it raised last."""
+        """What it raised last, or why there are no more frames, where that was an error."""
         self._function = function
 
     def _failed(self, error: Exception) -> None:
@@ -169,6 +191,10 @@ class _Failures:
         self.error = error
         if self.errors == 1:
             _log.error("%s failed at a frame and is given the next ones:", _title(self._function), exc_info=error)
+
+    def _ended(self, error: Exception) -> None:
+        self.error = error
+        _log.warning("%s is given no more frames: %s", _title(self._function), error)
 
     def __repr__(self) -> str:
         running = "running" if self.running else "ended"
@@ -213,12 +239,15 @@ class FrameLoop(_Failures):
         return self._function(frame)
 
     def _run(self) -> None:
-        for frame in self._stream:
-            self.frames += 1
-            try:
-                self._function(frame)
-            except Exception as error:  # noqa: BLE001 - it is the user's code, and it is reported
-                self._failed(error)
+        try:
+            for frame in self._stream:
+                self.frames += 1
+                try:
+                    self._function(frame)
+                except Exception as error:  # noqa: BLE001 - it is the user's code, and it is reported
+                    self._failed(error)
+        except RelayWidgetError as error:
+            self._ended(error)
 
 
 class ProcessedVideo(_Failures):
@@ -236,7 +265,7 @@ class ProcessedVideo(_Failures):
         self._peer = peer
         self._stream = peer.video(of=source)
         self._publication = peer.publish(self._made(), fps=None)
-        self._publication.over.add_done_callback(lambda _: peer.close())
+        self._publication.over.add_done_callback(self._over)
 
     @property
     def running(self) -> bool:
@@ -254,6 +283,12 @@ class ProcessedVideo(_Failures):
         wait([self._publication.over], timeout_s)
         return not self.running
 
+    def _over(self, over: Future[None]) -> None:
+        error = over.exception()
+        if isinstance(error, Exception):
+            self._ended(error)
+        self._peer.close()
+
     def _made(self) -> Iterator[VideoFrame]:
         for frame in self._stream:
             self.frames += 1
@@ -267,10 +302,6 @@ class ProcessedVideo(_Failures):
                 continue
             native = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             yield VideoFrame(native, media_ms=frame.media_ms, captured_ms=frame.captured_ms)
-
-
-def _peer_id() -> str:
-    return f"py-{secrets.token_hex(8)}"
 
 
 def _suffixed(name: str, suffix: str) -> str:

@@ -36,6 +36,8 @@ MAX_LATE_MS = 80
 """Sound that comes so much later than it should goes on from where it is."""
 MAX_SOUND_WAITING = 50
 """Pieces of sound that may wait for their encoder; with more the oldest are dropped."""
+_CHANNELS = (1, 2)
+_LAST = object()
 _STOP_TIMEOUT_S = 3.0
 
 _log = logging.getLogger(__name__)
@@ -64,6 +66,9 @@ class _Track:
         self.taken = self.sent = self.dropped = self.bytes = 0
         self.subscribers = self.lagging = 0
         self.track: Track | None = None
+        self.announced: asyncio.Task[None] | None = None
+        """The relay is told of it by this; what is encoded meanwhile waits."""
+        self.waiting: list[tuple[list[MediaObject], int]] = []
         self.lane: Lane[tuple[Any, float]] = Lane(background, self._encode)
         self._publication = publication
         self._background = background
@@ -77,10 +82,19 @@ class _Track:
         late = self.kind == "video" or len(self.lane) >= MAX_SOUND_WAITING
         self.dropped += self.lane.put((media, captured_ms), instead=_any if late else None)
 
+    def finish(self) -> None:
+        """There will be no more: what waits for more is encoded."""
+        if self.kind == "audio":
+            self.lane.put((_LAST, 0.0))
+
     def _encode(self, item: tuple[Any, float]) -> None:
         publication = self._publication
         media, captured_ms = item
         try:
+            if media is _LAST:
+                if isinstance(self._encoder, AudioEncoder):
+                    self._hand_over(self._encoder.flush(), self._entered)
+                return
             if isinstance(media, VideoFrame):
                 media = media.rgb
             entered = publication.entered
@@ -89,12 +103,15 @@ class _Track:
                 self._encoder, self._entered = publication.make_encoder(self.kind, media, self._epoch + 1), entered
                 self.track = self._encoder.track
             objects = self._encoder.encode(media, captured_ms)
-        except RelayWidgetError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits for the publication is told
             publication.end(error)
             return
+        self._hand_over(objects, entered)
+
+    def _hand_over(self, objects: list[MediaObject], entered: int) -> None:
         if objects:
             self._epoch = objects[-1].header.epoch
-            self._background.call(publication.send, self, objects, entered)
+            self._background.call(self._publication.send, self, objects, entered)
 
 
 class Publication:
@@ -125,8 +142,8 @@ class Publication:
         self._lock = threading.Lock()
         self._sources = 0
         self._stopping = threading.Event()
+        self._draining = False  # it has run out: what is still being encoded goes out
         self._error: BaseException | None = None
-        self._published: dict[str, asyncio.Task[None]] = {}
         self._begun_s = time.perf_counter()
         self.over: Future[None] = Future()
         """Done when it is over."""
@@ -296,6 +313,9 @@ class Publication:
         with self._lock:
             self._sources -= 1
             last = self._sources == 0
+        if error is None and last:
+            for track in list(self.tracks.values()):
+                track.finish()
         if error is not None or last:
             self.end(error, drain=error is None)
 
@@ -305,24 +325,26 @@ class Publication:
         """One that begins at this epoch, for media like this."""
         if kind == "video":
             return VideoEncoder(kind, fps=self._fps or 30, bitrate_kbps=self._bitrate_kbps, epoch=epoch)
-        channels = np.shape(media)[0] if np.ndim(media) == 2 else 1  # noqa: PLR2004 - what it is not is said by encode
-        return AudioEncoder(kind, channels=channels if channels in (1, 2) else 1, epoch=epoch)
+        shape = np.shape(media) if np.ndim(media) == 2 else (1,)  # noqa: PLR2004 - what it is not is said by encode
+        # Where the axes are the wrong way round, that is what is to be said.
+        channels = next((length for length in shape if length in _CHANNELS), 1)
+        return AudioEncoder(kind, channels=channels, epoch=epoch)
 
     def send(self, track: _Track, objects: list[MediaObject], entered: int) -> None:
         """On the thread that sends."""
-        if self._stopping.is_set() and self._error is not None:
+        if self._stopping.is_set() and not self._draining:
             return
-        if entered != self.entered or track.track is None:
+        if track.announced is None:
+            track.announced = asyncio.get_running_loop().create_task(self._announce(track))
+        if not track.announced.done():
+            track.waiting.append((objects, entered))  # for as long as the relay may take to answer, at most
+            return
+        self._send_out(track, objects, entered)
+
+    def _send_out(self, track: _Track, objects: list[MediaObject], entered: int) -> None:
+        if entered != self.entered:
             track.dropped += len(objects)
             return  # of before the connection broke
-        publishing = self._published.get(track.kind)
-        if publishing is None:
-            publishing = self._published[track.kind] = asyncio.get_running_loop().create_task(
-                self._publish(track.track)
-            )
-        if not publishing.done():
-            publishing.add_done_callback(lambda _: self.send(track, objects, entered))
-            return
         for header, data in objects:
             if self._client.send(header, data):
                 track.sent += header.type != "init"
@@ -330,11 +352,16 @@ class Publication:
             else:
                 track.dropped += header.type != "init"
 
-    async def _publish(self, track: Track) -> None:
+    async def _announce(self, track: _Track) -> None:
+        assert track.track is not None  # noqa: S101 - there is something encoded of it
         try:
-            await self._client.publish(track)
+            await self._client.publish(track.track)
         except RelayWidgetError as error:
             self.end(error)
+            return
+        for objects, entered in track.waiting:
+            self._send_out(track, objects, entered)
+        track.waiting.clear()
 
     def rejoined(self) -> None:
         """In the room again."""
@@ -352,27 +379,33 @@ class Publication:
         """It is over; what is still being encoded goes out first where it has run out by itself. From any thread."""
         with self._lock:
             if self._stopping.is_set():
+                if self._draining and error is not None:  # the last of it could not be sent
+                    self._error, self._draining = error, False
                 return
-            self._error = error
+            self._error, self._draining = error, drain
             self._stopping.set()
         if error is not None:
             _log.warning("the publication of %s ended: %s: %s", self._title, type(error).__name__, error)
         try:
-            self._background.submit(self._finish(drain=drain), self._title)
+            self._background.submit(self._finish(), self._title)
         except RuntimeError:
             self._settle()  # the process ends
 
-    async def _finish(self, *, drain: bool) -> None:
+    async def _finish(self) -> None:
         try:
             async with asyncio.timeout(_STOP_TIMEOUT_S):
-                while drain and any(track.lane.busy for track in self.tracks.values()):  # noqa: ASYNC110 - of workers
+                tracks = list(self.tracks.items())
+                while self._draining and any(track.lane.busy for _, track in tracks):  # noqa: ASYNC110 - of workers
                     await asyncio.sleep(0.01)
-                for kind, publishing in self._published.items():
-                    await asyncio.wait([publishing])
-                    await self._client.unpublish(kind)
+                await asyncio.sleep(0)  # what they have just handed over is sent first
+                for kind, track in tracks:
+                    if track.announced is not None:
+                        await asyncio.wait([track.announced])
+                        await self._client.unpublish(kind)
         except TimeoutError:
             _log.info("the end of %s could not be sent", self._title)
         finally:
+            self._draining = False
             self._on_over(self)
             self._settle()
 

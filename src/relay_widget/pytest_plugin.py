@@ -12,6 +12,7 @@ import sys
 import tempfile
 import zlib
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,14 +96,15 @@ def _set_apart(config: pytest.Config) -> None:
     environment = pytest.MonkeyPatch()
     environment.setenv(RUNTIME_DIR_VARIABLE, str(folder))
     config.add_cleanup(environment.undo)
-    config.add_cleanup(_end_relay)
+    config.add_cleanup(partial(_end_relay, folder))
 
 
-def _end_relay() -> None:
+def _end_relay(folder: Path) -> None:
+    """End the run's relay and take its folder away: this one, whatever a test has made of the environment."""
     from .launcher import end_relay, runtime_file  # noqa: PLC0415 - see above
 
     monitor = sys.modules.get("relay_widget.monitor")
     if monitor is not None:
         monitor.shared_monitor().stop()  # a call that a test has left open would have the relay started again
-    end_relay()
-    shutil.rmtree(runtime_file().parent, ignore_errors=True)
+    end_relay(folder / runtime_file().name)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -208,8 +208,7 @@ class Call(anywidget.AnyWidget):
     def close(self) -> None:
         """Leave for good: the cell goes blank and nothing of this call runs any more."""
         self._end_processing()
-        for recorder in self._recorders:
-            recorder.stop()
+        self._end_recordings()
         shared_monitor().remove(self._follower)
         self._follower.end()
         super().close()
@@ -449,7 +448,8 @@ class Call(anywidget.AnyWidget):
         """Record the room into a file, from now on: ``with call.record("talk.relay"):``, or until ``stop()``.
 
         Everybody's picture and sound are kept as they arrive, with their times; `export`, `replay` and
-        `open_recording` take it from there. The others see a participant called Recorder.
+        `open_recording` take it from there. The others see a participant called Recorder; in ``peers`` of this call it
+        does not count. It also ends with the call, and when the call moves to another room.
 
         Args:
             path: The file to make.
@@ -462,7 +462,9 @@ class Call(anywidget.AnyWidget):
         """
         from .recording.recorder import Recorder  # noqa: PLC0415 - most calls never need it
 
-        recorder = Recorder(str(self.room), path, overwrite=overwrite).start()
+        recorder = Recorder(str(self.room), path, overwrite=overwrite)
+        self._follower.hide(recorder.id)
+        recorder.start()
         self._recorders = [*(one for one in self._recorders if one.recording), recorder]
         return recorder
 
@@ -507,7 +509,8 @@ class Call(anywidget.AnyWidget):
             require("media")
             from .processing import Processing  # noqa: PLC0415 - most calls never need it
 
-            self._in_python = Processing(str(self.room), str(self.name), self._follower.own_peers)
+            follower = self._follower
+            self._in_python = Processing(str(self.room), str(self.name), follower.own_peers, follower.hidden_peers)
             self._follower.hide(self._in_python.listener_id)
         return self._in_python
 
@@ -516,8 +519,14 @@ class Call(anywidget.AnyWidget):
         if processing is not None:
             processing.close()
 
+    def _end_recordings(self) -> None:
+        recorders, self._recorders = self._recorders, []
+        for recorder in recorders:
+            recorder.stop()
+
     def _on_room_changed(self, _change: object) -> None:
         self._end_processing()
+        self._end_recordings()
         self._follower.forget_room()
         shared_monitor().refresh()
 
@@ -548,7 +557,7 @@ class _Follower:
         self._lost_since_s: float | None = None
         self._people: list[str] | None = None
         self._own_peers: list[str] = []
-        self._hidden: set[str] = set()  # who listens in Python for this call
+        self._hidden: set[str] = set()  # who listens or records in Python for this call
         self.history = LatencyHistory()
         self._ticket_due_s = 0.0
         self._ticket_retry_s = _TICKET_FIRST_RETRY_S
@@ -662,6 +671,11 @@ class _Follower:
         """Ids of the call's own participant: one for each page that shows it."""
         with self._lock:
             return tuple(self._own_peers)
+
+    def hidden_peers(self) -> frozenset[str]:
+        """Ids of who listens or records for the call."""
+        with self._lock:
+            return frozenset(self._hidden)
 
     def forget_room(self) -> None:
         with self._lock:

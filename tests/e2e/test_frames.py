@@ -7,13 +7,38 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .lab import JupyterLab, open_notebook
-from .test_call import ROOT, plays
+from .test_call import ROOT, cell, joined, plays, room
 from .test_screenshots import in_theme, picture
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Browser
 
+    from .test_call import OpenNotebook
+
+__all__ = ["room"]  # the fixture
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def test_sound_from_python_is_heard_and_so_is_its_replay(notebook: OpenNotebook, room: str, tmp_path: Path) -> None:
+    ada = joined(notebook(cell(room, "Ada")))
+    path = tmp_path / "talk.relay"
+    ada.python(
+        "from relay_widget import Peer, replay\n"
+        f"grace = Peer({room!r}, 'Grace').connect().wait()\n"
+        "grace.publish_pattern(320, 240, fps=15)"
+    )
+    grace = ".rw-tile[aria-label='Grace'] video"
+    ada.python(f"recorder = call.record({str(path)!r})")
+    plays(ada, grace)
+    ada.wait_python("recorder.duration_s > 15")
+    ada.python("recorder.stop(); grace.close().wait()")
+    ada.page.wait_for_selector(grace, state="detached")
+    ada.python(f"replaying = replay({str(path)!r})")
+    plays(ada, grace)
+    ada.python("replaying.stop(); call.close()")
 
 
 def test_the_notebook_shows_the_street_and_its_edges(lab: JupyterLab, browser: Browser) -> None:

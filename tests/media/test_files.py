@@ -3,47 +3,21 @@ from __future__ import annotations
 import subprocess
 import wave
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 import pytest
 
 from relay_widget.errors import MediaError
 from relay_widget.media.files import MediaFile
 from relay_widget.media.frame import AudioBlock, VideoFrame
-from relay_widget.media.pattern import Pattern, read_stamp
+from relay_widget.media.pattern import read_stamp
 
 from . import vectors
+from .clips import make
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def make(path: Path, *, fps: Fraction | int = 30, size: tuple[int, int] = (320, 240), rate: int = 0) -> Path:
-    """Half a second of a pattern, with a tone if there is a `rate`; no width for sound alone."""
-    pattern = Pattern(*(size if size[0] else (320, 240)), fps=float(fps))
-    with av.open(str(path), "w") as container:
-        video: Any = None
-        audio: Any = None
-        if size[0]:
-            video = container.add_stream("libvpx", rate=Fraction(fps))
-            video.width, video.height = size
-            video.pix_fmt = "yuv420p"
-            video.options = {"deadline": "realtime", "lag-in-frames": "0", "crf": "10"}
-        if rate:
-            audio = container.add_stream("libopus" if path.suffix == ".webm" else "aac", rate=rate, layout="mono")
-        if video:
-            for number in range(int(fps / 2)):
-                container.mux(video.encode(av.VideoFrame.from_ndarray(pattern.picture(number), format="rgb24")))
-            container.mux(video.encode(None))
-        if audio:
-            sound = np.sin(np.arange(rate // 2) * (2 * np.pi * 440 / rate)).astype(np.float32)
-            frame = av.AudioFrame.from_ndarray(0.25 * sound[np.newaxis], format="fltp", layout="mono")
-            frame.sample_rate = rate
-            container.mux(audio.encode(frame))
-            container.mux(audio.encode(None))
-    return path
 
 
 @pytest.mark.parametrize("fps", [25, Fraction(30_000, 1001), 30, 60])

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
+from relay_widget.cli import main
 from relay_widget.recording.file import open_recording
 
 from .media import browser_objects, browser_track
@@ -71,6 +74,22 @@ def test_what_goes_wrong_is_one_line(tmp_path: Path) -> None:
         assert (code, out) == (1, "")
         assert err.startswith(f"relay-widget: {word}: ")
         assert len(err.splitlines()) == 1
+
+
+def test_an_interrupted_export_says_that_there_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "talk.relay", [*opening(browser_track("vp8-canvas")), *browser_objects("vp8-canvas")])
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("relay_widget.recording.export._copy", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        main(["export", str(path), str(tmp_path / "talk.webm")])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.startswith("relay-widget: interrupted: ")
+    assert [one.name for one in tmp_path.iterdir()] == ["talk.relay"]
 
 
 def test_an_interrupted_replay_ends_cleanly(relay: RelayProcess, tmp_path: Path) -> None:

@@ -182,6 +182,18 @@ def test_an_interrupted_or_failed_export_leaves_nothing(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["talk.relay"]
 
 
+def test_what_takes_long_shows_how_far_it_has_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("relay_widget.recording.export.PROGRESS_AFTER_S", 0)
+    path = write(tmp_path / "talk.relay", made_here())
+    export(path, tmp_path / "talk.webm")
+    shown = capsys.readouterr().err
+    assert "talk.webm: 100%" in shown.split("\r")[-1]
+    export(path, tmp_path / "talk.webm", overwrite=True, progress=False)
+    assert capsys.readouterr().err == ""
+
+
 def test_what_cannot_be_exported_is_one_sentence(tmp_path: Path) -> None:
     path = write(tmp_path / "h264.relay", [*opening(browser_track("h264-opus")), *browser_objects("h264-opus")])
     (tmp_path / "there-Ada.mp4").write_bytes(b"precious")

@@ -197,6 +197,15 @@ def write_groups(writer: RecordingWriter) -> None:
         writer.append([received("key", group=number, data=bytes(700))])
 
 
+def test_of_two_with_one_name_neither_is_taken_for_the_other(tmp_path: Path) -> None:
+    path = write(tmp_path / "talk.relay", [*opening(), PeerJoined(START_MS, "ada2", "Ada")])
+    call = open_recording(path)
+    with pytest.raises(RecordingError, match="by its id, 'ada' or 'ada2'") as several:
+        call.find("Ada")
+    assert several.value.code == "ambiguous-peer"
+    assert call.find("ada2").id == "ada2"
+
+
 def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
     writer = RecordingWriter(tmp_path / "talk.relay")
     with small_files():

@@ -6,6 +6,8 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,30 +83,51 @@ async def test_a_relay_that_is_started_again_is_recorded_on(relay: RelayProcess,
 
 def test_a_crash_loses_the_last_second_at_most(relay: RelayProcess, tmp_path: Path) -> None:
     code = """if True:
-        import asyncio, sys, time
+        import asyncio, os, sys, time
         from relay_widget.recording.recorder import Recorder
-        from tests.recording.room import participant, send, until
+        from tests.recording.media import browser_objects, browser_track
+        from tests.recording.room import participant
+
+        def fsync(file, sync=os.fsync):
+            sync(file)
+            os.write(1, f"synced {os.fstat(file).st_size}\\n".encode())
+        os.fsync = fsync
+
         async def main(url, path):
             recorder = Recorder("lab", path, url=url)
             await asyncio.to_thread(recorder.start)
             async with participant(url) as ada:
-                sent = await send(ada)
-                await until(lambda: recorder.objects == len(sent))
-                await asyncio.sleep(1.1)
-                print(len(sent), flush=True)
-                await asyncio.sleep(60)
+                await ada.publish(browser_track("vp8-canvas"))
+                for epoch in range(1, 1000):
+                    for item in browser_objects("vp8-canvas"):
+                        assert ada.send(item.header._replace(epoch=epoch), item.data)
+                        os.write(1, f"sent {time.monotonic()}\\n".encode())
+                        await asyncio.sleep(0.02)
         asyncio.run(main(*sys.argv[1:]))
     """
     path = tmp_path / "talk.relay"
-    with subprocess.Popen([sys.executable, "-c", code, relay.url, str(path)], stdout=subprocess.PIPE) as process:
+    sent_s: list[float] = []
+    synced = 0
+    with subprocess.Popen(
+        [sys.executable, "-c", code, relay.url, str(path)], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
-        sent = int(process.stdout.readline())
-        process.send_signal(signal.SIGKILL)
+        ended_s = 0.0
+        for line in process.stdout:
+            what, figure = line.split()
+            if what == "synced":
+                synced = int(figure)
+            else:
+                sent_s.append(float(figure))
+            if not ended_s and sent_s and sent_s[-1] - sent_s[0] > 2.5:
+                process.send_signal(signal.SIGKILL)  # in the middle of it
+                ended_s = time.monotonic()
+    os.truncate(path, synced)  # what a crash of the whole machine leaves: the disk has no more for certain
     call = open_recording(path)
     assert not call.complete
     assert call.lost_bytes == 0
     [ada] = call.peers.values()
-    assert len(ada.tracks["video"].offsets) == sent
+    assert len(ada.tracks["video"].offsets) >= sum(at_s < ended_s - 1 for at_s in sent_s) > 10
 
 
 async def test_a_full_disk_ends_the_recording_and_not_the_call(relay: RelayProcess, tmp_path: Path) -> None:
@@ -172,6 +195,55 @@ def test_without_a_relay_there_is_no_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []  # noqa: PTH208
     assert repr(recorder) == "<Recorder of room 'lab' to 'talk.relay': not started>"
     recorder.stop()
+
+
+def test_without_a_relay_the_recording_that_is_there_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "talk.relay"
+    path.write_bytes(b"precious")
+    recorder = Recorder("lab", path, url="http://127.0.0.1:9", overwrite=True)
+    for _ in range(2):  # and trying again is not silence
+        with pytest.raises(RelayRequestError):
+            recorder.start()
+    assert path.read_bytes() == b"precious"
+    assert not recorder.recording
+
+
+async def test_what_could_not_begin_can_be_tried_again_and_what_is_over_cannot(
+    relay: RelayProcess, tmp_path: Path
+) -> None:
+    folder = tmp_path / "talks"
+    recorder = Recorder("lab", folder / "talk.relay", url=relay.url)
+    async with participant(relay.url) as ada:
+        with pytest.raises(RecordingError) as refused:
+            await asyncio.to_thread(recorder.start)
+        assert refused.value.code == "cannot-write"
+        await until(lambda: not ada.peers)
+        folder.mkdir()
+        await asyncio.to_thread(recorder.start)
+        sent = await send(ada)
+        await until(lambda: recorder.objects == len(sent))
+        await asyncio.to_thread(recorder.stop)
+        assert [len(peer.tracks) for peer in open_recording(recorder.path).peers.values()] == [1]
+        with pytest.raises(RecordingError, match="make another Recorder") as over:
+            recorder.start()
+        assert over.value.code == "recording-over"
+    assert open_recording(recorder.path).complete
+
+
+def test_it_may_fail_while_it_is_stopped(relay: RelayProcess, tmp_path: Path) -> None:
+    recorder = Recorder("lab", tmp_path / "talk.relay", url=relay.url).start()
+    relay.process.send_signal(signal.SIGSTOP)  # so that leaving takes its time
+    try:
+        stopping = threading.Thread(target=recorder.stop)
+        stopping.start()
+        time.sleep(0.2)
+        recorder._fail(RecordingError("disk-full", "The disk is full: free some space."))
+        stopping.join(TIMEOUT_S)
+        assert not stopping.is_alive()
+    finally:
+        relay.process.send_signal(signal.SIGCONT)
+    assert (recorder.recording, recorder.error is None) == (False, False)
+    assert open_recording(recorder.path).room == "lab"
 
 
 def test_a_room_that_cannot_be(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from relay_widget.errors import InvalidValueError, RecordingError, RelayRequestError
-from relay_widget.recording.format import Ended, PeerJoined, PeerLeft, Record, TrackPublished
+from relay_widget.recording.format import Ended, PeerJoined, PeerLeft, PeerRenamed, Record, TrackPublished
 from relay_widget.recording.replay import replay
 
 from .media import browser_objects, browser_track
@@ -128,6 +128,17 @@ async def test_who_came_back_plays_on(relay: RelayProcess, tmp_path: Path) -> No
             await replay(path, url=relay.url)
         once = [b"init 1 0 0", b"key 1 1 0", b"delta 1 1 1"]
         await until(lambda: [item.data for item in heard] == [*once, *once, b"init 2 0 0", b"key 2 2 0"[:4] + b"2 1 0"])
+
+
+async def test_who_was_renamed_is_renamed_again(relay: RelayProcess, tmp_path: Path) -> None:
+    path = write(tmp_path / "talk.relay", [*opening(), PeerRenamed(START_MS + 300, "ada", "Ada L."), Ended(START_MS)])
+    async with participant(relay.url, "Eve") as eve:
+        names: list[str] = []
+        eve.on_peers = lambda: names.extend(peer.name for peer in eve.peers.values())
+        async with asyncio.timeout(TIMEOUT_S):
+            await replay(path, url=relay.url)
+        await until(lambda: not eve.peers)
+    assert list(dict.fromkeys(names)) == ["Ada", "Ada L."]
 
 
 async def test_a_burst_is_spread_so_that_the_relay_takes_it(relay: RelayProcess, tmp_path: Path) -> None:

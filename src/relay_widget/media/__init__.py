@@ -1,4 +1,9 @@
 """Pictures and sound as arrays, into objects of a track and back. Knows no socket, no relay and no thread.
 
-``webm`` needs the standard library only; the others need the extra ``media`` (PyAV, NumPy, Pillow).
+All of it comes with the extra ``media`` (PyAV, NumPy, Pillow), which is asked for here, before any of its modules is
+read; ``webm`` itself needs the standard library only.
 """
+
+from relay_widget.extras import require
+
+require("media")

@@ -27,6 +27,8 @@ MAX_PIXELS = 4096 * 2304
 """Of one picture, sent or received."""
 MAX_SIDE = 16_383
 """VP8's own limit, in pixels."""
+MIN_FPS, MAX_FPS = 0.1, 240
+"""Pictures a second, between what is still a video and what no screen shows."""
 BLOCK_MS = 40
 """Of sound, as this package's browsers send it: half as long costs more to pass on than is heard of it."""
 SOUND_GROUP_MS = 1000
@@ -71,7 +73,7 @@ class VideoEncoder:
         epoch: int = 1,
     ) -> None:
         check_track_id(track, Code.BAD_TRACK)
-        self._fps = _within(fps, "fps", 0.1, 240)
+        self._fps = check_fps(fps)
         self._bitrate_kbps = None if bitrate_kbps is None else _within(bitrate_kbps, "bitrate_kbps", 10, 100_000)
         self._key_every_ms = 1000 * _within(key_every_s, "key_every_s", 0, MAX_GROUP_MS / 1000)
         self._next_epoch = epoch
@@ -213,6 +215,19 @@ class AudioEncoder:
             block_ms += BLOCK_MS
         return objects
 
+    def flush(self) -> list[MediaObject]:
+        """Encode what waits for more sound, with silence behind it: there will be no more.
+
+        Returns:
+            The last object, or nothing if nothing waits.
+        """
+        waiting = self._waiting.shape[1]
+        if not waiting:
+            return []
+        block = np.pad(self._waiting, ((0, 0), (0, _BLOCK_SAMPLES - waiting)))
+        self._waiting = self._waiting[:, :0]
+        return self._encode(block, self._expected_ms - waiting * 1000 / SAMPLE_RATE)
+
     def _begin(self, captured_ms: float) -> MediaObject:
         layout = _OPUS_CHANNELS[self._channels]
         self._codec = av.CodecContext.create("libopus", "w")
@@ -257,6 +272,15 @@ class AudioEncoder:
             objects.append(self._muxer.push(bytes(packet), self._media_ms, captured_ms, key=key, level=level))
             self._media_ms += BLOCK_MS
         return objects
+
+
+def check_fps(fps: float) -> float:
+    """How many pictures a second, if that many can be sent.
+
+    Raises:
+        InvalidValueError: (``bad-media-setting``) They cannot.
+    """
+    return _within(fps, "fps", MIN_FPS, MAX_FPS)
 
 
 def check_picture(picture: object) -> None:
@@ -304,7 +328,7 @@ def _check_sound(samples: object, channels: int) -> None:
     if samples.ndim == 2 and samples.shape[0] != channels == samples.shape[1]:  # noqa: PLR2004
         raise _bad_sound(channels, f"not {samples.shape}", "samples.T moves the channels to the front")
     if samples.ndim != 2 or samples.shape[0] != channels:  # noqa: PLR2004
-        raise _bad_sound(channels, f"not {samples.shape}", "mix it, or make the encoder with these channels")
+        raise _bad_sound(channels, f"not {samples.shape}", "mix it, or keep to the channels that it began with")
     if not np.isfinite(samples).all():
         raise InvalidValueError(
             "bad-sound",

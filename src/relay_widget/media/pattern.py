@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 
 from relay_widget.errors import InvalidValueError
 
-from .encode import check_picture
-from .frame import SAMPLE_RATE, AudioBlock
+from .encode import check_fps, check_picture
+from .frame import SAMPLE_RATE, AudioBlock, VideoFrame
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
 STAMP_SPAN = 2**24
@@ -44,7 +47,7 @@ class Pattern:
         seed: Decides colours, movement and the tone's pitch.
 
     Raises:
-        InvalidValueError: The picture would be too small to read its number from.
+        InvalidValueError: The picture would be too small to read its number from, or ``fps`` is no number for it.
     """
 
     def __init__(self, width: int = 640, height: int = 480, *, fps: float = 30, seed: int = 0) -> None:
@@ -53,7 +56,7 @@ class Pattern:
                 "bad-picture",
                 f"A pattern of {width}x{height} is too small: make it 80 wide and a quarter as high, or more.",
             )
-        self.fps = fps
+        self.fps = check_fps(fps)
         random = np.random.default_rng(seed)
         self.pitch_hz = _LOWEST_HZ * 2.0 ** (_SCALE[int(random.integers(len(_SCALE)))] / 12)
         x = np.linspace(0, 1, width, dtype=np.float32)[np.newaxis, :, np.newaxis]
@@ -72,6 +75,14 @@ class Pattern:
         picture[height - 2 * side : height - side, left : left + side] = self._colour
         draw_stamp(picture, number)
         return picture
+
+    def parts(self, numbers: Iterable[int], *, sound: bool = True) -> Iterator[VideoFrame | AudioBlock]:
+        """Pictures and what sounds with them, each at its time: ``media_ms`` is the number divided by ``fps``."""
+        for number in numbers:
+            native = av.VideoFrame.from_ndarray(self.picture(number), format="rgb24")
+            yield VideoFrame(native, media_ms=number * 1000 / self.fps)
+            if sound:
+                yield self.sound(number)
 
     def sound(self, number: int) -> AudioBlock:
         """The tone that belongs to a picture, one channel, as long as the picture is shown."""

@@ -1,6 +1,11 @@
 """A recording as files that any player plays: a WebM copied packet by packet, an MP4, or all of a call in a grid."""
 
+# ruff: noqa: E402 - what is not installed is said before it is imported
 from __future__ import annotations
+
+from relay_widget.extras import require
+
+require("media")
 
 import contextlib
 import heapq

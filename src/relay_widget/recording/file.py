@@ -53,12 +53,14 @@ class RecordingWriter:
                 path.unlink(missing_ok=True)  # whoever still writes to it does so to no harm
             self._file = path.open("xb", buffering=0)
         except FileExistsError:
-            raise RecordingError(
-                "file-exists", f"{path} is there already: choose another name, or say overwrite=True."
-            ) from None
+            raise _exists_error(path) from None
         except OSError as error:
             raise write_error(error, path) from error
-        self._write(relay_file.encode_head())
+        try:
+            self._write(relay_file.encode_head())
+        except RecordingError:
+            path.unlink(missing_ok=True)
+            raise
 
     def append(self, records: Iterable[Record]) -> None:
         """Hand these to the system, which writes them when it likes; see `sync`."""
@@ -92,6 +94,20 @@ class RecordingWriter:
         finally:
             self._file.close()
         return write_error(error, self.path)
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Refuse to record into a file that is there, before anything is done.
+
+    Raises:
+        RecordingError: ``file-exists``.
+    """
+    if path.exists() and not overwrite:
+        raise _exists_error(path)
+
+
+def _exists_error(path: Path) -> RecordingError:
+    return RecordingError("file-exists", f"{path} is there already: choose another name, or say overwrite=True.")
 
 
 def write_error(error: Exception, path: Path) -> RecordingError:
@@ -192,11 +208,18 @@ class RecordedCall:
         """The peer of this name or id.
 
         Raises:
-            RecordingError: ``unknown-peer``; the message says who is there.
+            RecordingError: ``unknown-peer`` or ``ambiguous-peer``; the message says who is there.
         """
-        for peer in self.peers.values():
-            if of in (peer.id, peer.name):
-                return peer
+        if of in self.peers:
+            return self.peers[of]
+        named = [peer for peer in self.peers.values() if peer.name == of]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            ids = " or ".join(repr(peer.id) for peer in named)
+            raise RecordingError(
+                "ambiguous-peer", f"{len(named)} peers in {self.path} are called {of}: say which by its id, {ids}."
+            )
         names = ", ".join(peer.name for peer in self.peers.values()) or "nobody"
         raise RecordingError("unknown-peer", f"{of} is not in {self.path}, which has {names}.")
 

@@ -7,14 +7,15 @@ import logging
 import threading
 import time
 from collections import deque
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from relay_widget.client import RelayClient
+from relay_widget.client import RelayClient, new_peer_id
 from relay_widget.errors import RecordingError, RelayWidgetError
 
-from .file import RecordingWriter
+from .file import RecordingWriter, check_free
 from .format import (
     Ended,
     ObjectReceived,
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
     from .format import Record
 
-SYNC_INTERVAL_S = 1.0
-"""How much a crash of the machine may cost; one of this process costs less."""
+SYNC_INTERVAL_S = 0.5
+"""How much a crash of the machine may cost, and what the disk takes besides; one of this process costs less."""
 MAX_WAITING_BYTES = 64_000_000
 """What may wait for a slow disk before objects are left out: half a minute of a room at 16 Mbit/s."""
 _STOP_TIMEOUT_S = 30
@@ -46,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """Records a room into a ``.relay`` file. A context manager; `start` and `stop` do the same.
+    """Records a room into a ``.relay`` file, once. A context manager; `start` and `stop` do the same.
 
     The others see it as a participant of this name. Nothing is decoded: what arrives is written, by threads of its own.
 
@@ -79,21 +80,25 @@ class Recorder:
         """How many objects have been written."""
         self.dropped = 0
         """How many have not, because the disk was too slow."""
-        self._client = RelayClient(room, name, url=url, token=token)
+        # On the user's own relay its id is known before it joins: so a call can tell its recorder from the others.
+        peer_id = new_peer_id() if url is None and token is None else None
+        self._make_client = partial(RelayClient, room, name, url=url, token=token, peer_id=peer_id)
+        self._client = self._make_client()
         self._overwrite = overwrite
         self._known: dict[str, PeerInfo] = {}
         self._news = threading.Condition()
         self._waiting: deque[Record] = deque()
         self._waiting_bytes = 0
+        self._stopping = False  # by `stop`
         self._ending = False
         self._writer: RecordingWriter | None = None
         self._started_s = self._stopped_s = 0.0
         self._threads: list[threading.Thread] = []
-        client = self._client
-        client.on_peers = self._on_peers
-        client.on_peer_left = lambda peer, _: self._on_peer_left(peer)
-        client.on_object = self._on_object
-        client.on_ended = self._on_ended
+
+    @property
+    def id(self) -> str:
+        """The id of its participant; where the relay chooses it, empty before it has joined."""
+        return self._client.id
 
     @property
     def room(self) -> str:
@@ -116,24 +121,34 @@ class Recorder:
         return (self._stopped_s or time.monotonic()) - self._started_s if self._started_s else 0.0
 
     def start(self) -> Self:
-        """Join and record from now on. Does nothing when it has been started already.
+        """Join and record from now on; while it records, again is no error. When it has failed it can be tried again.
 
         Raises:
-            RecordingError: ``file-exists``, ``disk-full`` or ``cannot-write``.
+            RecordingError: ``file-exists``, ``disk-full`` or ``cannot-write``; ``recording-over`` when it has ended.
             RelayRequestError: The relay refused, or does not answer.
             RelayStartError: There is no relay and none could be started.
         """
-        if self._writer is not None:
+        if self.recording:
             return self
-        self._writer = RecordingWriter(self.path, overwrite=self._overwrite)
-        self._loop = asyncio.new_event_loop()
-        self._run(self._serve, "loop")
+        if self._started_s:
+            raise self.error or RecordingError("recording-over", f"{self.path} is recorded: make another Recorder.")
+        check_free(self.path, overwrite=self._overwrite)
+        client = self._client
+        client.on_peers = self._on_peers
+        client.on_peer_left = lambda peer, _: self._on_peer_left(peer)
+        client.on_object = self._on_object
+        client.on_ended = self._on_ended
+        loop = self._loop = asyncio.new_event_loop()
+        self._run(lambda: _serve(loop), "loop")
         try:
-            asyncio.run_coroutine_threadsafe(self._client.connect(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(client.connect(), self._loop).result()
+            # Now that there is something to record: what is already there is not given up for nothing.
+            self._writer = RecordingWriter(self.path, overwrite=self._overwrite)
         except BaseException:
-            self._writer.close()
-            self.path.unlink(missing_ok=True)
+            asyncio.run_coroutine_threadsafe(client.close(), self._loop).result(_STOP_TIMEOUT_S)
             self._end_loop()
+            self._client = self._make_client()
+            self._known, self._waiting, self._waiting_bytes, self._threads = {}, deque(), 0, []
             raise
         self._started_s = time.monotonic()
         self._run(self._write, "writer")
@@ -141,13 +156,16 @@ class Recorder:
 
     def stop(self) -> None:
         """Leave, and finish the file. Again is no error; neither is stopping one that has failed (see ``error``)."""
-        if not self._started_s or self._ending:
-            return
+        with self._news:
+            if not self._started_s or self._stopping or self._ending:
+                return
+            self._stopping = True
         asyncio.run_coroutine_threadsafe(self._client.close(), self._loop).result(_STOP_TIMEOUT_S)
         with self._news:
-            self._waiting.append(Ended(self._client.now_ms()))
-            self._ending = True
-            self._news.notify()
+            if not self._ending:  # it has not failed meanwhile
+                self._waiting.append(Ended(self._client.now_ms()))
+                self._ending = True
+                self._news.notify()
         self._end_loop()
         for thread in self._threads:
             thread.join(_STOP_TIMEOUT_S)
@@ -166,10 +184,6 @@ class Recorder:
         if self.error is not None:
             state = f"failed: {self.error}"
         return f"<Recorder of room {self.room!r} to {self.path.name!r}: {state}>"
-
-    def _serve(self) -> None:
-        self._loop.run_forever()
-        self._loop.close()
 
     def _run(self, target: Callable[[], None], what: str) -> None:
         thread = threading.Thread(target=target, name=f"relay-widget-recorder-{what}", daemon=True)
@@ -235,7 +249,7 @@ class Recorder:
             while True:
                 with self._news:
                     if not self._waiting and not self._ending:
-                        self._news.wait(SYNC_INTERVAL_S)
+                        self._news.wait(max(0, synced_s + SYNC_INTERVAL_S - time.monotonic()))
                     batch, ending = list(self._waiting), self._ending
                     self._waiting.clear()
                     self._waiting_bytes = 0
@@ -263,9 +277,18 @@ class Recorder:
             self._ending = True
             self._waiting.clear()
             self._news.notify()
+            leaves = not self._stopping  # else `stop` sees to it
         _log.warning("recording %s ended: %s", self.path, error)
-        asyncio.run_coroutine_threadsafe(self._leave(), self._loop)
+        if leaves:
+            asyncio.run_coroutine_threadsafe(_leave(self._client), self._loop)
 
-    async def _leave(self) -> None:
-        await self._client.close()
-        self._loop.stop()
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
+
+
+async def _leave(client: RelayClient) -> None:
+    """The end of it, and of the loop that this runs on."""
+    await client.close()
+    asyncio.get_running_loop().stop()

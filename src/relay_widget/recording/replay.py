@@ -12,7 +12,7 @@ from relay_widget.client import RelayClient
 from relay_widget.errors import InvalidValueError, RelayWidgetError
 
 from .file import RecordedCall, open_recording
-from .format import ObjectReceived, PeerJoined, PeerLeft, TrackPublished, TrackUnpublished
+from .format import ObjectReceived, PeerJoined, PeerLeft, PeerRenamed, TrackPublished, TrackUnpublished
 
 if TYPE_CHECKING:
     import os
@@ -153,6 +153,8 @@ class Replay:
                 case PeerLeft() if client is not None:
                     del self._clients[peer]
                     await client.close()
+                case PeerRenamed() if client is not None:
+                    await client.rename(record.name)
                 case TrackPublished() if client is not None:
                     await client.publish(record.track)
                 case TrackUnpublished() if client is not None:

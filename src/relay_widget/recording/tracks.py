@@ -108,6 +108,7 @@ class TrackSource:
                     yield Part(line.at_ms(part.media_ms), part)
 
     def _objects(self, epoch: Epoch) -> Iterator[ObjectReceived]:
+        self._on_read(len(epoch.init))
         for item in self._call.objects(self._track.peer, self._track.id, epoch.start, epoch.stop):
             yield item
             self._on_read(len(item.data))
