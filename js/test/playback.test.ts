@@ -518,4 +518,10 @@ describe("eviction", () => {
     expect(range).toEqual({ start_s: 0, end_s: 10 });
     expect(evictionRange({ ...base, groupStarts_s: [0], position_s: 100 })).toBeNull();
   });
+
+  test("takes nothing away that has gone", () => {
+    const full = { ...base, groupStarts_s: [0, 5, 10], position_s: 12, keepBehind_s: 0, step_s: 0 };
+    expect(evictionRange({ ...full, bufferedStart_s: 5 })).toEqual({ start_s: 0, end_s: 10 });
+    expect(evictionRange({ ...full, bufferedStart_s: 10 })).toBeNull();
+  });
 });

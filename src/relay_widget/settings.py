@@ -11,10 +11,11 @@ import traitlets as t
 from .errors import InvalidValueError
 
 MIN_TIMESLICE_MS = 10
-MAX_TIMESLICE_MS = 10_000
+MAX_TIMESLICE_MS = 3000
+"""A player that has longer ones to wait for is further behind than it will stay (`MAX_TARGET_S` of the page)."""
 DEFAULT_TIMESLICE_MS = 20
 MIN_TARGET_LATENCY_MS = 60
-MAX_TARGET_LATENCY_MS = 5000
+MAX_TARGET_LATENCY_MS = 4000
 
 
 class InvalidTraitError(InvalidValueError, t.TraitError):
@@ -59,11 +60,8 @@ def check_target_latency(target_latency_ms: int | None, timeslice_ms: int) -> in
     """Refuse a target latency that is shorter than one timeslice."""
     if target_latency_ms is None or timeslice_ms <= target_latency_ms:
         return target_latency_ms
-    possible = "None (automatic)"
-    if timeslice_ms <= MAX_TARGET_LATENCY_MS:
-        possible += f" or from {timeslice_ms} to {MAX_TARGET_LATENCY_MS} ms"
     raise InvalidTraitError(
         "bad-target-latency",
-        f"target_latency must be {possible} while timeslice is {timeslice_ms}, not {target_latency_ms}: "
-        "it cannot be below one slice.",
+        f"target_latency must be None (automatic) or from {timeslice_ms} to {MAX_TARGET_LATENCY_MS} ms while "
+        f"timeslice is {timeslice_ms}, not {target_latency_ms}: it cannot be below one slice.",
     )

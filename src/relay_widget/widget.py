@@ -125,12 +125,12 @@ class Call(anywidget.AnyWidget):
     """Read and write, default: your user name. Assigning renames you while the call runs."""
 
     timeslice = Milliseconds(DEFAULT_TIMESLICE_MS, min=MIN_TIMESLICE_MS, max=MAX_TIMESLICE_MS).tag(sync=True)
-    """Read and write, ms, 10 to 10000, default 20: how long one recorded chunk is. 1500 reproduces the plain
+    """Read and write, ms, 10 to 3000, default 20: how long one recorded chunk is. 1500 reproduces the plain
     design."""
 
     target_latency = Milliseconds(None, min=MIN_TARGET_LATENCY_MS, max=MAX_TARGET_LATENCY_MS, allow_none=True)
     target_latency.tag(sync=True)
-    """Read and write, ms, 60 to 5000 and not below `timeslice`, default None: how far behind the live edge to play at
+    """Read and write, ms, 60 to 4000 and not below `timeslice`, default None: how far behind the live edge to play at
     least. None lets each player stay as close as goes without stalls."""
 
     source = t.Enum(["camera", "screen", "pattern"], "camera").tag(sync=True)
@@ -476,8 +476,8 @@ class Call(anywidget.AnyWidget):
             ``peer`` (its id), ``name``, ``room``, ``<hop>_p50_ms`` and ``<hop>_p95_ms`` for each hop of `latency`,
             ``latency_ms`` (the newest total), ``queue_depth`` (chunks), ``buffered_s``, ``stalls``,
             ``dropped_frames``, ``dropped_groups``, ``rate``, ``av_skew_ms`` (sound minus picture), ``clock_error_ms``
-            (how exact all this can be). A pandas DataFrame, unknown figures NaN; without pandas a list of dicts,
-            unknown figures None. The newest 230,400 rows are kept at most: four hours with four others.
+            (how well its browser knows the relay's clock). A pandas DataFrame, unknown figures NaN; without pandas a
+            list of dicts, unknown figures None. The newest 230,400 rows are kept at most: four hours with four others.
         """
         try:
             return self._follower.history.frame()

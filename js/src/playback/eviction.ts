@@ -20,6 +20,9 @@ export function evictionRange(now: {
 }): { start_s: number; end_s: number } | null {
   const limit_s = now.position_s - now.keepBehind_s;
   const end_s = now.groupStarts_s.findLast((start_s) => start_s <= limit_s);
-  if (end_s === undefined || end_s - now.bufferedStart_s < now.step_s) return null;
+  // Without a step, too: to remove what is gone already makes no room.
+  if (end_s === undefined || end_s <= now.bufferedStart_s || end_s - now.bufferedStart_s < now.step_s) {
+    return null;
+  }
   return { start_s: 0, end_s };
 }

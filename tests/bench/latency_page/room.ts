@@ -62,6 +62,11 @@ class Probe {
     return this.#diaries.get(name);
   }
 
+  /** Where the sound of somebody else is, for this participant (s). */
+  heard_s(name: string): number {
+    return this.#participants.get(name)?.sounds[0]?.currentTime ?? 0;
+  }
+
   /** When the beeps of the sound begin, in its element's time; of a page opened with `?beeps` where one watches. */
   beeps_s(): Promise<number[]> {
     return beeps_s();
