@@ -179,8 +179,8 @@ def _replay(arguments: argparse.Namespace) -> None:
 
     token = os.environ.get(TOKEN_VARIABLE) or None
     playing = replay(arguments.file, arguments.room, speed=arguments.speed, url=arguments.url, token=token)
-    print(f"Replaying {arguments.file} in room {playing.room}: Ctrl-C ends it.", flush=True)
     try:
+        print(f"Replaying {arguments.file} in room {playing.room}: Ctrl-C ends it.", flush=True)
         while not playing.wait(_SHOWN_EVERY_S):
             _show(f"{playing.progress:.0%}, {playing.sent} objects")
     except KeyboardInterrupt:
