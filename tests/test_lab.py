@@ -16,7 +16,7 @@ from xml.dom.minidom import parseString
 import pytest
 from IPython.utils.capture import capture_output
 
-from relay_widget import InvalidValueError, LatencyLab, NothingReceivedError, sweep
+from relay_widget import InvalidValueError, LatencyLab, NothingReceivedError, Peer, sweep
 from relay_widget import lab as lab_module
 
 from .test_launcher import runtime, wait_until
@@ -86,9 +86,10 @@ def test_a_lab_is_made_shown_and_asked_without_a_browser(lab: LatencyLab) -> Non
     assert set(data) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
 
 
-def test_importing_it_needs_no_frontend() -> None:
-    code = "import sys; from relay_widget import LatencyLab; print('IPython.display' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+def test_importing_it_brings_no_server_along() -> None:
+    code = "import sys; from relay_widget import LatencyLab; print({'aiohttp', 'socketio', 'av'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout == "set()\n"
 
 
 def test_unknown_arguments_are_refused_with_a_hint() -> None:
@@ -122,6 +123,29 @@ def test_every_trait_has_a_docstring_with_default_or_direction() -> None:
     for name in own:
         after = text.split(f"\n    {name} = t.", 1)[1].split('"""', 2)[1]
         assert after.startswith(("Read and write", "Read only")), name
+
+
+def test_trouble_is_never_for_who_was_there_before(lab: LatencyLab) -> None:
+    with Peer("lab", "Bob"):
+        lab.wait_for_peers(1, timeout=20)
+        lab.delay_ms = 500
+        lab._follower.on_page_message({"kind": "state", "state": "joined"})  # before the relay has said so
+        assert lab.state == "joined"
+        time.sleep(0.5)  # longer than a change is waited with
+        assert lab._trouble._told is None
+        with MeasuringPage(lab):
+            wait_until(lambda: lab._trouble._told is not None)
+            own, _ = lab._trouble._told or ((), None)
+            assert own == lab._follower.own_peers()
+
+
+async def test_one_sweep_at_a_time(lab: LatencyLab) -> None:
+    with MeasuringPage(lab):
+        first = asyncio.ensure_future(lab.sweep(timeslice=[20, 40], seconds=1, settle=0))
+        await asyncio.sleep(0.1)
+        with pytest.raises(InvalidValueError, match="sweeping already"):
+            await lab.sweep(delay_ms=[0])
+        assert len(await first) == 2
 
 
 def test_a_lab_is_one_of_its_own_peers(lab: LatencyLab) -> None:
@@ -160,7 +184,7 @@ def test_trouble_reaches_the_relay_while_this_thread_is_busy(lab: LatencyLab, to
         wait_until(lambda: told[-1]["rate_kbps"] == 300)
         lab.delay_ms = lab.rate_kbps = 0
         wait_until(lambda: (told[-1]["delay_ms"], told[-1]["rate_kbps"]) == (0, None))
-        assert {call["peer"] for call in told} == {lab.peers[0].id}
+        assert {call["peer"] for call in told} == {"me"}
 
 
 def test_without_trouble_the_relay_is_left_alone(lab: LatencyLab, told: list[dict[str, Any]]) -> None:

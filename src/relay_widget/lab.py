@@ -93,7 +93,8 @@ class LatencyLab(Call):
         _css = _STATIC / "lab.css"
 
     def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
-        self._trouble = Trouble(self)
+        self._trouble = Trouble(self, lambda: self._follower.own_peers())  # noqa: PLW0108 - there is no follower yet
+        self._sweeping = False
         super().__init__(room, name, **settings)
         self.observe(self._trouble.changed, [*_TROUBLES, "peers", "state"])
         self.observe(self._note_reference, "peers")
@@ -160,6 +161,7 @@ class LatencyLab(Call):
         Raises:
             TypeError: Not exactly one setting was given.
             InvalidValueError: A value that cannot be used, in words that say which can.
+                Or it is sweeping already (``sweeping``).
             NothingReceivedError: No page shows this lab and has joined.
         """
         given = {
@@ -174,6 +176,9 @@ class LatencyLab(Call):
         _check_seconds("seconds", seconds, MIN_SECONDS)
         _check_seconds("settle", settle, 0.0)
         unit = _UNITS.get(name, "ms")
+        if self._sweeping:
+            raise InvalidValueError("sweeping", "This lab is sweeping already: wait for that, or interrupt its cell.")
+        self._sweeping = True
         before = getattr(self, name)
         rows: list[Row] = []
         progress = _Progress(len(values))
@@ -189,10 +194,13 @@ class LatencyLab(Call):
                 await self._steady(peer_id, settle)
                 rows.append(summary(name, value, await self._collect(peer_id, seconds)))
         finally:
-            setattr(self, name, before)
-            self._fresh(name)
-            self._tell(name, unit, rows, "", len(values))
-            progress.end(self._sweep["svg"], f"{len(rows)} of {len(values)} values measured.")
+            self._sweeping = False
+            try:
+                setattr(self, name, before)  # refused where something else has been set meanwhile that forbids it
+            finally:
+                self._fresh(name)
+                self._tell(name, unit, rows, "", len(values))
+                progress.end(self._sweep["svg"], f"{len(rows)} of {len(values)} values measured.")
         return table(rows)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

@@ -14,6 +14,8 @@ from .errors import RelayWidgetError
 from .protocol import Impairment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .lab import LatencyLab
 
 STALL_EVERY_MS = 10_000
@@ -25,12 +27,19 @@ _log = logging.getLogger(__name__)
 
 
 class Trouble:
-    """Keeps the relay's impairment of a lab's own peer in step with the lab's traits."""
+    """Keeps the relay's impairment of a lab's own participants in step with the lab's traits.
 
-    def __init__(self, lab: LatencyLab) -> None:
+    Args:
+        lab: The lab.
+        own_peers: Tells their ids: one for each page that shows the lab. Who is first in the room may be somebody else.
+    """
+
+    def __init__(self, lab: LatencyLab, own_peers: Callable[[], tuple[str, ...]]) -> None:
         self._lab = lab
+        self._own_peers = own_peers
         self._lock = threading.Lock()
-        self._told: tuple[str, Impairment] | None = None
+        self._told: tuple[tuple[str, ...], Impairment] | None = None
+        self._refused: tuple[tuple[str, ...], Impairment] | None = None
         self._ever = False
         self._closed = False
         self._pending: threading.Timer | None = None
@@ -66,24 +75,26 @@ class Trouble:
             if wanted is None or self._closed:
                 return
             self._ever = True
-        peer, impairment = wanted
         delay_s = _DEBOUNCE_S
         try:
-            self._lab.impair(peer=peer, **impairment.as_json())
+            self._lab.impair(peer="me", **wanted[1].as_json())
             with self._lock:
                 self._told = wanted
         except RelayWidgetError as error:
-            _log.info("the relay did not take the lab's trouble: %s", error)
+            # It is tried again and again, and said once: the sliders show what does not hold.
+            level = logging.INFO if wanted == self._refused else logging.WARNING
+            _log.log(level, "what the lab's sliders say does not hold yet: %s", error)
+            self._refused = wanted
             delay_s = _RETRY_S
         self._look(delay_s)  # it may have changed meanwhile
 
-    def _wanted(self) -> tuple[str, Impairment] | None:
+    def _wanted(self) -> tuple[tuple[str, ...], Impairment] | None:
         """Whom to impair, and how; None while the lab is in no room."""
         lab = self._lab
-        if lab.state != "joined" or not lab.peers:
+        own = self._own_peers()
+        if lab.state != "joined" or not own:
             return None
-        own = lab.peers[0]
-        return own.id, Impairment(
+        return own, Impairment(
             delay_ms=lab.delay_ms,
             jitter_ms=lab.jitter_ms,
             rate_kbps=lab.rate_kbps or None,

@@ -187,7 +187,7 @@ function timeAxis(ink: Inks): uPlot.Axis {
     font: FONT,
     size: 24,
     gap: 6,
-    incrs: [5, 10, 15],
+    incrs: [5, 10, 15, 30, 60],
     space: 60,
     values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "now" : `${tick} s`)),
     grid: { show: false },

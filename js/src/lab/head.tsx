@@ -25,6 +25,7 @@ export function Head({ lab }: { lab: Lab }) {
   const reference = useComputed(() => {
     const { value } = lab.reference.median_ms;
     if (value !== null) return `${Math.round(value)} ms`;
+    if (lab.reference.failed.value) return "not available";
     return lab.running.value ? "…" : "–";
   });
   return (
@@ -40,7 +41,7 @@ export function Head({ lab }: { lab: Lab }) {
       {state.phase.value !== "idle" && (
         <span
           class="rw-chip"
-          title="From drawing to screen over a WebRTC connection from this page to itself: measured for 5 s of every 30"
+          title="From drawing to screen over a WebRTC connection from this page to itself, of a small picture without sound: the least that WebRTC takes here. Measured for 5 s of every 30"
         >
           {narrow.value ? "WebRTC" : "WebRTC here:"} {reference}
         </span>

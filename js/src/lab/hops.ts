@@ -28,9 +28,10 @@ export function hop_ms(figures: Figures, hop: Hop): number | null {
   return known(figures[`${hop}_p50_ms`]);
 }
 
-/** From capture to screen, ms: the newest figure; null while it is unknown. */
+/** From capture to screen, ms; null while it is unknown. The median of the same pictures as the hops', so that they add
+ * up to it; the newest figure where there are no stamps to tell the hops from. */
 export function total_ms(figures: Figures): number | null {
-  return known(figures.latency_ms);
+  return known(figures.total_p50_ms) ?? known(figures.latency_ms);
 }
 
 function known(figure_ms: number | undefined): number | null {

@@ -119,7 +119,7 @@ export class Lab {
     const target = target_latency.peek();
     const trouble = [
       delay_ms.peek() > 0 ? `delay ${delay_ms.peek()} ms` : "",
-      jitter_ms.peek() > 0 ? `jitter ±${jitter_ms.peek()} ms` : "",
+      jitter_ms.peek() > 0 ? `jitter up to ${jitter_ms.peek()} ms` : "",
       rate_kbps.peek() > 0 ? `rate ${rate_kbps.peek()} kbit/s` : "",
       stall_ms.peek() > 0 ? `link stalls ${stall_ms.peek()} ms` : "",
     ].filter((words) => words !== "");

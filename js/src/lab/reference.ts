@@ -14,11 +14,17 @@ const SETTLE_MS = 1000;
 
 export class Reference {
   readonly #median_ms = signal<number | null>(null);
+  readonly #failed = signal(typeof RTCPeerConnection === "undefined");
   #running: AbortController | null = null;
 
-  /** The median of the last spell, ms; null while none has succeeded. */
+  /** The median of the last spell, ms; null before the first and if it has failed. */
   get median_ms(): ReadonlySignal<number | null> {
     return this.#median_ms;
+  }
+
+  /** The last spell has shown nothing, or there is no WebRTC here. */
+  get failed(): ReadonlySignal<boolean> {
+    return this.#failed;
   }
 
   start(): void {
@@ -35,8 +41,13 @@ export class Reference {
   async #run(ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
       if (!document.hidden) {
-        const ages_ms = await measure(ended).catch(() => []);
-        this.#median_ms.value = median(ages_ms) ?? this.#median_ms.value;
+        const ages_ms = await measure(ended).catch((error: unknown) => {
+          console.info("relay-widget: no WebRTC here to compare with:", error);
+          return [];
+        });
+        if (ended.aborted) return;
+        this.#median_ms.value = median(ages_ms);
+        this.#failed.value = ages_ms.length === 0;
       }
       await sleep(PAUSE_MS, ended);
     }

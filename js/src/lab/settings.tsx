@@ -70,9 +70,9 @@ export function SettingsPanel({ lab }: { lab: Lab }) {
         lab={lab}
         name="jitter_ms"
         label="Jitter"
-        title="By how much the delay varies"
+        title="By how much more, at random, each chunk is held back"
         steps={JITTERS_MS}
-        words={(value) => (value === 0 ? "none" : `±${value} ms`)}
+        words={(value) => (value === 0 ? "none" : `up to ${value} ms`)}
       />
       <Slider
         lab={lab}
