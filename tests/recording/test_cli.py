@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from relay_widget.cli import main
+from relay_widget.errors import RecordingError
 from relay_widget.recording.file import open_recording
 
 from .media import browser_objects, browser_track
@@ -18,23 +20,38 @@ from .records import START_MS, opening, write
 from .room import TIMEOUT_S, participant, send, until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.relay_process import RelayProcess
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextlib.contextmanager
+def start(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
         [sys.executable, "-m", "relay_widget", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()  # a test that has failed meanwhile must not wait for its end
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=TIMEOUT_S)
     return process.returncode, out, err
+
+
+def recorded(path: Path, peer: str) -> int:
+    """How many pictures of this peer are in the file; none as long as there is no file or nothing of the peer in it."""
+    try:
+        return len(open_recording(path).peers[peer].tracks["video"].offsets)
+    except (RecordingError, KeyError):
+        return 0
 
 
 async def test_record_export_and_replay(relay: RelayProcess, tmp_path: Path) -> None:
@@ -43,7 +60,7 @@ async def test_record_export_and_replay(relay: RelayProcess, tmp_path: Path) -> 
         with start("record", "lab", path, "--url", relay.url) as recording:
             await until(lambda: any(peer.name == "Recorder" for peer in ada.peers.values()))
             sent = await send(ada)
-            await until(lambda: len(open_recording(path).peers[ada.id].tracks["video"].offsets) == len(sent))
+            await until(lambda: recorded(path, ada.id) == len(sent))
             recording.send_signal(signal.SIGINT)
             code, out, err = finish(recording)
         assert (code, err) == (0, "")
@@ -70,7 +87,8 @@ def test_what_goes_wrong_is_one_line(tmp_path: Path) -> None:
         (["replay", tmp_path / "none.relay"], "cannot-read"),
         (["record", "lab", tmp_path / "text.relay"], "file-exists"),
     ):
-        code, out, err = finish(start(*arguments))
+        with start(*arguments) as process:
+            code, out, err = finish(process)
         assert (code, out) == (1, "")
         assert err.startswith(f"relay-widget: {word}: ")
         assert len(err.splitlines()) == 1
