@@ -209,8 +209,8 @@ class _Failures:
             _log.error("%s failed at a frame and is given the next ones:", _title(self._function), exc_info=error)
 
     def _ended(self, error: Exception) -> None:
-        self.error = error
         _log.warning("%s is given no more frames: %s", _title(self._function), error)
+        self.error = error  # last: who waits for it finds it in the log, too
 
     def __repr__(self) -> str:
         running = "running" if self.running else "ended"

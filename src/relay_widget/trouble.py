@@ -56,8 +56,8 @@ class Trouble:
                 self._pending.cancel()
 
     def _look(self, delay_s: float) -> None:
+        wanted = self._wanted()  # before the lock: who tells of changes holds the call's own, which this takes
         with self._lock:
-            wanted = self._wanted()
             if wanted is None:
                 self._told = None  # a relay that was started anew knows nothing
             if self._closed or self._pending is not None or wanted in (None, self._told):
@@ -71,7 +71,8 @@ class Trouble:
     def _tell(self) -> None:
         with self._lock:
             self._pending = None
-            wanted = self._wanted()
+        wanted = self._wanted()  # as above
+        with self._lock:
             if wanted is None or self._closed:
                 return
             self._ever = True
