@@ -194,8 +194,9 @@ def test_sound_is_sent_as_one_array_or_in_pieces(relay: RelayProcess) -> None:
                 blocks = [next(stream) for _ in range(10)]
             samples = np.concatenate([block.samples for block in blocks[2:]], axis=1)
             assert float(np.sqrt(np.mean(samples**2))) == pytest.approx(0.35, abs=0.1)
-            times = [block.captured_ms for block in blocks]
-            assert np.diff(times) == pytest.approx(np.full(9, 40), abs=1)  # type: ignore[arg-type]
+            blocks_later = np.diff([block.captured_ms for block in blocks]) / 40
+            # One each; more where a decoder that was late, on a busy machine, went on at the newest.
+            assert blocks_later == pytest.approx(np.maximum(1, blocks_later.round()), abs=0.025)
             publication.stop().wait(20)
 
 

@@ -394,6 +394,7 @@ def test_a_body_that_comes_when_its_session_has_ended(relay: RelayProcess) -> No
     slow.putrequest("POST", POLL + session)
     slow.putheader("Content-Length", "1")
     slow.endheaders()
+    time.sleep(0.2)  # its headers are there, mostly
     assert [post(quick, session, text) for text in ("1", "")] == [200, 400]
     slow.send(b"9")
     response = slow.getresponse()

@@ -22,8 +22,8 @@ class ClientQueue(asyncio.Queue[Any]):
         super().__init__()
         self.pace = Pace()
         """How fast the session's packets are read."""
-        self.reading = asyncio.Lock()
-        """Held while a body of its long polls is read, so that many at once are no way round the pace."""
+        self.taking = asyncio.Lock()
+        """Held while a body of its long polls waits for the pace, so that many at once are no way round it."""
 
     @property
     def overflows(self) -> bool:

@@ -46,10 +46,10 @@ class _Body:
         session = self._session()
         if session is None:
             raise ConnectionError
-        async with session.queue.reading:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            body = await self._content.readexactly(size_bytes)
+        async with session.queue.taking:
             await session.queue.pace.keep()
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                body = await self._content.readexactly(size_bytes)
             session.queue.pace.charge(body.count(_SEPARATOR) + 1)
         if self._session() is not session:
             raise ConnectionError  # it has ended meanwhile
