@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-frames bench-fanout bench-stalled bench-nodes fuzz screenshots constraints clean
+.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-tunnel bench-frames bench-fanout bench-stalled bench-nodes fuzz screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -31,7 +31,8 @@ help:
 	  'make bench-trouble a link that stalls, and one that is too narrow' \
 	  'make bench-hidden  a minute in a hidden tab' \
 	  'make bench-sync    lip-sync, from beeps and pictures' \
-	  'make bench-frames  frames as arrays, arrays on a screen: how many, how old' \
+	  'make bench-tunnel  a call through the kernel: kbit/s, latency, and a kernel that is busy' \
+  'make bench-frames  frames as arrays, arrays on a screen: how many, how old' \
 	  'make bench-fanout  what a delivery costs, against Node socket.io; a table (15 minutes)' \
 	  'make bench-stalled what subscribers that read nothing cost the others (8 minutes)' \
 	  'make bench-nodes   two and three relays over Redis: what crossing costs, and one that is killed' \
@@ -68,7 +69,7 @@ js: build
 	$(call say,vitest)
 	@cd js && npx vitest run
 
-e2e: build .make/browser
+e2e: build .make/browser .make/services
 	$(call say,browser tests)
 	@$(BIN)/pytest tests/e2e
 
@@ -83,7 +84,7 @@ wheel: build
 bench-join bench-start bench-heal bench-latency bench-frames: bench-%: build .make/browser
 	@$(BIN)/python -m tests.bench.$*
 
-bench-two-way bench-long bench-trouble bench-hidden bench-sync: bench-%: build .make/browser
+bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-tunnel: bench-%: build .make/browser
 	@$(BIN)/python -m tests.bench.latency_$(subst -,_,$*)
 
 bench-fanout: build
@@ -101,7 +102,7 @@ fuzz: build
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 screenshots: build .make/browser
-	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py tests/e2e/test_lab.py
+	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py tests/e2e/test_lab.py tests/e2e/test_doctor.py::test_its_picture
 
 # ---- set-up ----------------------------------------------------------------------------------------------
 

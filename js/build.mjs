@@ -23,7 +23,12 @@ const still = await build({ ...common, entryPoints: [here("src/lab/still-view.ts
 
 await build({
   ...common,
-  entryPoints: { index: here("src/index.ts"), lab: here("src/lab/index.ts") },
+  entryPoints: {
+    index: here("src/index.ts"),
+    lab: here("src/lab/index.ts"),
+    doctor: here("src/doctor/index.ts"),
+    invite: here("src/invite/index.ts"),
+  },
   outdir: out,
   define: {
     "process.env.NODE_ENV": '"production"',
@@ -32,7 +37,7 @@ await build({
 });
 
 console.log(`written into notebooks: ${(still.outputFiles[0].contents.length / 1000).toFixed(1)} kB`);
-for (const name of ["index.js", "lab.js"]) {
+for (const name of ["index.js", "lab.js", "doctor.js", "invite.js"]) {
   const gzipped_bytes = gzipSync(readFileSync(out + name)).length;
   console.log(`static/${name}: ${(gzipped_bytes / 1000).toFixed(1)} kB gzipped`);
 }

@@ -38,12 +38,14 @@ class RelayProcess:
         environment: More variables of its environment.
         folder: Where its runtime file and log are; a temporary one if not given.
         tls: How to check it, if it is told to serve TLS.
+        module: What is run, if not the package itself.
     """
 
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
     tls: ssl.SSLContext | None = None
+    module: str = "relay_widget"
     url: str = ""
     secret: str = ""
     _process: subprocess.Popen[bytes] | None = None
@@ -80,7 +82,7 @@ class RelayProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "relay_widget", "serve", "--runtime-file", str(self.runtime_file)]
+        command = [sys.executable, "-m", self.module, "serve", "--runtime-file", str(self.runtime_file)]
         with self.runtime_file.with_suffix(".log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, *self.arguments], stdout=log, stderr=log, env={**os.environ, **self.environment}

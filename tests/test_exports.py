@@ -35,6 +35,7 @@ def test_the_public_names_are_these() -> None:
         "WaitTimeoutError",
         "WireError",
         "__version__",
+        "doctor",
         "export",
         "open_recording",
         "replay",

@@ -64,7 +64,7 @@ def test_media_knows_no_socket(path: Path) -> None:
     assert foreign <= (STDLIB - {"asyncio", "socket", "threading"}) | heavy
 
 
-@pytest.mark.parametrize("name", ["monitor", "client", "background", "streams", "publication", "peer"])
+@pytest.mark.parametrize("name", ["monitor", "client", "background", "streams", "publication", "peer", "tunnel"])
 def test_clients_know_no_relay(name: str) -> None:
     assert not own(PACKAGE / f"{name}.py") & {".core", ".server", ".widget", ".cli"}
 
@@ -72,6 +72,16 @@ def test_clients_know_no_relay(name: str) -> None:
 @pytest.mark.parametrize("path", files("recording"), ids=lambda path: path.name)
 def test_recordings_stand_on_the_client_and_media(path: Path) -> None:
     assert own(path) <= {".recording", ".client", ".media", ".protocol", ".errors", ".extras"}
+
+
+@pytest.mark.parametrize("path", files("checkup"), ids=lambda path: path.name)
+def test_the_doctor_knows_no_relay(path: Path) -> None:
+    assert not own(path) & {".core", ".server", ".widget", ".cli"}
+
+
+def test_what_the_doctor_says_does_no_io() -> None:
+    assert own(PACKAGE / "checkup" / "rows.py") <= {".protocol"}
+    assert imports(PACKAGE / "checkup" / "rows.py") - {".protocol"} <= STDLIB - NOT_IN_CORE
 
 
 def test_the_recording_format_does_no_io() -> None:

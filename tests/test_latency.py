@@ -220,11 +220,11 @@ class TestSettings:
     @pytest.mark.usefixtures("runtime")
     @pytest.mark.parametrize("names", [("timeslice", "target_latency"), ("target_latency", "timeslice")])
     def test_as_arguments_their_order_does_not_matter(self, names: tuple[str, str]) -> None:
-        good = {"timeslice": 1500, "target_latency": 1500}
+        good: dict[str, Any] = {"timeslice": 1500, "target_latency": 1500}
         made = Call(room="lab", name="Ada", **{name: good[name] for name in names})
         made.close()
         assert (made.timeslice, made.target_latency) == (1500, 1500)
-        bad = {"timeslice": 1500, "target_latency": 1499}
+        bad: dict[str, Any] = {"timeslice": 1500, "target_latency": 1499}
         with pytest.raises(InvalidValueError, match="1499"):
             Call(room="lab", name="Ada", **{name: bad[name] for name in names})
         with pytest.raises(InvalidValueError, match="from 60 to 4000"):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from relay_widget.errors import RelayStartError
-    from relay_widget.launcher import RelayAddress
+    from relay_widget.errors import RelayWidgetError
+    from relay_widget.relays import Relay
 
 __all__ = ["runtime"]  # the fixture
 
@@ -34,7 +34,7 @@ class Listening:
         self.rooms: list[str] = []
         self.threads: set[str] = set()
 
-    def on_relay(self, _address: RelayAddress) -> None:
+    def on_relay(self, relay: Relay) -> None:  # noqa: ARG002
         self._note("relay")
 
     def on_snapshot(self, snapshot: dict[str, Any]) -> None:
@@ -44,7 +44,7 @@ class Listening:
     def on_lost(self) -> None:
         self._note("lost")
 
-    def on_failed(self, error: RelayStartError) -> None:
+    def on_failed(self, error: RelayWidgetError) -> None:
         self._note(error.code)
 
     def on_tick(self) -> None:

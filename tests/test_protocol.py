@@ -83,6 +83,9 @@ def test_join_forms() -> None:
     assert not full.loopback
     assert protocol.parse_join({"room": "lab", "name": "Ada", "loopback": True}).loopback
     assert refused(protocol.parse_join, {"room": "lab", "name": "Ada", "loopback": "yes"}) == Code.BAD_MESSAGE
+    assert protocol.parse_join({"room": "lab", "name": "Ada", "call": "a_word-of-16-ch."[:15] + "s"}).call is not None
+    for bad in ("short", "x" * 65, "with spaces in it", 1, ["x" * 16]):
+        assert refused(protocol.parse_join, {"room": "lab", "name": "Ada", "call": bad}) == Code.BAD_MESSAGE
 
 
 @pytest.mark.parametrize("bad", [None, 1, [], ["lab"], 1.5, True, b"lab"], ids=repr)

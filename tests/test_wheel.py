@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROOT = __import__("pathlib").Path(__file__).parents[1]
+SCRIPTS = ("index", "lab", "doctor", "invite")
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +28,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_the_browser_part_and_nothing_of_the_workshop(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    built = {f"relay_widget/static/{name}" for name in ("index.js", "index.css", "lab.js", "lab.css")}
-    assert built | {"relay_widget/py.typed"} <= set(names)
+    built = {f"relay_widget/static/{name}.{suffix}" for name in SCRIPTS for suffix in ("js", "css")}
+    page = {f"relay_widget/server/page/join.{suffix}" for suffix in ("html", "js", "css")}
+    assert built | page | {"relay_widget/py.typed"} <= set(names)
     assert all(name.startswith(("relay_widget/", "relay_widget-")) for name in names), names
 
 

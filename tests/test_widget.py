@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import inspect
 import os
 import signal
@@ -108,7 +109,7 @@ def test_a_refused_assignment_changes_nothing(call: Call) -> None:
     assert (refused.value.code, call.name) == ("bad-name", "Ada")
 
 
-@pytest.mark.parametrize("trait", ["state", "error", "peers", "queue_depth", "queue_depths", "stats"])
+@pytest.mark.parametrize("trait", ["state", "transport", "error", "peers", "queue_depth", "queue_depths", "stats"])
 def test_traits_that_tell_cannot_be_written(call: Call, trait: str) -> None:
     with pytest.raises(Exception, match="read-only"):
         setattr(call, trait, getattr(call, trait))
@@ -501,3 +502,35 @@ def test_asyncio_of_the_kernel_is_left_alone(call: Call) -> None:
         return len(call.peers)
 
     assert asyncio.run(cell()) == 0
+
+
+def page_says(call: Call, **content: Any) -> None:
+    call._on_page_message(call, content, [])
+
+
+def test_the_relay_serves_the_pages_that_have_said_hello(call: Call) -> None:
+    origin = "https://hub.example"
+    threading.Timer(0.2, page_says, (call,), {"kind": "hello", "origin": origin}).start()
+    page_says(call, kind="hello", origin=origin)
+    wait_until(lambda: status(launcher.ensure_relay().url, origin) == 200)
+    assert status(launcher.ensure_relay().url, "https://evil.example") == 403
+
+
+def status(url: str, origin: str) -> int:
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    try:
+        connection.request("GET", "/healthz", headers={"Origin": origin, "Host": "hub.example"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_how_media_travel_is_told_while_joined(call: Call) -> None:
+    assert call.transport == ""
+    page_says(call, kind="state", state="joined", error=None, transport="proxy")
+    assert call.transport == "proxy"
+    page_says(call, kind="state", state="joined", error=None, transport="carrier pigeon")
+    assert call.transport == ""
+    page_says(call, kind="state", state="joined", error=None, transport="tunnel")
+    page_says(call, kind="state", state="left", error=None, transport="tunnel")
+    assert call.transport == ""

@@ -41,6 +41,7 @@ WORKS: dict[str, Callable[[LatencyLab], Any]] = {
     "join": lambda lab: lab.join(),
     "leave": lambda lab: lab.leave(),
     "invite": lambda lab: lab.invite("Grace"),
+    "invite_link": lambda lab: lab.invite_link("Grace"),
     "latency_frame": lambda lab: lab.latency_frame(),
     "wait_for_page": lambda lab: lab.wait_for_page(timeout=0.1),
     "open": lambda lab: lab.open(),

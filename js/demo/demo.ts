@@ -12,6 +12,8 @@ const SCENES = [
   "lobby&preview",
   "lobby&problem=permission-denied",
   "lobby&insecure",
+  "lobby&invited",
+  "lobby&invited=Grace&watch",
   "lobby&problem=relay-unreachable",
   "call&people=1",
   "call&people=2",
@@ -64,6 +66,15 @@ const state: CallState = {
   quality: signal(phase === "joined" ? own(query.get("own") ?? "good") : null),
   canCapture: signal(!query.has("insecure")),
   canShareScreen: signal(true),
+  invitation: query.has("invited")
+    ? {
+        room: "lab",
+        name: query.get("invited") || null,
+        publish: !query.has("watch"),
+        subscribe: true,
+        expires_ms: Date.now() + 3_600_000,
+      }
+    : null,
 };
 
 const actions: CallActions = {

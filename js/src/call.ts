@@ -18,8 +18,10 @@ import type { Quality } from "./quality.js";
 import { Receiver } from "./receiver.js";
 import { Session } from "./session.js";
 import { SendRate } from "./stats.js";
-import { createSocketIoTransport } from "./transport/socketio.js";
-import type { CallActions, CallState, Device, Phase, Problem, Source, Tile } from "./ui/state.js";
+import type { RungName } from "./transport/index.js";
+import { ladder } from "./transport/ladder.js";
+import type { CallActions, CallState, Device, Invitation, Phase, Problem, Source, Tile } from "./ui/state.js";
+import { whyNone } from "./ui/ways.js";
 import { problemFor } from "./ui/words.js";
 
 /** A call that no view shows any more ends after this long: a closed notebook must not go on listening. Long
@@ -30,14 +32,23 @@ const LEVEL_INTERVAL_MS = 100;
 const TICKET_PATIENCE_MS = 8000;
 /** A ticket that grew old on the way is no failure; a second refusal in a row is. */
 const MAX_TOKEN_REFUSALS = 2;
-/** Problems that a ticket, which only a relay that answers leads to, says are over. */
-const RELAY_PROBLEMS = new Set(["ticket-missing", "relay-start", "runtime-dir", "disk-full", "port-in-use"]);
+/** What the kernel says of the user's own relay; all else that it says is of one that was named. */
+const OWN_RELAY_PROBLEMS = new Set([
+  "relay-start",
+  "runtime-dir",
+  "disk-full",
+  "port-in-use",
+  "tls",
+  "redis",
+]);
 
 export interface CallOptions {
   /** Play what one sends as it comes back from the relay, in a tile of this name; without the sound being heard. */
   ownTile?: string;
   /** What to report beside the figures of that. */
   ownFigures?: () => Record<string, number>;
+  /** On a join page: what its link allows. */
+  invitation?: Invitation;
 }
 
 export class CallController {
@@ -48,7 +59,11 @@ export class CallController {
   readonly #receiver: Receiver;
   readonly #undo: (() => void)[] = [];
   readonly #rate = new SendRate();
+  /** What the kernel has said last of a relay that it does not get into. */
+  #kernelProblem: string | null = null;
   readonly #governor = new Governor(VIDEO_TRACK);
+  readonly #maySend: boolean;
+  readonly #mayReceive: boolean;
   #peers: readonly PeerInfo[] = [];
   readonly #ownTracks = new Map<string, TrackInfo>();
   #ownId = "";
@@ -71,6 +86,8 @@ export class CallController {
     private readonly link: KernelLink,
     private readonly options: CallOptions = {},
   ) {
+    this.#maySend = options.invitation?.publish ?? true;
+    this.#mayReceive = options.invitation?.subscribe ?? true;
     this.state = {
       phase: signal<Phase>("idle"),
       problem: signal<Problem | null>(null),
@@ -88,10 +105,11 @@ export class CallController {
       microphoneId: signal(""),
       peopleHere: signal<string[] | null>(null),
       tiles: signal<Tile[]>([]),
-      transport: signal(""),
+      transport: signal<RungName | "">(""),
       quality: signal<Quality | null>(null),
       canCapture: signal(window.isSecureContext && navigator.mediaDevices !== undefined),
       canShareScreen: signal(typeof navigator.mediaDevices?.getDisplayMedia === "function"),
+      invitation: options.invitation ?? null,
     };
     this.actions = {
       startPreview: () => void this.#preview(),
@@ -113,7 +131,7 @@ export class CallController {
         this.state.problem.value = null;
       },
     };
-    this.#session = new Session(createSocketIoTransport, {
+    this.#session = new Session(ladder(link.channel === null ? {} : { kernel: link.channel }), {
       onJoined: () => void this.#entered(),
       onReconnecting: () => {
         this.#publisher.stop();
@@ -121,12 +139,13 @@ export class CallController {
         this.#showQuality();
       },
       onFailed: (error) => this.#refused(error),
-      onUnreachable: () => this.#say("relay-unreachable"),
+      onUnreachable: () => this.#say("relay-unreachable", whyNone(this.#session.reasons)),
       onExpiring: () => link.askTicket(),
       onMuted: (muted) => this.#muted(muted),
       onWireError: (error) => console.warn(`relay-widget: ${error.message} (${error.code})`),
       onPeers: (peers) => {
-        this.#peers = peers;
+        // Media of tracks that this page does not get would be waited for.
+        this.#peers = this.#mayReceive ? peers : peers.map((peer) => ({ ...peer, tracks: [] }));
         this.#showPeers();
         if (this.state.problem.value?.code === "no-common-codec") this.state.problem.value = null;
         this.#publisher.negotiate(this.#listeners());
@@ -173,7 +192,7 @@ export class CallController {
         const problem = this.state.problem.value;
         const error =
           problem === null ? null : { code: problem.code, message: `${problem.title} ${problem.advice}` };
-        link.tellState(this.state.phase.value, error);
+        link.tellState(this.state.phase.value, error, this.state.transport.value);
       }),
     );
     if (this.state.canCapture.value) this.#undo.push(onDevicesChanged(() => void this.#listDevices()));
@@ -260,15 +279,23 @@ export class CallController {
     switch (message.kind) {
       case "ticket":
         clearTimeout(this.#patienceTimer);
-        if (RELAY_PROBLEMS.has(this.state.problem.value?.code ?? "")) this.state.problem.value = null;
+        if (this.#ofRelay()) this.state.problem.value = null;
         this.#session.offerTicket(message);
         break;
       case "people":
         this.state.peopleHere.value = message.names;
         break;
       case "relay-failed":
-        this.#say(message.code, message.message);
+        this.#kernelProblem = message.code;
+        this.state.problem.value = OWN_RELAY_PROBLEMS.has(message.code)
+          ? problemFor(message.code, message.message)
+          : { ...problemFor("named-relay", message.message), code: message.code };
         if (this.state.phase.value === "connecting") this.#leave("failed");
+        break;
+      case "closed":
+        if (this.#active) break; // the relay ends it itself
+        this.#say(message.code);
+        this.#leave("failed");
         break;
       case "join":
         if (this.#views === 0) this.#joinWhenSeen = true;
@@ -293,7 +320,7 @@ export class CallController {
   async #join(media: "all" | "sound" | "none"): Promise<void> {
     if (this.#active) return;
     const { state, link } = this;
-    if (playableTypes(canPlay).length === 0) {
+    if (this.#mayReceive && playableTypes(canPlay).length === 0) {
       this.#say("mse-missing");
       return;
     }
@@ -330,7 +357,7 @@ export class CallController {
     this.#mutedTracks.clear(); // the relay says it anew when we publish
     state.phase.value = "joined";
     state.problem.value = null;
-    state.transport.value = this.#session.transportName;
+    state.transport.value = this.#session.rung;
     this.#governor.begin();
     clearInterval(this.#reportTimer);
     this.#reportTimer = setInterval(() => this.#report(), REPORT_INTERVAL_MS);
@@ -350,6 +377,11 @@ export class CallController {
     this.#say(error.code, error.message);
     this.#leave("failed");
     this.link.askTicket();
+  }
+
+  #ofRelay(): boolean {
+    const code = this.state.problem.value?.code;
+    return code !== undefined && (code === "ticket-missing" || code === this.#kernelProblem);
   }
 
   #muted({ track, muted }: TrackMuted): void {
@@ -378,7 +410,7 @@ export class CallController {
 
   async #retry(): Promise<void> {
     const again = this.state.phase.value === "failed" || this.state.phase.value === "left";
-    const ofRelay = RELAY_PROBLEMS.has(this.state.problem.value?.code ?? "");
+    const ofRelay = this.#ofRelay();
     this.state.problem.value = null;
     if (again) await this.#join("all");
     else if (ofRelay) this.link.askTicket();
@@ -392,8 +424,8 @@ export class CallController {
     const { state, link } = this;
     return {
       source: state.source.value,
-      microphone: state.microphone.value,
-      camera: state.camera.value,
+      microphone: this.#maySend && state.microphone.value,
+      camera: this.#maySend && state.camera.value,
       cameraId: state.cameraId.value,
       microphoneId: state.microphoneId.value,
       timeslice_ms: link.get("timeslice"),
@@ -510,6 +542,6 @@ export class CallController {
   }
 
   #say(code: string, detail?: string): void {
-    this.state.problem.value = problemFor(code, detail);
+    this.state.problem.value = problemFor(code, detail, this.options.invitation !== undefined);
   }
 }

@@ -1,5 +1,7 @@
 // The widget model as this program sees it: typed traits both ways, and the messages of the kernel.
 import type { AnyModel } from "@anywidget/types";
+import type { RungName, Ticket } from "./transport/index.js";
+import type { KernelChannel } from "./transport/tunnel.js";
 import type { Phase, Source } from "./ui/state.js";
 
 /** The traits of relay_widget.Call that travel to the page. */
@@ -17,9 +19,11 @@ export interface Traits {
 
 /** What the kernel says in custom messages. A ticket is never a trait: traits are saved in notebooks. */
 export type KernelMessage =
-  | { kind: "ticket"; url: string; token: string }
+  | ({ kind: "ticket" } & Ticket)
   | { kind: "people"; names: string[] }
   | { kind: "relay-failed"; code: string; message: string }
+  /** There is nothing to join (any more). */
+  | { kind: "closed"; code: string }
   | { kind: "join" }
   | { kind: "leave" };
 
@@ -29,10 +33,12 @@ export interface KernelLink {
   set<K extends keyof Traits>(name: K, value: Traits[K]): void;
   onChange(name: keyof Traits, changed: () => void): void;
   onMessage(heard: (message: KernelMessage) => void): void;
-  /** This page listens now. */
+  /** This page listens now. The kernel tells the relay to serve it. */
   hello(): void;
   askTicket(): void;
-  tellState(state: Phase, error: { code: string; message: string } | null): void;
+  tellState(state: Phase, error: { code: string; message: string } | null, transport: RungName | ""): void;
+  /** For what goes through the kernel when nothing else comes through; null: there is no kernel. */
+  readonly channel: KernelChannel | null;
   close(): void;
 }
 
@@ -54,9 +60,16 @@ export function kernelLink(model: AnyModel<Traits>): KernelLink {
       model.on("msg:custom", handler);
       undo.push(() => model.off("msg:custom", handler));
     },
-    hello: () => model.send({ kind: "hello" }),
+    hello: () => model.send({ kind: "hello", origin: location.origin }),
     askTicket: () => model.send({ kind: "ticket" }),
-    tellState: (state, error) => model.send({ kind: "state", state, error }),
+    tellState: (state, error, transport) => model.send({ kind: "state", state, error, transport }),
+    channel: {
+      send: (content, buffers) => model.send(content, undefined, buffers),
+      listen(heard) {
+        model.on("msg:custom", heard);
+        return () => model.off("msg:custom", heard);
+      },
+    },
     close() {
       for (const f of undo) f();
     },

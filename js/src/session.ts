@@ -18,7 +18,7 @@ import {
   type WireError,
 } from "./protocol.js";
 import { local_ms, RelayClock } from "./time.js";
-import type { Ticket, Transport, TransportEvents } from "./transport/index.js";
+import type { Reason, RungName, Ticket, Transport, TransportEvents } from "./transport/index.js";
 import { Uplink, type UplinkState } from "./uplink.js";
 
 const CLOCK_BURST = 4;
@@ -98,8 +98,14 @@ export class Session {
     return this.#peer;
   }
 
-  get transportName(): string {
-    return this.#transport?.name ?? "";
+  /** How media travel now; "" while they do not. */
+  get rung(): RungName | "" {
+    return this.#transport?.up ? this.#transport.name : "";
+  }
+
+  /** Why they do not travel in a better way, or not at all. */
+  get reasons(): readonly Reason[] {
+    return this.#transport?.reasons ?? [];
   }
 
   /** Totals of what has been handed to the network. */
@@ -253,13 +259,18 @@ export class Session {
     return ticket;
   }
 
+  #called(request: JoinRequest): JoinRequest & { call?: string } {
+    const call = this.#ticket?.call;
+    return call === undefined ? request : { ...request, call };
+  }
+
   async #enter(): Promise<void> {
     const request = this.#join;
     const transport = this.#transport;
     if (request === null) return;
     const t0 = local_ms();
     this.#entering = true;
-    const ack = (await this.#ask(EVENT.join, request)) as JoinAck | null;
+    const ack = (await this.#ask(EVENT.join, this.#called(request))) as JoinAck | null;
     if (this.#transport !== transport) return;
     this.#entering = false;
     const early = this.#early.splice(0);
@@ -277,7 +288,7 @@ export class Session {
     this.clock.add(t0, ack.now_ms, local_ms());
     this.#peer = ack.peer;
     this.#joined = true;
-    this.#stay(this.#currentTicket().url, ack);
+    this.#stay(this.#currentTicket(), ack);
     this.#uplink.reset();
     for (const peer of this.#peers.keys()) {
       if (!ack.peers.some((now) => now.id === peer)) this.#drop(peer, "lost");
@@ -295,8 +306,8 @@ export class Session {
 
   /** What the relay gives us to come back with; and ask for a fresh ticket at half of the time that is left, and again
    * at half of the rest, since a kernel that computes answers late. */
-  #stay(url: string, { resume, expires_ms }: { resume: string; expires_ms: number | null }): void {
-    this.#resume = { url, token: resume };
+  #stay(ticket: Ticket, { resume, expires_ms }: { resume: string; expires_ms: number | null }): void {
+    this.#resume = { ...ticket, token: resume };
     this.#expiring = false;
     clearTimeout(this.#renewalTimer);
     if (expires_ms !== null) this.#awaitExpiry(expires_ms);
@@ -320,7 +331,7 @@ export class Session {
   async #renew(ticket: Ticket): Promise<void> {
     const transport = this.#transport;
     const ack = (await this.#ask(EVENT.renew, { token: ticket.token })) as RenewAck | null;
-    if (this.#transport === transport && this.#joined && ack?.ok) this.#stay(ticket.url, ack);
+    if (this.#transport === transport && this.#joined && ack?.ok) this.#stay(ticket, ack);
   }
 
   async #move(): Promise<void> {

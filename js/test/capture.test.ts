@@ -66,6 +66,7 @@ describe("explain", () => {
     microphone: true,
     hasCamera: true,
     hasMicrophone: true,
+    delegated: true,
   };
   const screen: Attempt = { ...both, kind: "screen", microphone: false };
   const error = (name: string, message = "") => new DOMException(message, name);

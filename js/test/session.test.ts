@@ -18,7 +18,7 @@ import type {
 } from "../src/protocol.js";
 import { Session } from "../src/session.js";
 import type { Transport } from "../src/transport/index.js";
-import { createSocketIoTransport } from "../src/transport/socketio.js";
+import { ladder } from "../src/transport/ladder.js";
 import { MAX_VIDEO_WAIT_MS } from "../src/uplink.js";
 
 const python = new URL("../../.venv/bin/python", import.meta.url).pathname;
@@ -78,11 +78,13 @@ async function mint(role: "peer" | "monitor" = "peer", lifetime_s = 600): Promis
   });
 }
 
+const transports = ladder({ page: { href: "http://localhost:8888/lab", baseUrl: null } });
+
 /** What the kernel does with `call.impair`, `call.mute` and so on. */
 async function administer(act: string, payload: object): Promise<void> {
   const token = await mint("monitor");
   await new Promise<void>((resolve, reject) => {
-    const transport: Transport = createSocketIoTransport(() => ({ url, token }), {
+    const transport: Transport = transports(() => ({ url, token, explicit: true, tunnel: false }), {
       onUp: async () => {
         const ack = (await transport.request(act, payload)) as { ok: boolean };
         transport.close();
@@ -145,7 +147,7 @@ class Participant {
   expiring = 0;
   muted: TrackMuted[] = [];
   dropped: GroupsDropped[] = [];
-  readonly session = new Session(createSocketIoTransport, {
+  readonly session = new Session(transports, {
     onJoined: () => {
       this.joined += 1;
     },
@@ -172,7 +174,12 @@ class Participant {
 
   async join(room: string, way = url, lifetime_s?: number): Promise<this> {
     this.session.join({ room, name: this.name, plays: [] });
-    this.session.offerTicket({ url: way, token: await mint("peer", lifetime_s) });
+    this.session.offerTicket({
+      url: way,
+      token: await mint("peer", lifetime_s),
+      explicit: true,
+      tunnel: false,
+    });
     await vi.waitFor(() => expect(this.joined).toBeGreaterThan(0), { timeout: 10_000 });
     return this;
   }
@@ -367,7 +374,7 @@ describe("two participants", () => {
     await administer("lock", { room: `room-${room}` });
     const late = new Participant("Katherine");
     late.session.join({ room: `room-${room}`, name: "Katherine", plays: [] });
-    late.session.offerTicket({ url, token: await mint() });
+    late.session.offerTicket({ url, token: await mint(), explicit: true, tunnel: false });
     await vi.waitFor(() => expect(late.failed.map((error) => error.code)).toEqual(["room-locked"]));
     expect([ada.joined, ada.reconnecting, grace.joined]).toEqual([1, 0, 1]);
     expect(grace.peers).toEqual([]);
@@ -418,7 +425,7 @@ describe("two participants", () => {
 test("a wrong ticket fails with its code, and a good one then works", async () => {
   const ada = new Participant("Ada");
   ada.session.join({ room: "doors", name: "Ada", plays: [] });
-  ada.session.offerTicket({ url, token: "nonsense" });
+  ada.session.offerTicket({ url, token: "nonsense", explicit: true, tunnel: false });
   await vi.waitFor(() => expect(ada.failed.map((error) => error.code)).toEqual(["bad-token"]));
   await ada.join("doors");
   await ada.session.leave();
@@ -428,7 +435,7 @@ test("who is given a fresh ticket in time stays, who is not is told why", async 
   const ada = await new Participant("Ada").join("long", url, 6);
   const grace = await new Participant("Grace").join("long", url, 6);
   await vi.waitFor(() => expect(ada.expiring).toBeGreaterThan(0), 10_000);
-  ada.session.offerTicket({ url, token: await mint() });
+  ada.session.offerTicket({ url, token: await mint(), explicit: true, tunnel: false });
   await vi.waitFor(() => expect(grace.failed.map((error) => error.code)).toEqual(["expired-token"]), 10_000);
   await vi.waitFor(() => expect(ada.gone).toEqual([{ peer: expect.any(String), reason: "expired" }]));
   const late = await new Participant("Katherine").join("long");
@@ -442,6 +449,6 @@ test("who is given a fresh ticket in time stays, who is not is told why", async 
 test("an unusable name fails with its code", async () => {
   const nobody = new Participant("");
   nobody.session.join({ room: "doors", name: "", plays: [] });
-  nobody.session.offerTicket({ url, token: await mint() });
+  nobody.session.offerTicket({ url, token: await mint(), explicit: true, tunnel: false });
   await vi.waitFor(() => expect(nobody.failed.map((error) => error.code)).toEqual(["bad-name"]));
 });

@@ -371,6 +371,7 @@ function call(tiles: Tile[]): { state: CallState; el: HTMLElement; unmount: () =
     quality: signal(null),
     canCapture: signal(true),
     canShareScreen: signal(true),
+    invitation: null,
   };
   const el = place();
   return { state, el, unmount: mountCall(el, state, NO_ACTIONS) };

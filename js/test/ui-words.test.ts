@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { whyNone } from "../src/ui/ways.js";
 import { emptyPictureWords, problemFor } from "../src/ui/words.js";
 
 const python = (file: string) =>
@@ -23,12 +24,14 @@ const CAPTURE = [
   "no-microphone",
   "device-busy",
   "insecure-page",
+  "not-delegated",
   "cancelled",
   "capture-failed",
   "gesture-needed",
 ];
 const LOCAL = [
   "relay-unreachable",
+  "websocket-blocked",
   "ticket-missing",
   "mse-missing",
   "no-common-codec",
@@ -74,9 +77,45 @@ describe("problemFor", () => {
   });
 });
 
+describe("problemFor on the join page", () => {
+  it.each(["no-link", "mse-missing", "relay-unreachable", ...wireCodes(), ...CAPTURE])(
+    "has words for %s without a kernel or a cell",
+    (code) => {
+      const { title, advice } = problemFor(code, undefined, true);
+      expect(title).toMatch(/^[A-Z].*\.$/);
+      expect(title).not.toBe(FALLBACK);
+      expect(`${title} ${advice}`).not.toMatch(/kernel|cell\b|ticket/);
+    },
+  );
+
+  it("offers to try again only what may go better then", () => {
+    for (const code of ["no-link", "bad-token", "expired-token"]) {
+      expect(problemFor(code, undefined, true).actions).toEqual([]);
+    }
+    expect(problemFor("room-locked", undefined, true).actions).toContain("retry");
+  });
+});
+
 describe("emptyPictureWords", () => {
   it("names what is in the way of the picture", () => {
     expect(emptyPictureWords("permission-denied")).toBe("Camera is blocked");
     expect(emptyPictureWords("something-else")).toBe("No picture");
+  });
+});
+
+describe("why no way to the relay carries", () => {
+  it("is said in the cell, way by way", () => {
+    const reasons = [
+      { rung: "direct", message: "Nothing answers there that is a relay." },
+      { rung: "proxy", message: "The notebook server does not answer." },
+    ] as const;
+    const { advice } = problemFor("relay-unreachable", whyNone(reasons));
+    expect(advice).toContain("Relay's port: Nothing answers there");
+    expect(advice).toContain("Via Jupyter: The notebook server");
+    expect(advice).toMatch(/doctor\(\).*\.$/);
+  });
+
+  it("is what is generally true where nothing was tried", () => {
+    expect(problemFor("relay-unreachable", whyNone([])).advice).toBe(problemFor("relay-unreachable").advice);
   });
 });

@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .checkup.widget import doctor
     from .errors import (
         FrontendMissingError,
         InvalidValueError,
@@ -61,6 +62,7 @@ __all__ = [
     "WaitTimeoutError",
     "WireError",
     "__version__",
+    "doctor",
     "export",
     "open_recording",
     "replay",
@@ -81,6 +83,7 @@ _MODULES = {
     "Replay": ".recording.replay",
     "VideoFrame": ".media.frame",
     "VideoStream": ".streams",
+    "doctor": ".checkup.widget",
     "export": ".recording.export",
     "open_recording": ".recording.file",
     "replay": ".recording.replay",

@@ -1,4 +1,4 @@
-"""The command line: ``relay-widget serve``, ``token``, ``record``, ``export``, ``replay`` and ``sanitize-file``."""
+"""The command line: ``relay-widget serve``, ``token``, ``doctor``, ``record``, ``export``, ``replay`` and more."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import ipaddress
 import logging
 import os
 import re
+import shutil
 import sys
 import time
 from importlib import metadata
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from .core import Limits
 from .errors import InvalidValueError, RelayStartError, RelayWidgetError, WireError
 from .protocol import check_name, check_room
+from .relays import TOKEN_VARIABLE, URL_VARIABLE, named_relay
 from .server.log import JsonFormatter, TextFormatter
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 SECRET_VARIABLE = "RELAY_WIDGET_SECRET"  # noqa: S105 - the variable's name
 REDIS_VARIABLE = "RELAY_WIDGET_REDIS"
-TOKEN_VARIABLE = "RELAY_WIDGET_TOKEN"  # noqa: S105 - as above
 PRINTED_TOKEN_LIFETIME_S = 12 * 3600
 INTERRUPTED = 130
 """The exit code of what Ctrl-C has kept from its end, as shells have it."""
@@ -36,12 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        code: int | None = arguments.run(arguments)
     except RelayWidgetError as error:
         # The last line, in this form: the launcher reads it from the log.
         print(f"relay-widget: {error.code}: {error.message}", file=sys.stderr)
         return 1
-    return 0
+    return code or 0
 
 
 def _serve(arguments: argparse.Namespace) -> None:
@@ -140,7 +141,6 @@ def _record(arguments: argparse.Namespace) -> None:
         arguments.room,
         arguments.file,
         url=arguments.url,
-        token=os.environ.get(TOKEN_VARIABLE) or None,
         overwrite=arguments.overwrite,
     )
     ends_s = time.monotonic() + (arguments.duration or float("inf"))
@@ -177,8 +177,7 @@ def _export(arguments: argparse.Namespace) -> None:
 def _replay(arguments: argparse.Namespace) -> None:
     from .recording.replay import replay  # noqa: PLC0415 - as above
 
-    token = os.environ.get(TOKEN_VARIABLE) or None
-    playing = replay(arguments.file, arguments.room, speed=arguments.speed, url=arguments.url, token=token)
+    playing = replay(arguments.file, arguments.room, speed=arguments.speed, url=arguments.url)
     try:
         print(f"Replaying {arguments.file} in room {playing.room}: Ctrl-C ends it.", flush=True)
         while not playing.wait(_SHOWN_EVERY_S):
@@ -186,6 +185,16 @@ def _replay(arguments: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         playing.stop()
     print(f"{playing.sent} objects sent, {playing.left_out} left out")
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from .checkup.probes import look  # noqa: PLC0415 - as above
+    from .checkup.rows import as_text, rows_of  # noqa: PLC0415
+
+    facts, _ = look(named_relay(arguments.url, arguments.token))
+    rows = rows_of(facts)
+    print(as_text(rows, shutil.get_terminal_size().columns))
+    return int(any(row.state == "bad" for row in rows))
 
 
 def _show(text: str) -> None:
@@ -300,13 +309,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     sanitize_file.set_defaults(run=_sanitize_file)
     _add_recording(commands)
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what is in the way of a call",
+        description="Look at this Python and at the relay: a table of what was found and what to do. "
+        "It ends with 1 when something is in the way. In a cell, relay_widget.doctor() looks at the browser, too.",
+    )
+    doctor.set_defaults(run=_doctor)
+    doctor.add_argument(
+        "--url", help=f"the relay's address (default: {URL_VARIABLE}, else your own relay, started if need be)"
+    )
+    doctor.add_argument(
+        "--token",
+        help=f"a token for it; better in the environment variable {TOKEN_VARIABLE}, where others do not see it",
+    )
     return parser
 
 
 def _add_recording(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The three commands about recordings."""
     where = argparse.ArgumentParser(add_help=False)
-    where.add_argument("--url", help="the relay's address (default: your own relay, started if need be)")
+    where.add_argument(
+        "--url", help=f"the relay's address (default: {URL_VARIABLE}, else your own relay, started if need be)"
+    )
     token = f"A token for the relay, if it needs one, is taken from the environment variable {TOKEN_VARIABLE}."
     record = commands.add_parser(
         "record", help="record a room", description=f"Record a room into a file until Ctrl-C. {token}", parents=[where]

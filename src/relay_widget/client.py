@@ -15,7 +15,6 @@ from collections import deque
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -35,6 +34,7 @@ from .protocol import (
     check_room,
     parse_publish,
 )
+from .relays import named_relay, no_answer, socketio_path
 from .tokens import mint
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ class RelayClient:
     Args:
         room: Where to meet. 1 to 64 characters.
         name: What the others see. 1 to 64 characters.
-        url: The relay's address; None for the user's own, found or started by `launcher`.
+        url: The relay's address; None for the one that RELAY_WIDGET_URL names, else the user's own, found or started by
+            `launcher`.
         token: What to show it, as `Call.invite` makes it; None where it is the user's own, whose secret is known, or
             one that asks for none.
         subscribe: Whether it gets the others' media. Holds for the user's own relay; elsewhere the token says it.
@@ -143,8 +144,9 @@ class RelayClient:
         """Of the so many subscribers of one of its tracks, so many lag."""
         self.on_refused: Callable[[RelayRequestError, str | None], None] = _log_refusal
         """Something sent was refused; which of its tracks it was about, if it was about one."""
-        self._url = None if url is None else _checked_url(url)
-        self._token = token
+        named = named_relay(url, token)
+        self._url = None if named is None else named.url
+        self._token = token if named is None else named.token
         self._subscribe = subscribe
         self._peer_id = peer_id
         self._plays = list(plays)
@@ -277,7 +279,7 @@ class RelayClient:
                 except _Unreachable as reason:
                     failed += 1
                     if not self._first.done() and failed >= _FIRST_ATTEMPTS:
-                        raise self._no_answer() from reason
+                        raise self._no_answer(reason) from reason
                     pause_s = _pause_s(failed)
                 await asyncio.sleep(pause_s)
         except RelayWidgetError as reason:
@@ -361,7 +363,13 @@ class RelayClient:
         auth = {"protocol": PROTOCOL_VERSION} if token is None else {"protocol": PROTOCOL_VERSION, "token": str(token)}
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                await sio.connect(url, auth=auth, transports=["websocket"], wait_timeout=_CONNECT_TIMEOUT_S)
+                await sio.connect(
+                    url,
+                    auth=auth,
+                    transports=["websocket"],
+                    socketio_path=socketio_path(url),
+                    wait_timeout=_CONNECT_TIMEOUT_S,
+                )
         except Exception as error:
             # Whatever a program that is no relay, or one that is just ending, makes the library stumble over.
             await _disconnect(sio)
@@ -570,11 +578,8 @@ class RelayClient:
         except Exception:  # noqa: BLE001 - it is logged
             _log.exception("a listener of %s failed", self)
 
-    def _no_answer(self) -> RelayRequestError:
-        where = "your own relay" if self._url is None else self._url
-        return RelayRequestError(
-            "no-answer", f"No relay took {self.name!r} in at {where}: check the address, and that the relay runs."
-        )
+    def _no_answer(self, reason: Exception) -> RelayRequestError:
+        return no_answer("your own address" if self._url is None else self._url, reason)
 
     def __repr__(self) -> str:
         return f"RelayClient(room={self.room!r}, name={self.name!r})"
@@ -676,13 +681,6 @@ def _without(peer: PeerInfo, track_id: str) -> tuple[Track, ...]:
 def _pause_s(failed: int) -> float:
     most_s = min(_RETRY_MAX_S, _RETRY_FIRST_S * 2 ** min(failed, 8))
     return random.uniform(most_s / 2, most_s)  # noqa: S311 - to spread load
-
-
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidValueError("bad-url", f"url must be a relay's address, as in http://localhost:8765, not {url!r}.")
-    return url
 
 
 def _settle(future: asyncio.Future[Any], result: object = None) -> None:

@@ -81,7 +81,7 @@ class RelayRequestError(RelayWidgetError):
     """The relay refused what Python asked of it, or did not answer.
 
     Codes: the relay's (``unknown-room``, ``unknown-peer``, ``unknown-track``, ``forbidden``), ``no-answer``,
-    ``wrong-thread``, ``already-joined``, ``not-joined``, ``internal``.
+    ``untrusted-certificate``, ``wrong-thread``, ``already-joined``, ``not-joined``, ``internal``.
     """
 
 

@@ -58,8 +58,9 @@ class Peer:
     Args:
         room: Where to meet. 1 to 64 characters.
         name: What the others see. 1 to 64 characters.
-        url: The relay's address, as in ``"http://localhost:8765"``; None for your own, which is started if need be.
-        token: What to show it, as `Call.invite` makes it. Your own relay needs none.
+        url: The relay's address, as in ``"http://localhost:8765"``; None for the one
+            that the environment variable RELAY_WIDGET_URL names, else your own, which is started if need be.
+        token: What to show it, as `Call.invite` makes it; None for that of RELAY_WIDGET_TOKEN. Your own needs none.
 
     Raises:
         InvalidValueError: ``bad-room``, ``bad-name`` or ``bad-url``.

@@ -18,11 +18,11 @@ import numpy as np
 from .client import new_peer_id
 from .errors import InvalidValueError, NothingReceivedError, RelayWidgetError
 from .impair import whom
-from .launcher import ensure_relay
 from .media.encode import check_picture
 from .media.frame import VideoFrame
 from .peer import Peer
 from .protocol import MAX_NAME_CHARS
+from .relays import OwnRelay, find_or_start
 from .tokens import mint
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from .relays import NamedRelay
     from .streams import VideoStream
 
     Picture = NDArray[np.uint8]
@@ -52,6 +53,8 @@ class Processing:
         name: What the call is called.
         own_peers: Tells the ids of the call's participant in the browser.
         hidden_peers: Tells the ids of the call's participants that are none of the others: who listens, and records.
+        hide: Is told the id of one more of them.
+        named: The call's relay; None for the user's own.
     """
 
     def __init__(
@@ -59,10 +62,13 @@ class Processing:
         room: str,
         name: str,
         own_peers: Callable[[], Sequence[str]],
+        *,
         hidden_peers: Callable[[], Collection[str]],
+        hide: Callable[[str], None],
+        named: NamedRelay | None,
     ) -> None:
-        self.listener_id = new_peer_id()
-        """The id of the participant that listens, known before it joins."""
+        self._hide = hide
+        self._named = named
         self._room = room
         self._name = name
         self._own_peers = own_peers
@@ -113,7 +119,7 @@ class Processing:
         source = self._find(of)
         listener = self._joined()
         called = next((peer.name for peer in listener.peers if peer.id == source), self._name)
-        peer = self._enter(name or _suffixed(called, _title(function)), new_peer_id())
+        peer = self._enter(name or _suffixed(called, _title(function)))
         return self._keep(ProcessedVideo(peer, source, function))
 
     def close(self) -> None:
@@ -134,14 +140,24 @@ class Processing:
     def _joined(self) -> Peer:
         with self._lock:
             if self._listener is None:
-                self._listener = self._enter(_suffixed(self._name, "Python"), self.listener_id)
+                self._listener = self._enter(_suffixed(self._name, "Python"), hidden=True)
             return self._listener
 
-    def _enter(self, name: str, peer_id: str) -> Peer:
-        """Join as one more participant, whose id is known before."""
-        address = ensure_relay()
-        token = mint(address.secret, role="peer", lifetime_s=_TOKEN_LIFETIME_S, room=self._room, peer=peer_id)
-        return Peer(self._room, name, token=token).connect().wait()
+    def _enter(self, name: str, *, hidden: bool = False) -> Peer:
+        """Join as one more participant."""
+        relay = find_or_start(self._named)
+        if isinstance(relay, OwnRelay):
+            # Its id is known before it joins, so that it is never seen where it is to be hidden.
+            peer_id = new_peer_id()
+            secret = relay.address.secret
+            token = mint(secret, role="peer", lifetime_s=_TOKEN_LIFETIME_S, room=self._room, peer=peer_id)
+            if hidden:
+                self._hide(peer_id)
+            return Peer(self._room, name, token=token).connect().wait()
+        peer = Peer(self._room, name, url=relay.url, token=relay.token).connect().wait()
+        if hidden:
+            self._hide(peer.id)
+        return peer
 
     def _find(self, of: object) -> str:
         """The id of the one who is meant.

@@ -8,6 +8,7 @@ raised a ``WireError`` that says what is wrong with it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -53,10 +54,16 @@ MAX_TRACKS_PER_PEER = 4
 MAX_NAME_CHARS = 64
 MAX_TRACK_ID_CHARS = 64
 MAX_MIME_TYPE_CHARS = 128
+MAX_ORIGIN_CHARS = 300
+MIN_CALL_CHARS = 16
+"""A shorter word could be guessed."""
+MAX_CALL_CHARS = 64
 MAX_PLAYS = 16
 """Entries in a peer's list of playable MIME types."""
 MAX_WATCHED_ROOMS = MAX_ROOMS
 """Rooms that one monitor may watch."""
+MAX_ALLOWED_ORIGINS = 32
+"""Origins of pages that one client may have the relay serve; the oldest gives way to one more."""
 MAX_REPORT_PEERS = MAX_PEERS_PER_ROOM
 MAX_REPORT_FIGURES = 40
 MAX_BYTES_PER_S_PER_PEER = 4_000_000
@@ -115,6 +122,7 @@ class Event(StrEnum):
     REMOVE = "remove"
     LOCK = "lock"
     END = "end"
+    ALLOW_ORIGIN = "allow-origin"
     # ---
     PEER_JOINED = "peer-joined"
     PEER_LEFT = "peer-left"
@@ -172,13 +180,15 @@ LeftReason = Literal["left", "lost", "replaced", "expired", "removed"]
 class Join:
     """A peer asks to enter a room. ``plays`` are the MIME types it can play; empty means unknown.
 
-    ``loopback``: it is to get its own tracks too, as the others get them.
+    ``loopback``: it is to get its own tracks too, as the others get them. ``call``: a word by which whoever gave it to
+    the peer knows it again.
     """
 
     room: str
     name: str
     plays: tuple[str, ...] = ()
     loopback: bool = False
+    call: str | None = None
     plain: bool = False  # joined with a bare string: the origin's form
 
 
@@ -344,6 +354,9 @@ def error_json(error: WireError) -> dict[str, str]:
 # Lone surrogates (U+D800 to U+DFFF) pass through JSON but cannot be written as UTF-8.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TRACK_ID = re.compile(rf"[A-Za-z0-9_.-]{{1,{MAX_TRACK_ID_CHARS}}}")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@\\,*\x00-\x1f\x7f]+")
+_CALL = re.compile(rf"[A-Za-z0-9_-]{{{MIN_CALL_CHARS},{MAX_CALL_CHARS}}}")
+_SHOWN_CALL_CHARS = 32
 _FIGURE = re.compile(r"[a-z0-9_]{1,32}")
 _MAX_COUNT = 2**53 - 1  # the largest whole number that survives JavaScript
 
@@ -369,7 +382,7 @@ def check_version(value: object) -> None:
 
 
 def parse_join(payload: object) -> Join:
-    """``{room, name, plays?, loopback?}``, or a bare room name (the origin's form)."""
+    """``{room, name, plays?, loopback?, call?}``, or a bare room name (the origin's form)."""
     if isinstance(payload, str):
         return Join(room=check_room(payload), name="guest", plain=True)
     body = _mapping(payload, Event.JOIN)
@@ -381,7 +394,19 @@ def parse_join(payload: object) -> Join:
         name=check_name(body.get("name")),
         plays=tuple(_mime_type(item, Code.BAD_MESSAGE) for item in plays),
         loopback=_flag(body.get("loopback", False), "loopback", Code.BAD_MESSAGE),
+        call=_call(body.get("call")),
     )
+
+
+def _call(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and _CALL.fullmatch(value)):
+        return value
+    raise WireError(Code.BAD_MESSAGE, f"call must be {MIN_CALL_CHARS} to {MAX_CALL_CHARS} of A-Za-z0-9_-.")
+
+
+def shown_call(call: str) -> str:
+    """What watchers see of the word that a peer has named as its call: who knows the word knows it again."""
+    return hashlib.sha256(call.encode()).hexdigest()[:_SHOWN_CALL_CHARS]
 
 
 def parse_rename(payload: object) -> str:
@@ -495,6 +520,23 @@ def parse_lock(payload: object) -> tuple[str, bool]:
 def parse_end(payload: object) -> str:
     """``{room}``."""
     return check_room(_mapping(payload, Event.END).get("room"))
+
+
+def parse_allow_origin(payload: object) -> str:
+    """``{origin}``."""
+    return check_origin(_mapping(payload, Event.ALLOW_ORIGIN).get("origin"))
+
+
+def check_origin(value: object) -> str:
+    """An origin as browsers send it, in lower case: ``https://lab.example:8443``, ``vscode-webview://1a2b``.
+
+    ``null``, which any page can make its own, is none.
+    """
+    if not isinstance(value, str) or len(value) > MAX_ORIGIN_CHARS or not _ORIGIN.fullmatch(value.lower()):
+        raise WireError(
+            Code.BAD_MESSAGE, f"origin must be one of a page, as in https://lab.example, not {_short(value)}."
+        )
+    return value.lower()
 
 
 def check_impairment(values: Mapping[str, Any]) -> Impairment:

@@ -91,10 +91,12 @@ def _set_apart(config: pytest.Config) -> None:
     if _own_relay in config.stash:
         return
     from .launcher import RUNTIME_DIR_VARIABLE  # noqa: PLC0415 - see above
+    from .relays import URL_VARIABLE  # noqa: PLC0415 - see above
 
     folder = config.stash[_own_relay] = Path(tempfile.mkdtemp(prefix="relay-widget-"))
     environment = pytest.MonkeyPatch()
     environment.setenv(RUNTIME_DIR_VARIABLE, str(folder))
+    environment.delenv(URL_VARIABLE, raising=False)
     config.add_cleanup(environment.undo)
     config.add_cleanup(partial(_end_relay, folder))
 

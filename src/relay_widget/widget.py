@@ -22,23 +22,24 @@ from .errors import (
     InvalidValueError,
     PeersTimeoutError,
     RelayRequestError,
-    RelayStartError,
     WireError,
 )
 from .extras import require
 from .impair import checked, whom
+from .invitation import InviteLink, make_link
 from .latency import LatencyHistory, by_hop
-from .launcher import ensure_relay
 from .monitor import shared_monitor
 from .protocol import (
     DEFAULT_STALL_EVERY_MS,
     MAX_NAME_CHARS,
-    RESUME_LIFETIME_S,
     TICKET_LIFETIME_S,
     Event,
     check_name,
+    check_origin,
     check_room,
+    shown_call,
 )
+from .relays import NamedRelay, find_or_start, named_relay
 from .settings import (
     DEFAULT_TIMESLICE_MS,
     MAX_TARGET_LATENCY_MS,
@@ -51,16 +52,18 @@ from .settings import (
     check_timeslice,
 )
 from .tokens import Token, mint
+from .tunnel import Tunnels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from PIL.Image import Image
 
-    from .launcher import RelayAddress
+    from .errors import RelayWidgetError
     from .media.frame import VideoFrame
     from .processing import FrameLoop, Picture, ProcessedVideo, Processing
     from .recording.recorder import Recorder
+    from .relays import Relay
     from .streams import VideoStream
 
 _STATIC = Path(__file__).parent / "static"
@@ -109,12 +112,17 @@ class Call(anywidget.AnyWidget):
     Args:
         room: Where to meet. 1 to 64 characters.
         name: What the others see. 1 to 64 characters; default: your user name.
+        url: The address of another relay than your own, as in ``"https://relay.example/"``, also with a path; kernel
+            and browser must both reach it. Default: the environment variable RELAY_WIDGET_URL; else your own relay,
+            which is started if need be.
+        token: What that relay's owner has given you (``relay-widget token``, or `invite`). It is not saved with the
+            notebook, but a cell is: better the environment variable RELAY_WIDGET_TOKEN.
         **settings: Any other trait that can be written: ``timeslice``, ``target_latency``, ``source``,
             ``microphone``, ``camera``, ``auto_join``, ``layout``.
 
     Raises:
         TypeError: An unknown argument.
-        InvalidValueError: A room, name or setting that cannot be used.
+        InvalidValueError: A room, name, address or setting that cannot be used.
         FrontendMissingError: The JavaScript of the package has not been built.
     """
 
@@ -147,6 +155,12 @@ class Call(anywidget.AnyWidget):
 
     state = t.Enum(["idle", "connecting", "joined", "reconnecting", "left", "failed"], "idle", read_only=True)
     """Read only: where this call's participant is. ``idle`` until Join is pressed."""
+
+    transport = t.Enum(["", "url", "proxy", "direct", "tunnel"], "", read_only=True)
+    """Read only: how this call's media travel between its page and the relay. ``direct``: straight to the relay's port.
+    ``proxy``: by the notebook server's own address (jupyter-server-proxy). ``url``: to the relay that was named.
+    ``tunnel``: through the kernel, where nothing else comes through; slower. Empty while not joined. See
+    docs/transports.md."""
 
     error = t.Dict(None, allow_none=True, read_only=True)
     """Read only, default None: what is in the way, ``{"code": ..., "message": ...}``."""
@@ -181,8 +195,21 @@ class Call(anywidget.AnyWidget):
         _esm = _STATIC / "index.js"
         _css = _STATIC / "index.css"
 
-    def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
-        self._follower = _Follower(self)
+    def __init__(
+        self,
+        room: str = "lab",
+        name: str | None = None,
+        *,
+        url: str | None = None,
+        token: str | None = None,
+        **settings: Any,
+    ) -> None:
+        self._named = named_relay(url, token)
+        if self._named is None and token is not None:
+            raise InvalidValueError(
+                "missing-url", "A token is for another's relay, and your own needs none: say which one, as url."
+            )
+        self._follower = _Follower(self, self._named)
         self._in_python: Processing | None = None
         self._recorders: list[Recorder] = []
         if not (_STATIC / "index.js").is_file():
@@ -190,12 +217,12 @@ class Call(anywidget.AnyWidget):
             raise FrontendMissingError("frontend-missing", message)
         for unknown in settings.keys() - set(self._settable):
             near = difflib.get_close_matches(unknown, self._settable, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(self._settable)}."
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join((*self._settable, 'url', 'token'))}."
             raise TypeError(f"{type(self).__name__}() got an unknown argument {unknown!r}: {hint}")
         super().__init__(room=room, name=_default_name() if name is None else name, **settings)
         self.on_msg(self._on_page_message)
         self.observe(self._on_room_changed, "room")
-        shared_monitor().add(self._follower)
+        self._follower.monitor.add(self._follower)
 
     def join(self) -> None:
         """Join the call, as if Join had been pressed. Without an open cell: as soon as one shows it."""
@@ -207,9 +234,11 @@ class Call(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Leave for good: the cell goes blank and nothing of this call runs any more."""
+        if not hasattr(self, "_follower"):
+            return  # its address was refused, and what is collected closes itself
         self._end_processing()
         self._end_recordings()
-        shared_monitor().remove(self._follower)
+        self._follower.monitor.remove(self._follower)
         self._follower.end()
         super().close()
 
@@ -226,6 +255,7 @@ class Call(anywidget.AnyWidget):
         Raises:
             PeersTimeoutError: They were not there in time.
             RelayStartError: There is no relay and none could be started.
+            RelayRequestError: The relay that was named does not answer, or does not take the token.
         """
         return self._follower.wait_for_peers(n, timeout)
 
@@ -338,28 +368,84 @@ class Call(anywidget.AnyWidget):
 
         Raises:
             InvalidValueError: ``bad-name``, ``bad-room`` or ``bad-expires``.
+            RelayRequestError: ``forbidden``: the call is at a relay that is not your own.
             RelayStartError: There is no relay and none could be started.
         """
+        token, _, _ = self._mint(expires, name, publish=publish, subscribe=subscribe, administer=administer)
+        return Token(token)
+
+    def invite_link(
+        self,
+        name: str | None = None,
+        *,
+        publish: bool = True,
+        subscribe: bool = True,
+        expires: float = 3600,
+        url: str | None = None,
+    ) -> InviteLink:
+        """Make a link for somebody who has a browser and no notebook: it opens the relay's own page, in this room.
+
+        As the last line of a cell it shows a QR code, to be scanned by a phone; it is a str, too. Whoever has the link
+        can come in, any number of times, until it ends; what a notebook saves of it lets nobody in. As with `invite`,
+        it can not be taken back; `lock` lets nobody new in, whatever they have.
+
+        Args:
+            name: What its guest is called. None leaves that to the guest.
+            publish: Whether it may send picture and sound.
+            subscribe: Whether it gets those of the others.
+            expires: Seconds until it ends, connected or not.
+            url: The relay's address, as the guest's browser reaches it (``https://relay.example``, also with a path).
+                None: its own, which may be good on this computer only (then ``warning`` says so).
+
+        Raises:
+            InvalidValueError: ``bad-name``, ``bad-room``, ``bad-expires`` or ``bad-url``.
+            RelayRequestError: ``forbidden``: the call is at a relay that is not your own.
+            RelayStartError: There is no relay and none could be started.
+        """
+        token, relay_url, expires_s = self._mint(expires, name, publish=publish, subscribe=subscribe)
+        return make_link(
+            relay_url if url is None else url,
+            token,
+            room=str(self.room),
+            name=name,
+            publish=publish,
+            subscribe=subscribe,
+            expires_s=expires_s,
+        )
+
+    def _mint(
+        self, lifetime_s: float, name: str | None, *, publish: bool, subscribe: bool, administer: bool = False
+    ) -> tuple[str, str, float]:
+        """A token for this call's room, the address of the relay it is for, and when it ends (seconds since 1970)."""
         room = str(self.room)
         if room.endswith("*"):
             raise InvalidValueError(
                 "bad-room", f"A token for room {room!r} would be one for all that begin so: choose a name without a *."
             )
-        if not isinstance(expires, numbers.Real) or not 0 < expires <= _MAX_INVITE_S:
+        if not isinstance(lifetime_s, numbers.Real) or not 0 < lifetime_s <= _MAX_INVITE_S:
             raise InvalidValueError(
-                "bad-expires", f"expires must be seconds above 0 and at most {_MAX_INVITE_S}, not {expires!r}."
+                "bad-expires", f"expires must be seconds above 0 and at most {_MAX_INVITE_S}, not {lifetime_s!r}."
             )
+        name = None if name is None else _checked(check_name, name)
+        relay = find_or_start(self._named)
+        if isinstance(relay, NamedRelay):
+            raise RelayRequestError(
+                "forbidden",
+                f"Only who runs the relay at {relay.url} can make tokens for it: ask there for one.",
+            )
+        now_s = time.time()
         token = mint(
-            ensure_relay().secret,
+            relay.address.secret,
             role="peer",
-            lifetime_s=float(expires),
+            lifetime_s=float(lifetime_s),
+            now_s=now_s,
             room=room,
-            name=None if name is None else _checked(check_name, name),
+            name=name,
             publish=publish,
             subscribe=subscribe,
             administers=(room,) if administer else (),
         )
-        return Token(token)
+        return token, relay.url, now_s + float(lifetime_s)
 
     def frames(self, peer: RemotePeer | str | None = None) -> VideoStream:
         """Somebody's video, frame by frame, as arrays, while it is being sent (docs/python.md).
@@ -462,9 +548,12 @@ class Call(anywidget.AnyWidget):
         """
         from .recording.recorder import Recorder  # noqa: PLC0415 - most calls never need it
 
-        recorder = Recorder(str(self.room), path, overwrite=overwrite)
+        named = self._named
+        url, token = (None, None) if named is None else (named.url, named.token)
+        recorder = Recorder(str(self.room), path, url=url, token=token, overwrite=overwrite)
         self._follower.hide(recorder.id)
         recorder.start()
+        self._follower.hide(recorder.id)  # which another's relay has chosen just now
         self._recorders = [*(one for one in self._recorders if one.recording), recorder]
         return recorder
 
@@ -510,8 +599,14 @@ class Call(anywidget.AnyWidget):
             from .processing import Processing  # noqa: PLC0415 - most calls never need it
 
             follower = self._follower
-            self._in_python = Processing(str(self.room), str(self.name), follower.own_peers, follower.hidden_peers)
-            self._follower.hide(self._in_python.listener_id)
+            self._in_python = Processing(
+                str(self.room),
+                str(self.name),
+                follower.own_peers,
+                hidden_peers=follower.hidden_peers,
+                hide=follower.hide,
+                named=self._named,
+            )
         return self._in_python
 
     def _end_processing(self) -> None:
@@ -528,10 +623,10 @@ class Call(anywidget.AnyWidget):
         self._end_processing()
         self._end_recordings()
         self._follower.forget_room()
-        shared_monitor().refresh()
+        self._follower.monitor.refresh()
 
-    def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
-        self._follower.on_page_message(content)
+    def _on_page_message(self, _widget: object, content: object, buffers: Any) -> None:
+        self._follower.on_page_message(content, buffers)
 
 
 class _Follower:
@@ -542,15 +637,19 @@ class _Follower:
     the page on everything else.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, named: NamedRelay | None) -> None:
         self._call = call
-        self._call_id = secrets.token_hex(8)
+        self._call_id = secrets.token_hex(16)
+        # At another's relay the page says itself whose it is, and the relay keeps the word from the others.
+        self._shown_id = self._call_id if named is None else shown_call(self._call_id)
+        self.monitor = shared_monitor(named)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._address: RelayAddress | None = None
-        self._failure: RelayStartError | None = None
+        self._relay: Relay | None = None
+        self._failure: RelayWidgetError | None = None
         self._page_state = "idle"
         self._page_error: dict[str, str] | None = None
+        self._page_transport = ""
         self._join_wanted = False  # asked for in Python; said again until a page has taken it up
         self._leaving = False
         self._in_room = False
@@ -561,6 +660,7 @@ class _Follower:
         self.history = LatencyHistory()
         self._ticket_due_s = 0.0
         self._ticket_retry_s = _TICKET_FIRST_RETRY_S
+        self._tunnels = Tunnels(self._send_tunnel, self._relay_url)
 
     # -- what the monitor asks and tells (its thread) --
 
@@ -568,21 +668,21 @@ class _Follower:
     def room(self) -> str:
         return str(self._call.room)
 
-    def on_relay(self, address: RelayAddress) -> None:
+    def on_relay(self, relay: Relay) -> None:
         with self._lock:
-            self._address, self._failure = address, None
+            self._relay, self._failure = relay, None
             self._ticket_retry_s = _TICKET_FIRST_RETRY_S
             self._update_state()
         self._send_ticket()
 
     def on_lost(self) -> None:
         with self._lock:
-            self._address = None
+            self._relay = None
             if self._in_room:
                 self._in_room, self._lost_since_s = False, time.monotonic()
             self._update_state()
 
-    def on_failed(self, error: RelayStartError) -> None:
+    def on_failed(self, error: RelayWidgetError) -> None:
         with self._changed:
             self._failure = error
             self._update_state()
@@ -594,9 +694,9 @@ class _Follower:
             if snapshot.get("room") != self.room:
                 return  # a late word about the room this call has just left
             everyone = [peer for peer in snapshot.get("peers", []) if peer["id"] not in self._hidden]
-            own = [peer for peer in everyone if peer.get("call") == self._call_id]
+            own = [peer for peer in everyone if peer.get("call") == self._shown_id]
             self._own_peers = [peer["id"] for peer in own]
-            others = [peer for peer in everyone if peer.get("call") != self._call_id]
+            others = [peer for peer in everyone if peer.get("call") != self._shown_id]
             self._note_presence(bool(own))
             heard = [*own, *others] if self._call._hears_itself else others  # noqa: SLF001
             report = own[0].get("report") or {} if own else {}
@@ -621,13 +721,15 @@ class _Follower:
 
     # -- what the page tells (the kernel's main thread, or a subshell's) --
 
-    def on_page_message(self, content: object) -> None:
+    def on_page_message(self, content: object, buffers: Any = ()) -> None:
         if not isinstance(content, dict):
             return
-        if content.get("kind") == "hello":
+        if content.get("kind") == "tunnel":
+            self._tunnels.hear(content, buffers)
+        elif content.get("kind") == "hello":
             with self._lock:
                 self._ticket_retry_s = _TICKET_RENEWAL_S
-            self._send_ticket()
+            self._serve_page(content.get("origin"))
             if self._failure is not None:
                 self.on_failed(self._failure)
             if self._people is not None:
@@ -639,6 +741,9 @@ class _Follower:
                 self._page_state = str(content["state"])
                 error = content.get("error")
                 self._page_error = error if isinstance(error, dict) else None
+                transport = content.get("transport")
+                known = transport in self._call.traits()["transport"].values
+                self._page_transport = str(transport) if known else ""
                 if self._page_state in _NOT_IN_CALL:
                     self._lost_since_s = None
                 if self._page_state != "idle" or self._page_error is not None:
@@ -654,6 +759,7 @@ class _Follower:
         self._call.send({"kind": kind})
 
     def end(self) -> None:
+        self._tunnels.close()
         with self._changed:
             self._in_room, self._lost_since_s, self._failure = False, None, None
             self._own_peers = []
@@ -679,6 +785,7 @@ class _Follower:
 
     def forget_room(self) -> None:
         with self._lock:
+            self._failure = None  # it may have been about that room
             self._in_room = False
             self._own_peers = []
             self._people = None
@@ -710,7 +817,7 @@ class _Follower:
         try:
             for peer_id in meant:
                 whose = {} if peer_id is None else {"peer": peer_id}
-                shared_monitor().request(event, {"room": room, **whose, **what})
+                self.monitor.request(event, {"room": room, **whose, **what})
         except RelayRequestError:
             if self._failure is not None:
                 raise self._failure from None
@@ -744,6 +851,7 @@ class _Follower:
         failure = self._failure
         error = self._page_error if failure is None else {"code": failure.code, "message": failure.message}
         self._set("state", state)
+        self._set("transport", self._page_transport if state == "joined" else "")
         self._set("error", error)
 
     def _set_figures(self, others: list[dict[str, Any]], report: dict[str, Any]) -> None:
@@ -767,25 +875,33 @@ class _Follower:
         if getattr(self._call, trait) != value:
             self._call.set_trait(trait, value)
 
+    def _serve_page(self, origin: object) -> None:
+        """Give this page its ticket, once the relay knows that it is to serve pages of its origin."""
+        try:
+            self.monitor.allow_origin(check_origin(origin), then=self._send_ticket)
+        except WireError:
+            self._send_ticket()  # the page has none that a relay could know it by
+
+    def _relay_url(self) -> str | None:
+        with self._lock:
+            return None if self._relay is None else self._relay.url
+
+    def _send_tunnel(self, content: dict[str, Any], buffers: list[bytes]) -> None:
+        self._call.send(content, buffers)
+
     def _send_ticket(self) -> None:
         """Hand the page a fresh ticket; again and more and more slowly until its participant is in the room.
 
         Not only when asked: the page's request would wait as long as a cell runs.
         """
         with self._lock:
-            address = self._address
-            if address is None:
+            relay = self._relay
+            if relay is None:
                 return
             self._ticket_due_s = time.monotonic() + self._ticket_retry_s
             self._ticket_retry_s = min(2 * self._ticket_retry_s, _TICKET_RENEWAL_S)
-        token = mint(
-            address.secret,
-            role="peer",
-            lifetime_s=RESUME_LIFETIME_S,
-            connect_within_s=TICKET_LIFETIME_S,
-            call=self._call_id,
-        )
-        self._call.send({"kind": "ticket", "url": address.url, "token": token})
+        ticket = {"url": relay.url, **relay.ticket(self._call_id), "explicit": relay.explicit, "tunnel": True}
+        self._call.send({"kind": "ticket", **ticket})
         if self._join_wanted:
             self._call.send({"kind": "join"})
 

@@ -327,7 +327,7 @@ def _publish(story: Bytes) -> dict[str, Any]:
 
 
 def _other(story: Bytes, world: World) -> tuple[str, list[Any]]:
-    event = story.one(tuple(Event)[:16])
+    event = story.one(tuple(Event)[:17])
     peer = story.one((*sorted(world.relay._in_room), "nobody"))
     client = world.relay._in_room.get(peer)
     room = client.room.name if client and client.room and story.below(4) else story.one(ROOMS)
@@ -350,6 +350,8 @@ def _other(story: Bytes, world: World) -> tuple[str, list[Any]]:
             body |= {"peer": peer, "track": story.one((None, *TRACKS)), "muted": story.below(2) > 0}
         case "lock":
             body["locked"] = story.below(2) > 0
+        case "allow-origin":
+            body = {"origin": story.one(("https://lab.example", "null", "http://x/y"))}
         case "unpublish":
             body = {"track": story.one(TRACKS)}
         case "renew":

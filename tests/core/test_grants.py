@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay_widget.core.relay import ERROR_INTERVAL_MS, EXPIRY_INTERVAL_MS
-from relay_widget.protocol import Code, Event
+from relay_widget.protocol import Code, Event, shown_call
 
 from .media import header
 from .world import PUBLISH, World, received_media
@@ -33,9 +33,34 @@ def test_a_room_the_token_is_not_for() -> None:
         assert world.code("ada", "join", room) == Code.FORBIDDEN
     assert world.relay.rooms == {}
     assert world.ask("ada", "join", {"room": "lab-1", "name": "Ada"})["ok"]
-    world.connect("watcher", "monitor", room="lab-1")
-    assert world.ask("watcher", "watch", {"room": "lab-1"})["ok"]
-    assert world.code("watcher", "watch", {"room": "lab-2"}) == Code.FORBIDDEN
+    for watcher in ("monitor", "peer"):
+        world.connect(watcher, watcher, room="lab-1")
+        assert world.ask(watcher, "watch", {"room": "lab-1"})["ok"]
+        assert world.code(watcher, "watch", {"room": "lab-2"}) == Code.FORBIDDEN
+
+
+def test_who_has_only_a_peers_token_may_watch_and_is_nobody_there() -> None:
+    world = World()
+    world.join("ada")
+    world.connect("kernel", room="lab")
+    assert [peer["name"] for peer in world.ask("kernel", "watch", {"room": "lab"})["peers"]] == ["ada"]
+    world.ask("ada", "publish", PUBLISH)
+    world.ask("ada", "media-chunk", header("init"), b"x")
+    assert received_media(world, "kernel") == []
+    assert world.ask("ada", "leave")["ok"]
+
+
+def test_a_call_is_known_by_a_word_that_watchers_are_not_told() -> None:
+    world = World()
+    word = "a-word-of-the-kernel"
+    world.connect("page")
+    world.connect("ticketed", call="c1")
+    world.connect("kernel", "monitor")
+    for client in ("page", "ticketed"):
+        assert world.ask(client, "join", {"room": "lab", "name": client, "call": word})["ok"]
+    shown = {peer["name"]: peer["call"] for peer in world.ask("kernel", "watch", {"room": "lab"})["peers"]}
+    assert shown == {"page": shown_call(word), "ticketed": "c1"}
+    assert word not in shown_call(word)
 
 
 def test_who_may_not_publish_sends_nothing_and_gets_everything() -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from relay_widget.core import DEFAULT_LIMITS, Close, Limits, Listen, Refused, Relay, Send, SendMedia, Tell
+from relay_widget.core import DEFAULT_LIMITS, AllowOrigin, Close, Limits, Listen, Refused, Relay, Send, SendMedia, Tell
 from relay_widget.grants import Grant
 from relay_widget.protocol import Event
 from relay_widget.tokens import mint, verify
@@ -34,6 +34,7 @@ class World:
         self.received: dict[str, list[tuple[Event, Any]]] = defaultdict(list)
         self.times_ms: dict[str, list[float]] = defaultdict(list)
         self.closed: list[str] = []
+        self.allowed: list[AllowOrigin] = []
         self.log: list[Refused] = []
         self.for_nodes: list[Tell | Listen] = []
         self.queues = Queued(self.queued)
@@ -73,6 +74,8 @@ class World:
                     self._arrive(to, Event.MEDIA_CHUNK, (label, data))
                 case Close(name):
                     self.closed.append(name)
+                case AllowOrigin():
+                    self.allowed.append(effect)
                 case Refused():
                     self.log.append(effect)
                 case Tell() | Listen():

@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import queue
+import re
 import secrets
 import shutil
 import signal
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import nbformat
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -64,15 +65,29 @@ def _playwright() -> Playwright:
 
 
 class JupyterLab:
-    """A JupyterLab server of its own, with folders of its own: nothing of the user's is touched."""
+    """A JupyterLab server of its own, with folders of its own: nothing of the user's is touched.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where they are.
+        arguments: More for its command line.
+        host: What the browser calls its machine.
+        base_url: Its path there.
+    """
+
+    app = "lab"
+    app_class = "LabApp"
+    document_path = "doc/tree"  # one document, no file browser: the notebook has the width
+
+    def __init__(self, folder: Path, *arguments: str, host: str = "127.0.0.1", base_url: str = "/") -> None:
         self.folder = folder
+        self._arguments = arguments
         self.notebooks = folder / "notebooks"
         self.runtime = folder / "runtime"
         self.token = secrets.token_hex(16)
-        self.port = _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.port = free_port()
+        self._base_path = base_url.rstrip("/")
+        self._local_url = f"http://127.0.0.1:{self.port}{self._base_path}"
+        self.url = f"http://{host}:{self.port}{self._base_path}"  # as the browser is to know it
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -103,13 +118,7 @@ class JupyterLab:
         quiet.mkdir(parents=True, exist_ok=True)
         news = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
         (quiet / "notification.jupyterlab-settings").write_text(json.dumps(news))
-        command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
-        command += [
-            f"--ServerApp.port={self.port}",
-            "--ServerApp.port_retries=0",
-            f"--ServerApp.root_dir={self.notebooks}",
-        ]
-        command += [f"--IdentityProvider.token={self.token}", "--LabApp.expose_app_in_browser=True"]
+        command = self._command()
         log = (self.folder / "jupyter.log").open("wb")
         self._process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, start_new_session=True)
         log.close()
@@ -118,6 +127,17 @@ class JupyterLab:
             if self._process.poll() is not None or time.monotonic() > deadline_s:
                 raise RuntimeError((self.folder / "jupyter.log").read_text()[-3000:])
             time.sleep(0.1)
+
+    def _command(self) -> list[str]:
+        command = [sys.executable, "-m", "jupyter", self.app, "--no-browser", "--allow-root"]
+        command += [
+            f"--ServerApp.port={self.port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.root_dir={self.notebooks}",
+        ]
+        command += [f"--IdentityProvider.token={self.token}", f"--{self.app_class}.expose_app_in_browser=True"]
+        command += [f"--ServerApp.base_url={self._base_path}/", *self._arguments]
+        return command
 
     def stop(self) -> None:
         self.stop_relay()
@@ -154,10 +174,17 @@ class JupyterLab:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/api?token={self.token}", timeout=2):  # noqa: S310
+            with urllib.request.urlopen(f"{self._local_url}/api?token={self.token}", timeout=2):  # noqa: S310
                 return True
         except OSError:
             return False
+
+
+class OnPage(Protocol):
+    """A call in a browser page of whatever host."""
+
+    page: Page
+    console: list[str]
 
 
 class Notebook:
@@ -175,8 +202,7 @@ class Notebook:
 
     def open(self) -> None:
         """Load (or load anew) the page, and wait for the kernel."""
-        mode = "doc"  # one document, no file browser: the notebook has the width
-        self.page.goto(f"{self.lab.url}/{mode}/tree/{self.path}?token={self.lab.token}&reset")
+        self.page.goto(f"{self.lab.url}/{self.lab.document_path}/{self.path}?token={self.lab.token}&reset")
         self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell", timeout=60_000)
         self.page.wait_for_function(
             "() => { const p = window.jupyterapp?.shell?.currentWidget;"
@@ -260,10 +286,12 @@ class Notebook:
         )
         return self.lab.runtime / f"kernel-{kernel}.json"
 
-    def close(self) -> None:
+    def shut_down(self) -> None:
+        """End its kernel; the page stays."""
+        with contextlib.suppress(Exception):  # a kernel that a test has killed cannot be shut down
+            self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         if self._client is not None:
             self._client.stop_channels()
-        self.page.context.close()
 
 
 @contextlib.contextmanager
@@ -274,9 +302,48 @@ def open_notebook(lab: JupyterLab, browser: Browser, path: str, **context_option
     try:
         yield notebook
     finally:
-        with contextlib.suppress(Exception):  # a kernel that a test has killed cannot be shut down
-            notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-        notebook.close()
+        notebook.shut_down()
+        notebook.page.context.close()
+
+
+class JoinPage:
+    """The relay's own page, opened by a link in a browser context of its own."""
+
+    def __init__(self, browser: Browser, link: str, *, init_script: str = "", **context_options: Any) -> None:
+        context_options.setdefault("viewport", {"width": 1100, "height": 800})
+        self.page: Page = browser.new_context(**context_options).new_page()
+        self.console: list[str] = []
+        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
+        if init_script:
+            self.page.add_init_script(init_script)
+        self.page.goto(link)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What the browser has refused to the page, or not understood of it."""
+        return [line for line in self.console if line.startswith("pageerror") or "Content Security Policy" in line]
+
+    def join(self) -> None:
+        self.press("Join")
+        self.page.wait_for_selector(".rw[data-phase=joined]", timeout=30_000)
+
+    def press(self, label: str) -> None:
+        self.page.get_by_role("button", name=re.compile(f"^{label}")).click()
+
+    def says(self, text: str) -> None:
+        """Wait until these words are there."""
+        self.page.get_by_text(text).first.wait_for(timeout=30_000)
+
+    def logs(self, text: str) -> None:
+        """Wait until the page's console has these words."""
+        deadline_s = time.monotonic() + 30
+        while not any(text in line for line in self.console):
+            assert time.monotonic() < deadline_s, self.console[-8:]
+            self.page.wait_for_timeout(100)
+
+    def close(self) -> None:
+        self.page.context.close()
 
 
 # Scripts for the page: what a person would see and hear.
@@ -284,9 +351,19 @@ def open_notebook(lab: JupyterLab, browser: Browser, path: str, **context_option
 WATCH = """
 async ([selector, seconds]) => {
   // Samples one video: does its time move, does its picture change, does it make sound?
-  const video = document.querySelector(selector);
+  const find = (root, wanted) => {
+    // Some hosts show a widget in a shadow tree.
+    const found = root.querySelector(wanted);
+    if (found) return found;
+    for (const { shadowRoot } of root.querySelectorAll("*")) {
+      const deeper = shadowRoot && find(shadowRoot, wanted);
+      if (deeper) return deeper;
+    }
+    return null;
+  };
+  const video = find(document, selector);
   if (!video) return { found: false };
-  const sounding = document.querySelector(`audio[data-peer-id="${video.dataset.peerId}"]`) ?? video;
+  const sounding = find(document, `audio[data-peer-id="${video.dataset.peerId}"]`) ?? video;
   const canvas = new OffscreenCanvas(32, 24);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const picture = () => {
@@ -334,7 +411,8 @@ def watch(page: Page, selector: str = "video[data-peer-id]", seconds: float = 2)
     return seen
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .lab import JupyterLab, Notebook, chromium, open_notebook, watch
+from .lab import JupyterLab, Notebook, OnPage, chromium, open_notebook, watch
 from .scripted_peer import ScriptedPeer, recording
 
 if TYPE_CHECKING:
@@ -40,14 +40,12 @@ def joined(notebook: Notebook) -> Notebook:
     return notebook
 
 
-def plays(notebook: Notebook, selector: str = REMOTE, *, sound: bool = True) -> None:
+def plays(notebook: OnPage, selector: str = REMOTE, *, sound: bool = True) -> None:
     """Whether a person would say: I see them move, and I hear them."""
-    notebook.page.wait_for_function(
-        "selector => (document.querySelector(selector)?.currentTime ?? 0) > 0", arg=selector, timeout=30_000
-    )
+    notebook.page.locator(selector).first.wait_for(state="attached", timeout=30_000)
     # A first sample may fall into the settling after a join; a call that does not play never passes.
     seen = {}
-    for _ in range(5):
+    for _ in range(8):
         seen = watch(notebook.page, selector)
         if seen["found"] and seen["advanced_s"] > 1 and seen["pictures"] > 5 and (not sound or seen["loud"] > 0.001):
             return

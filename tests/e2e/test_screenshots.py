@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.footage import clip
 
-from .lab import JupyterLab, Notebook, chromium, open_notebook
+from .lab import JoinPage, JupyterLab, Notebook, chromium, open_notebook
 from .test_call import cell, joined, plays
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def cinema(footage: Path) -> Iterator[Browser]:
         yield browser
 
 
-def picture(notebook: Notebook, name: str) -> None:
+def picture(of: Notebook | JoinPage, name: str, selector: str = ".rw") -> None:
     OUT.mkdir(parents=True, exist_ok=True)
-    notebook.page.locator(".rw").first.screenshot(path=OUT / f"{name}.png")
+    of.page.locator(selector).first.screenshot(path=OUT / f"{name}.png")
 
 
 def in_theme(notebook: Notebook, theme: str) -> None:
@@ -83,6 +83,24 @@ def test_the_lobby_with_a_preview(lab: JupyterLab, cinema: Browser) -> None:
         ada.page.get_by_role("button", name="Show preview").click()
         ada.page.wait_for_function("document.querySelector('video[data-self]')?.currentTime > 0.3")
         picture(ada, "lobby")
+
+
+def test_a_guest_on_a_phone(lab: JupyterLab, cinema: Browser) -> None:
+    shown = cell("lab", "Ada", source="camera").removesuffix("\ncall")
+    path = lab.write("inviting.ipynb", f"{shown}\ncall", "call.invite_link('Grace', url='https://relay.example')")
+    with open_notebook(lab, cinema, path) as ada:
+        joined(ada)
+        ada.page.get_by_alt_text("QR code of the invite link").wait_for()
+        picture(ada, "invite", ".rw-invite")
+        phone: dict[str, Any] = {"viewport": {"width": 390, "height": 640}, "device_scale_factor": 2, "has_touch": True}
+        grace = JoinPage(cinema, ada.python("print(call.invite_link('Grace'))"), **phone)
+        grace.page.get_by_role("combobox").first.select_option("pattern")
+        grace.join()
+        plays(ada)
+        plays(grace)
+        grace.page.wait_for_timeout(8000)  # until it is as live as it gets
+        picture(grace, "join", "body")
+        grace.close()
 
 
 @pytest.mark.parametrize("width", [320, 480, 1600])

@@ -29,7 +29,7 @@ LOST_AFTER_S = 20
 CODE = re.compile(rb'"code":\s*"([a-z-]+)"')
 ROOM = "the two"
 ROOMS = ("fuzz-1", "fuzz-2", ROOM)
-EVENTS = (*tuple(Event)[:16], "connect", "disconnect", "client-event", "nothing")
+EVENTS = (*tuple(Event)[:17], "connect", "disconnect", "client-event", "nothing")
 PIECES = ('"', "[", "]", "{", "}", ",", "\\ud800", "\x00", "\x1e", "null", "1e999", "-", "²", "\U0001f600", "9" * 400)
 PACKETS = (
     "",

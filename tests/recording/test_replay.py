@@ -170,7 +170,7 @@ def test_without_a_relay_it_says_so(tmp_path: Path) -> None:
         playing.wait(TIMEOUT_S)
     assert caught.value.code == "no-answer"
     assert playing.error is caught.value
-    assert "failed: No relay took 'Ada' in" in repr(playing)
+    assert "failed: No relay answers at http://127.0.0.1:9" in repr(playing)
 
 
 def test_what_cannot_be_replayed(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ def test_who_may_read_it(relay: RelayProcess) -> None:
     assert relay.get("/metrics")[0] == 200
     assert relay.get("/metrics", {"X-Forwarded-For": "127.0.0.1"})[0] == 403  # through a proxy, from anywhere
     assert relay.get("/metrics", {"Forwarded": "for=127.0.0.1"})[0] == 403
+    assert relay.get("/metrics", {"X-Forwarded-Prefix": "/user/ada/proxy/8765"})[0] == 403  # jupyter-server-proxy
     address = own_address()
     with RelayProcess(("--host", address)) as outside:
         status, _, body = outside.get("/metrics")

@@ -29,9 +29,9 @@ pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl
 PUBLISH = {"track": "camera", "mimeType": "video/webm"}
 
 
-def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
+def make_certificate(folder: Path, name: str, address: str = "127.0.0.1") -> tuple[Path, Path]:
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    subject = ["-subj", "/CN=relay", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+    subject = ["-subj", "/CN=relay", "-addext", f"subjectAltName=IP:{address},DNS:localhost"]
     new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     files = ["-keyout", str(key), "-out", str(certificate), "-days", "2"]
     subprocess.run(["openssl", "req", "-x509", *new_key, *subject, *files], check=True, capture_output=True)

@@ -69,6 +69,15 @@ export function chooseMimeType(wanted: {
   return format?.play ?? null;
 }
 
+/** What this browser can make and what it can play, as MIME types that are published. */
+export function ownTypes(browser: {
+  canRecord: (mimeType: string) => boolean;
+  canPlay: (mimeType: string) => boolean;
+}): { records: string[]; plays: string[] } {
+  const records = FORMATS.filter((format) => browser.canRecord(format.record)).map((format) => format.play);
+  return { records: [...new Set(records)], plays: playableTypes(browser.canPlay) };
+}
+
 /** What to ask a MediaRecorder for, to get a published MIME type. */
 export function recordingType(mimeType: string): string {
   return FORMATS.find((format) => format.play === mimeType)?.record ?? mimeType;

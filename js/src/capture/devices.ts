@@ -23,6 +23,16 @@ export function onDevicesChanged(listener: () => void): () => void {
   return () => mediaDevices.removeEventListener("devicechange", listener);
 }
 
+/** Chromium's name for the permissions policy; other browsers do not tell. */
+interface PolicyScope {
+  featurePolicy?: { allowsFeature(name: string): boolean };
+}
+
+/** Whether the page may ask at all: in a frame, who has made it decides. */
+export function isDelegated(feature: "camera" | "microphone" | "display-capture"): boolean {
+  return (document as PolicyScope).featurePolicy?.allowsFeature(feature) ?? true;
+}
+
 function named(all: readonly MediaDeviceInfo[], kind: MediaDeviceKind, fallback: string): Device[] {
   return all
     .filter((device) => device.kind === kind && device.deviceId !== "communications") // Windows' second default

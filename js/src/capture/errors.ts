@@ -6,6 +6,7 @@ export type CaptureCode =
   | "no-microphone"
   | "device-busy"
   | "insecure-page"
+  | "not-delegated"
   | "cancelled"
   | "gesture-needed"
   | "capture-failed";
@@ -28,6 +29,8 @@ export interface Attempt {
   microphone: boolean;
   hasCamera: boolean;
   hasMicrophone: boolean;
+  /** What stands around the page lets it ask for them. */
+  delegated: boolean;
 }
 
 /** The browser's exception as one of ours. Anything that is not a refusal of a device is passed on as it is. */
@@ -83,6 +86,12 @@ function explainRefusal(error: DOMException, attempt: Attempt, devices: string):
     return new CaptureError("cancelled", "Nothing was chosen to share: press the button again to choose.");
   }
   const what = attempt.kind === "screen" ? "the screen" : `the ${devices}`;
+  if (!attempt.delegated) {
+    return new CaptureError(
+      "not-delegated",
+      `What is around this page does not let it use ${what}: open it in a browser tab of its own.`,
+    );
+  }
   return new CaptureError(
     "permission-denied",
     bySystem

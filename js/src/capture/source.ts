@@ -1,5 +1,5 @@
 // What is captured: camera, screen or test pattern, with the microphone (the pattern: with a tone).
-import { listDevices } from "./devices.js";
+import { isDelegated, listDevices } from "./devices.js";
 import { type Attempt, explain, insecurePage } from "./errors.js";
 import { LevelMeter } from "./level.js";
 import { openPattern } from "./pattern.js";
@@ -99,6 +99,7 @@ async function openDevices(mediaDevices: MediaDevices, options: SourceOptions): 
       microphone,
       hasCamera: cameras.length > 0,
       hasMicrophone: microphones.length > 0,
+      delegated: (!camera || isDelegated("camera")) && (!microphone || isDelegated("microphone")),
     };
     throw explain(error, attempt);
   }
@@ -114,6 +115,7 @@ async function openScreen(mediaDevices: MediaDevices): Promise<MediaStream> {
       microphone: false,
       hasCamera: true,
       hasMicrophone: true,
+      delegated: isDelegated("display-capture"),
     });
   }
 }

@@ -1,9 +1,32 @@
 // What carries events to the relay and back. The session does not know how; only this folder knows sockets.
+//
+// A ticket says where the relay is as its kernel sees it. How a page gets there is the ladder's business (ladder.ts):
+// it tries the rungs "url" or "proxy" and "direct", and last "tunnel". A page without a kernel, which the relay
+// itself serves, has one that leaves only "direct": the address that the page came from.
 import type { WireError } from "../protocol.js";
 
 export interface Ticket {
+  /** The relay's address as its kernel knows it, a path prefix included; tells one relay from another. */
   url: string;
   token: string;
+  /** A word to join with, by which the kernel knows its page, where the token does not say. */
+  call?: string;
+  /** The user has named that address: no other is tried. */
+  explicit: boolean;
+  /** Whoever gave the ticket also carries events to the relay, if nothing else does. */
+  tunnel: boolean;
+}
+
+/** Ways to the relay: the address that the user has named; the notebook server's own address, by
+ * jupyter-server-proxy; the relay's port; the kernel's messages. */
+export type RungName = "url" | "proxy" | "direct" | "tunnel";
+
+/** Why a rung does not carry. `code` is for programs, `message` one sentence for people. */
+export interface Reason {
+  rung: RungName;
+  code: string;
+  message: string;
+  took_ms: number;
 }
 
 export interface TransportEvents {
@@ -19,8 +42,10 @@ export interface TransportEvents {
 }
 
 export interface Transport {
-  /** How media travel, in a word for the head of the cell. */
-  readonly name: string;
+  /** How events travel now; "" before the first connection. */
+  readonly name: RungName | "";
+  /** Why the rungs that were tried and do not carry now do not, best rung first. */
+  readonly reasons: readonly Reason[];
   /** Whether events sent now reach the relay. */
   readonly up: boolean;
   /** Bytes that this page has sent and the network has not taken yet. */

@@ -1,11 +1,38 @@
-// The relay's port directly, as plain Socket.IO.
-import { io, type Socket } from "socket.io-client";
+// One connection to the relay over one address, as plain Socket.IO. It does not come back by itself: the ladder
+// decides by which way next.
+import { io, type Socket, type WebSocket as WebSocketTransport } from "socket.io-client";
 import { PROTOCOL_VERSION, type WireError } from "../protocol.js";
-import type { Ticket, Transport, TransportEvents } from "./index.js";
 
-const REQUEST_TIMEOUT_MS = 5000;
-const RECONNECT_FIRST_MS = 150;
-const RECONNECT_MAX_MS = 1200;
+export const REQUEST_TIMEOUT_MS = 5000;
+
+export interface Way {
+  /** Where the relay answers, or what stands for it: `https://host/prefix/`. */
+  address: string;
+  token: string;
+  /** Packets go by this Engine.IO transport instead of the network's. */
+  carrier?: typeof WebSocketTransport;
+  /** Of the network's two, only this one. */
+  only?: "websocket" | "polling";
+}
+
+export interface ConnectionEvents {
+  onUp(): void;
+  /** It was up, and is over. */
+  onDown(): void;
+  /** The relay answered, with a no. */
+  onRefused(error: WireError): void;
+  /** It never came up; `cause` is what the carrier said of it. */
+  onFailed(message: string, cause: unknown): void;
+  onEvent(event: string, args: unknown[]): void;
+}
+
+export interface Connection {
+  readonly up: boolean;
+  readonly waiting_bytes: number;
+  send(event: string, args: unknown[]): void;
+  request(event: string, payload?: unknown): Promise<unknown>;
+  close(): void;
+}
 
 /** What engine.io-client keeps of its queue; not in its types. */
 interface Engine {
@@ -16,52 +43,49 @@ interface Engine {
   transport?: { ws?: { bufferedAmount: number } };
 }
 
-/** `ticket` is asked at every attempt, so that a fresh one is used as soon as there is one. */
-export function createSocketIoTransport(ticket: () => Ticket, events: TransportEvents): Transport {
-  const socket: Socket = io(ticket().url, {
-    autoConnect: false,
+export function connectSocketIo(
+  { address, token, carrier, only }: Way,
+  events: ConnectionEvents,
+): Connection {
+  const { origin, pathname } = new URL(address);
+  const socket: Socket = io(origin, {
+    path: `${pathname.replace(/\/$/, "")}/socket.io/`,
     multiplex: false,
-    transports: ["websocket", "polling"],
+    reconnection: false,
+    transports: carrier !== undefined ? [carrier] : only !== undefined ? [only] : ["websocket", "polling"],
     tryAllTransports: true,
     withCredentials: false,
-    reconnectionDelay: RECONNECT_FIRST_MS,
-    reconnectionDelayMax: RECONNECT_MAX_MS,
     timeout: REQUEST_TIMEOUT_MS,
-    auth: (send) => send({ token: ticket().token, protocol: PROTOCOL_VERSION }),
+    auth: { token, protocol: PROTOCOL_VERSION },
   });
-  let attempts = 0;
-
+  let over = false;
+  /** The last word of this connection. */
+  const end = (say: () => void) => {
+    if (over) return;
+    over = true;
+    socket.close();
+    say();
+  };
   socket.on("connect", () => {
-    attempts = 0;
-    events.onUp();
+    if (!over) events.onUp();
   });
-  socket.on("disconnect", (reason) => {
-    events.onDown();
-    // The relay ended this connection on purpose: socket.io-client does not come back by itself then.
-    if (reason === "io server disconnect") socket.connect();
+  socket.on("disconnect", () => end(() => events.onDown()));
+  socket.on("connect_error", (error: Error & { data?: Partial<WireError>; description?: unknown }) => {
+    if (socket.active) end(() => events.onFailed(error.message, error.description));
+    else end(() => events.onRefused({ code: error.data?.code ?? "forbidden", message: error.message }));
   });
-  socket.on("connect_error", (error: Error & { data?: Partial<WireError> }) => {
-    if (socket.active) {
-      attempts += 1;
-      events.onUnreachable(attempts);
-    } else {
-      events.onRefused({ code: error.data?.code ?? "forbidden", message: error.message });
-    }
+  socket.onAny((event: string, ...args: unknown[]) => {
+    if (!over) events.onEvent(event, args);
   });
-  socket.onAny((event: string, ...args: unknown[]) => events.onEvent(event, args));
 
   return {
-    name: "direct",
     get up() {
-      return socket.connected;
+      return !over && socket.connected;
     },
     get waiting_bytes() {
       return waitingBytes(socket.io.engine);
     },
-    connect() {
-      socket.connect();
-    },
-    send(event, ...args) {
+    send(event, args) {
       if (socket.connected) socket.emit(event, ...args);
     },
     request(event, payload) {
@@ -70,6 +94,7 @@ export function createSocketIoTransport(ticket: () => Ticket, events: TransportE
         .emitWithAck(event, ...(payload === undefined ? [] : [payload]));
     },
     close() {
+      over = true;
       socket.close();
     },
   };

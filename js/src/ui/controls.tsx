@@ -2,16 +2,46 @@
 import type { ComponentChildren } from "preact";
 import { DevicePickers } from "./devices.js";
 import { Icon, type IconName } from "./icons.js";
+import { useMaySend } from "./invited.js";
 import { PopoverPanel } from "./popover.js";
 import { Toggle } from "./toggle.js";
 import { useView } from "./view.js";
 
 export function Controls() {
-  const { state, actions, popover, figuresOpen, sourceBesidesScreen } = useView();
+  const { actions, figuresOpen } = useView();
+  const maySend = useMaySend();
+  return (
+    <div class="rw-bar" role="toolbar" aria-label="Call controls">
+      {maySend && <Sending />}
+      <Option
+        icon="figures"
+        label="Figures"
+        title={figuresOpen.value ? "Hide the figures" : "Show latency and queues"}
+        active={figuresOpen.value}
+        onClick={() => {
+          figuresOpen.value = !figuresOpen.value;
+        }}
+      />
+      <button
+        type="button"
+        class="rw-round rw-leave"
+        aria-label="Leave"
+        title="Leave the call"
+        onClick={() => actions.leave()}
+      >
+        <Icon name="leave" />
+      </button>
+    </div>
+  );
+}
+
+/** What is for those only who may send. */
+function Sending() {
+  const { state, actions, popover, sourceBesidesScreen } = useView();
   const sharing = state.source.value === "screen";
   const devicesOpen = popover.value === "devices";
   return (
-    <div class="rw-bar" role="toolbar" aria-label="Call controls">
+    <>
       <Toggle
         icon="microphone"
         label="Microphone"
@@ -45,25 +75,7 @@ export function Controls() {
           </PopoverPanel>
         )}
       </div>
-      <Option
-        icon="figures"
-        label="Figures"
-        title={figuresOpen.value ? "Hide the figures" : "Show latency and queues"}
-        active={figuresOpen.value}
-        onClick={() => {
-          figuresOpen.value = !figuresOpen.value;
-        }}
-      />
-      <button
-        type="button"
-        class="rw-round rw-leave"
-        aria-label="Leave"
-        title="Leave the call"
-        onClick={() => actions.leave()}
-      >
-        <Icon name="leave" />
-      </button>
-    </div>
+    </>
   );
 }
 

@@ -16,8 +16,14 @@ export function EmptyPlace({ column }: { column: number }) {
       ) : (
         <>
           <b>Nobody else is here yet</b>
-          <span>In another notebook:</span>
-          <Snippet text={`Call(room=${JSON.stringify(state.room.value)})`} />
+          {state.invitation === null ? (
+            <>
+              <span>In another notebook:</span>
+              <Snippet text={`Call(room=${JSON.stringify(state.room.value)})`} />
+            </>
+          ) : (
+            <span>You are at the right place. You see the others as soon as they come.</span>
+          )}
         </>
       )}
     </li>

@@ -1,7 +1,7 @@
 // The line above the tiles: which room, how the call stands, and the worst figures.
 import { useComputed } from "@preact/signals";
 import { Icon } from "./icons.js";
-import { deepestQueue, latencyWords, peopleWords, worstLatency_ms } from "./phrases.js";
+import { deepestQueue, latencyWords, pathWords, peopleWords, worstLatency_ms } from "./phrases.js";
 import { PopoverPanel } from "./popover.js";
 import type { Phase } from "./state.js";
 import { useView } from "./view.js";
@@ -65,8 +65,11 @@ function Chips() {
           </>
         )}
         {state.transport.value !== "" && (
-          <span class="rw-chip" title="How the media travel now">
-            {state.transport}
+          <span
+            class={`rw-chip rw-path-${state.transport.value}`}
+            title={pathWords(state.transport.value).explanation}
+          >
+            {pathWords(state.transport.value).name}
           </span>
         )}
       </>
@@ -91,7 +94,9 @@ function Chips() {
         <PopoverPanel label="Figures of the connection" place="below">
           <dl class="rw-list">
             <dt>Path</dt>
-            <dd>{state.transport.value || "–"}</dd>
+            <dd title={pathWords(state.transport.value).explanation}>
+              {pathWords(state.transport.value).name}
+            </dd>
             <dt>Worst latency</dt>
             <dd>{latency}</dd>
             <dt>Deepest queue</dt>

@@ -5,6 +5,7 @@ import { Avatar } from "./avatar.js";
 import { ProblemBanner } from "./banner.js";
 import { DevicePickers } from "./devices.js";
 import { Icon } from "./icons.js";
+import { Invited, useMaySend } from "./invited.js";
 import { hereSentence } from "./phrases.js";
 import { SelfVideo, useOwnPicture } from "./self-video.js";
 import { Toggle } from "./toggle.js";
@@ -54,6 +55,15 @@ function PreviewPlace() {
   const { state, actions } = useView();
   const problem = state.problem.value;
   const pattern = state.source.value === "pattern";
+  if (!useMaySend()) {
+    return (
+      <div class="rw-place">
+        <Icon name="camera" off />
+        <b>You watch and listen</b>
+        <span>Your camera and microphone stay off.</span>
+      </div>
+    );
+  }
   if (state.preview.value !== null) {
     return (
       <div class="rw-place">
@@ -75,7 +85,9 @@ function PreviewPlace() {
         <Icon name="camera" off />
         <b>No camera or microphone on this page</b>
         <span>
-          Browsers give them only over https:// or at http://localhost. You can still watch and listen.
+          Browsers give them only over https:// or at http://localhost.{" "}
+          {state.invitation !== null && "Ask whoever invited you for a link that begins with https://. "}
+          You can still watch and listen.
         </span>
         <button type="button" class="rw-button" onClick={() => actions.setSource("pattern")}>
           Send a test picture
@@ -111,7 +123,10 @@ function JoinForm() {
   const nameMissing = useSignal(false);
   const nameInput = useRef<HTMLInputElement>(null);
   const roomInput = useRef<HTMLInputElement>(null);
-  const listenOnly = !state.canCapture.value && state.source.value !== "pattern";
+  const { invitation } = state;
+  const maySend = useMaySend();
+  const listenOnly = !maySend || (!state.canCapture.value && state.source.value !== "pattern");
+  const roomGiven = invitation !== null && invitation.room !== null;
 
   const takeRoom = () => {
     const room = roomInput.current?.value.trim() ?? "";
@@ -132,7 +147,8 @@ function JoinForm() {
 
   return (
     <form class="rw-form" onSubmit={join}>
-      <div class="rw-fields">
+      {invitation !== null && <Invited invitation={invitation} />}
+      <div class={roomGiven ? "rw-fields rw-one" : "rw-fields"}>
         <label class="rw-field">
           <span>Your name</span>
           <input
@@ -144,27 +160,30 @@ function JoinForm() {
             maxLength={MAX_NAME_CHARS}
             value={state.name.value}
             aria-invalid={nameMissing.value}
+            disabled={invitation !== null && invitation.name !== null}
             onInput={(event) => {
               nameMissing.value = false;
               actions.setName(event.currentTarget.value);
             }}
           />
         </label>
-        <label class="rw-field">
-          <span>Room</span>
-          <input
-            ref={roomInput}
-            class="rw-input"
-            type="text"
-            name="rw-room"
-            autocomplete="off"
-            maxLength={MAX_NAME_CHARS}
-            value={state.room.value}
-            onChange={takeRoom}
-          />
-        </label>
+        {!roomGiven && (
+          <label class="rw-field">
+            <span>Room</span>
+            <input
+              ref={roomInput}
+              class="rw-input"
+              type="text"
+              name="rw-room"
+              autocomplete="off"
+              maxLength={MAX_NAME_CHARS}
+              value={state.room.value}
+              onChange={takeRoom}
+            />
+          </label>
+        )}
       </div>
-      <DevicePickers />
+      {maySend && <DevicePickers />}
       <button type="submit" class="rw-button rw-join">
         <span>
           {listenOnly ? "Join to watch and listen: " : "Join "}“{state.room.value}”
@@ -186,7 +205,7 @@ function WhoIsHere() {
   return (
     <>
       {names === null ? "" : `${hereSentence(names)} `}
-      Nothing is sent before you join.
+      {useMaySend() && "Nothing is sent before you join."}
     </>
   );
 }

@@ -1,5 +1,9 @@
 // Short phrases with figures in them, as the tiles, the chips and the lobby show them.
 import type { Figures } from "../protocol.js";
+import type { RungName } from "../transport/index.js";
+import type { Invitation } from "./state.js";
+
+type Rights = Pick<Invitation, "publish" | "subscribe">;
 
 interface Measured {
   figures: Figures | null;
@@ -38,3 +42,51 @@ export function hereSentence(names: readonly string[]): string {
   if (names.length === 1) return `1 person is here: ${names[0]}.`;
   return `${names.length} people are here: ${names.join(", ")}.`;
 }
+
+/** What a link allows, to its guest. */
+export function rightsSentence({ publish, subscribe }: Rights): string {
+  if (publish && subscribe) return "You see and hear the others, and they see and hear you.";
+  if (subscribe) return "You watch and listen. Nothing of you is sent.";
+  if (publish) return "The others see and hear you. You get nothing of them.";
+  return "You see who is there, nothing more.";
+}
+
+/** The same, to who made it. */
+export function guestSentence({ publish, subscribe }: Rights): string {
+  if (publish && subscribe) return "A guest sees and hears everybody, and is seen and heard.";
+  if (subscribe) return "A guest may watch and listen, and sends nothing.";
+  if (publish) return "A guest is seen and heard, and gets nothing of the others.";
+  return "A guest sees who is there, nothing more.";
+}
+
+/** "17:30"; with the day if it is another. */
+export function untilWords(until_ms: number, now_ms: number = Date.now()): string {
+  const until = new Date(until_ms);
+  const time = until.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  if (until.toDateString() === new Date(now_ms).toDateString()) return time;
+  return `${until.toLocaleDateString([], { dateStyle: "medium" })}, ${time}`;
+}
+
+/** How media travel: in the head of the cell, and what it says when one points at it. */
+export function pathWords(rung: RungName | ""): { name: string; explanation: string } {
+  return PATHS[rung];
+}
+
+const PATHS: Record<RungName | "", { name: string; explanation: string }> = {
+  "": { name: "–", explanation: "Media do not travel now." },
+  url: {
+    name: "shared relay",
+    explanation: "Media travel by the relay that was named: url= or RELAY_WIDGET_URL.",
+  },
+  direct: { name: "direct", explanation: "Media travel straight between this page and the relay." },
+  proxy: {
+    name: "via Jupyter",
+    explanation:
+      "Media travel by way of the notebook server, which hands them on to the relay (jupyter-server-proxy).",
+  },
+  tunnel: {
+    name: "through the kernel: slower",
+    explanation:
+      "Nothing but the notebook's own connection comes through to the kernel, so media travel in it: later, and in a smaller picture if it carries no more. With jupyter-server-proxy beside the notebook server it would be faster.",
+  },
+};

@@ -3,6 +3,7 @@
 import type { Signal } from "@preact/signals";
 import type { Figures } from "../protocol.js";
 import type { Quality } from "../quality.js";
+import type { RungName } from "../transport/index.js";
 
 export type Phase = "idle" | "connecting" | "joined" | "reconnecting" | "left" | "failed";
 export type Source = "camera" | "screen" | "pattern";
@@ -20,6 +21,18 @@ export interface Problem {
 export interface Device {
   id: string;
   label: string;
+}
+
+/** What the link of a join page allows. Read from its token to be shown; the relay decides. */
+export interface Invitation {
+  /** The one room it is for; null: the guest may choose. */
+  room: string | null;
+  /** What the guest is called; null: the guest may choose. */
+  name: string | null;
+  publish: boolean;
+  subscribe: boolean;
+  /** Until when, in ms since 1970; null: unknown. */
+  expires_ms: number | null;
 }
 
 /** One remote track (or a peer that publishes nothing: `video` is null). */
@@ -66,13 +79,15 @@ export interface CallState {
   /** Names of the people already in the room, as the kernel tells the lobby; null while unknown. */
   peopleHere: Signal<string[] | null>;
   tiles: Signal<Tile[]>;
-  /** How media travel now, for the head's chip: "direct". */
-  transport: Signal<string>;
+  /** How media travel now, for the head's chip; "" before the first connection. */
+  transport: Signal<RungName | "">;
   /** How well one's own picture and sound get away; null before the call. */
   quality: Signal<Quality | null>;
   /** This page can capture (secure context with mediaDevices). */
   canCapture: Signal<boolean>;
   canShareScreen: Signal<boolean>;
+  /** On a join page, its link's; null in a notebook. */
+  readonly invitation: Invitation | null;
 }
 
 export interface CallActions {

@@ -50,6 +50,11 @@ const WORDS: Readonly<Record<string, Words>> = {
     "It does so only over https:// or at http://localhost. Open the notebook there, or join to watch and listen.",
     ["join-without-media", "use-pattern", "dismiss"],
   ),
+  "not-delegated": warn(
+    "What is around this page gives it no camera and no microphone.",
+    "Open the notebook in a browser tab of its own, or join to watch and listen.",
+    ["join-without-media", "use-pattern", "dismiss"],
+  ),
   cancelled: warn("Nothing was chosen to share.", "Press the button again to choose a screen or a window."),
   "gesture-needed": warn("The browser wants a click for that.", "Press Share your screen in the cell."),
   "source-ended": warn(
@@ -63,9 +68,15 @@ const WORDS: Readonly<Record<string, Words>> = {
   ),
 
   // Between this page, its kernel and the relay
-  "relay-unreachable": error(
-    "The relay cannot be reached from this page.",
-    "It runs beside the notebook's kernel. If the notebook is on another computer, this browser needs a way to the relay's port.",
+  "relay-unreachable": asDetailed(
+    error(
+      "The relay cannot be reached from this page.",
+      "It runs beside the notebook's kernel. If the notebook is on another computer, this browser needs a way to the relay's port. relay_widget.doctor() in a cell says what is in the way.",
+    ),
+  ),
+  "websocket-blocked": warn(
+    "Something between this page and the relay lets no WebSocket through.",
+    "It goes by plain requests, which is slower. Have the proxy pass on Upgrade and Connection, or use another network.",
   ),
   "ticket-missing": error(
     "The kernel does not answer.",
@@ -101,6 +112,12 @@ const WORDS: Readonly<Record<string, Words>> = {
   ),
   "disk-full": asDetailed(
     error("The relay did not start: the disk is full.", "Make some room on it, then press Try again."),
+  ),
+  "named-relay": asDetailed(
+    error(
+      "The relay that was named is not open to this call.",
+      "Check its address and the token, then run the cell again.",
+    ),
   ),
   tls: asDetailed(
     error(
@@ -214,9 +231,54 @@ const WORDS: Readonly<Record<string, Words>> = {
   ),
 };
 
-/** What to show for an error code. `detail` is the sentence that came with it, if any. */
-export function problemFor(code: string, detail?: string): Problem {
-  const known = Object.hasOwn(WORDS, code) ? WORDS[code] : undefined;
+/** On the join page, where there is no kernel and no cell, but somebody who sent the link. No button: it would not help. */
+const GUEST_WORDS: Readonly<Record<string, Words>> = {
+  "no-link": error(
+    "This page needs an invitation.",
+    "Open the whole link that you were sent, or scan its QR code again: the part behind the # lets you in.",
+    [],
+  ),
+  "bad-token": error(
+    "This link does not open anything here.",
+    "It may be incomplete, or the relay it was made for has gone. Ask whoever invited you for a new one.",
+    [],
+  ),
+  "expired-token": error(
+    "This invitation has ended.",
+    "It was good for a while only. Ask whoever invited you for a new one.",
+    [],
+  ),
+  forbidden: asDetailed(
+    error("Your invitation does not allow this.", "Ask whoever invited you for another one."),
+  ),
+  "relay-unreachable": error(
+    "The relay of this call does not answer.",
+    "It may have ended with its notebook, or your network is down. This page goes on trying; if it stays like this, ask whoever invited you.",
+  ),
+  "unsupported-protocol": error("The relay has been updated.", "Reload this page, then join again.", []),
+  "insecure-page": warn(
+    "On this page the browser gives no camera and no microphone.",
+    "It does so only over https://. Ask whoever invited you for a link that begins so, or join to watch and listen.",
+    ["join-without-media", "use-pattern", "dismiss"],
+  ),
+  "mse-missing": error(
+    "This browser cannot play the others' pictures and sound.",
+    "It lacks Media Source Extensions. Open the link in a current Chrome, Edge, Firefox or Safari.",
+    [],
+  ),
+  "gesture-needed": warn("The browser wants a click for that.", "Press Share your screen again."),
+  removed: error(
+    "You have been taken out of this room.",
+    "Whoever runs the call did that. If it was a mistake, press Try again.",
+  ),
+  internal: asDetailed(
+    error("The relay made a mistake.", "Press Try again. If it happens again, tell whoever invited you."),
+  ),
+};
+
+/** What to show for an error code. `detail` is the sentence that came with it, if any; `guest`: on the join page. */
+export function problemFor(code: string, detail?: string, guest = false): Problem {
+  const known = wordsFor(code, guest);
   if (known === undefined) {
     return {
       code,
@@ -228,6 +290,11 @@ export function problemFor(code: string, detail?: string): Problem {
   }
   const { preferDetail, ...words } = known;
   return { code, ...words, advice: (preferDetail && detail) || words.advice };
+}
+
+function wordsFor(code: string, guest: boolean): Words | undefined {
+  const table = guest && Object.hasOwn(GUEST_WORDS, code) ? GUEST_WORDS : WORDS;
+  return Object.hasOwn(table, code) ? table[code] : undefined;
 }
 
 /** A few words for the place where the picture would be. */

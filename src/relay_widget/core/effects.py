@@ -63,12 +63,20 @@ class Listen:
     wanted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class AllowOrigin:
+    """Serve pages of this origin, as long as this connection stands."""
+
+    connection: str
+    origin: str
+
+
 def inbox(node: str) -> str:
     """The channel on which one node listens for what is for it alone."""
     return f"node:{node}"
 
 
-Effect = Send | SendMedia | Close | Refused | Tell | Listen
+Effect = Send | SendMedia | Close | Refused | Tell | Listen | AllowOrigin
 
 
 @dataclass(slots=True)

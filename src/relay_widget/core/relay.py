@@ -16,6 +16,7 @@ from relay_widget.protocol import (
     check_track_id,
     error_json,
     ok,
+    parse_allow_origin,
     parse_clock,
     parse_end,
     parse_header,
@@ -31,9 +32,10 @@ from relay_widget.protocol import (
     parse_unpublish,
     parse_watch,
     refusal,
+    shown_call,
 )
 
-from .effects import Close, Effect, Listen, Outcome, Refused, Send, Tell
+from .effects import AllowOrigin, Close, Effect, Listen, Outcome, Refused, Send, Tell
 from .limits import DEFAULT_LIMITS, Limits
 from .room import Peer, Room
 from .sharing import Sharing
@@ -155,6 +157,7 @@ class Relay:
             Event.REMOVE: self._remove,
             Event.LOCK: self._lock,
             Event.END: self._end_room,
+            Event.ALLOW_ORIGIN: self._allow_origin,
         }
 
     def connect(self, connection: str, now_ms: float, grant: Grant) -> None:
@@ -371,7 +374,7 @@ class Relay:
             client.peer_id,
             client.grant.name or request.name,
             request.plays,
-            client.grant.call,
+            client.grant.call or (None if request.call is None else shown_call(request.call)),
             subscribes=client.grant.subscribe,
             loopback=request.loopback,
             since_ms=now_ms if known is None else max(now_ms, known.since_ms + 1),
@@ -505,6 +508,15 @@ class Relay:
         name = parse_end(_only(args, Event.END))
         room = self._administered(client, name)
         return Outcome(ok(), self.sharing.ended(name) + self.end_room(room))
+
+    def _allow_origin(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+        origin = parse_allow_origin(_only(args, Event.ALLOW_ORIGIN))
+        if client.grant.room is not None or "*" not in client.grant.administers:
+            raise WireError(
+                Code.FORBIDDEN,
+                "Which pages this relay serves is not yours to say: connect with a token that administers all rooms.",
+            )
+        return Outcome(ok(), [AllowOrigin(client.id, origin)])
 
     # -----------------------------------------------------------------------------------------------------
 
@@ -668,8 +680,6 @@ def _may_publish(grant: Grant) -> None:
 
 
 def _may_watch(grant: Grant, room: str) -> None:
-    if grant.role == "peer":
-        raise WireError(Code.FORBIDDEN, "Only a monitor may watch a room: connect with a monitor's token.")
     if not grant.covers(room):
         raise WireError(Code.FORBIDDEN, "This token is not for that room: ask for one that is.")
 

@@ -54,8 +54,8 @@ class Recorder:
     Args:
         room: The room.
         path: The file, which must not be there yet.
-        url: The relay's address; None for the user's own.
-        token: What to show it; None for the user's own.
+        url: The relay's address; None for that of RELAY_WIDGET_URL, else the user's own.
+        token: What to show it; None for that of RELAY_WIDGET_TOKEN, or for the user's own.
         name: What the others see.
         overwrite: Whether a file that is there is replaced.
 

@@ -237,8 +237,8 @@ def replay(
         recording: A recording, or its file.
         room: Where to; where it was recorded if not given.
         speed: How many times faster, up to `MAX_SPEED`.
-        url: The relay's address; None for the user's own.
-        token: What to show it; None for the user's own.
+        url: The relay's address; None for that of RELAY_WIDGET_URL, else the user's own.
+        token: What to show it; None for that of RELAY_WIDGET_TOKEN, or for the user's own.
 
     Returns:
         The replay, which runs by itself: ``.wait()`` for its end or ``await`` it; ``.stop()`` ends it.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
 
-from relay_widget.core import DEFAULT_LIMITS, Close, Limits, Listen, Refused, Relay, Send, SendMedia, Tell
+from relay_widget.core import DEFAULT_LIMITS, AllowOrigin, Close, Limits, Listen, Refused, Relay, Send, SendMedia, Tell
 from relay_widget.errors import WireError
 from relay_widget.grants import Grant
 from relay_widget.protocol import RESUME_LIFETIME_S, Code, Event, check_version, error_json
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from relay_widget.core import Effect
 
+    from .guard import Guard
     from .redis_bus import RedisBus
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Adapter:
     Args:
         sio: The Socket.IO server.
         fanout: The clients' ways out.
+        guard: Which pages are served.
         secret: What tokens are signed with.
         needs_token: Whether a client without a valid token is refused.
         on_connections: Called with the number of clients whenever it changes.
@@ -63,6 +65,7 @@ class Adapter:
         self,
         sio: socketio.AsyncServer,
         fanout: Fanout,
+        guard: Guard,
         *,
         secret: str,
         needs_token: bool,
@@ -74,6 +77,7 @@ class Adapter:
         self._sio = sio
         self._bus = bus
         self._fanout = fanout
+        self._guard = guard
         self._secret = secret
         self._needs_token = needs_token
         self._on_connections = on_connections
@@ -140,6 +144,7 @@ class Adapter:
         count = len(self._fanout) - 1
         self._clients.info("disconnected", connection=sid, **self.relay.who(sid), reason=reason, connections=count)
         self._fanout.remove(sid)
+        self._guard.forget(sid)
         if reason == "ping-timeout":  # engineio would say goodbye first, to one who may not read it
             self._hang_up(self._sio.manager.eio_sid_from_sid(sid, _NAMESPACE))
         self._perform(self.relay.disconnect(sid))
@@ -206,6 +211,8 @@ class Adapter:
                     self._close(connection)
                 case Refused():
                     self._log_refused(effect)
+                case AllowOrigin(connection, origin):
+                    self._guard.allow(connection, origin)
                 case Tell(channel, message, data) if self._bus is not None:
                     self._bus.send(channel, message, data)
                 case Listen(channel, wanted) if self._bus is not None:

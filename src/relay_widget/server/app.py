@@ -1,4 +1,4 @@
-"""The relay as an aiohttp application: Socket.IO, the guard before it, and two pages."""
+"""The relay as an aiohttp application: Socket.IO, the guard before it, and its pages."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from .client_queue import ClientQueue
 from .door import SPARE_SOCKETS
 from .fanout import Fanout
 from .guard import Guard
+from .join import add_join_page
 from .metrics import LoopLag, Metrics, Network
 from .packets import ClientPacket
 from .polling import request_translator
@@ -96,7 +97,7 @@ class RelayApp:
             async_mode="aiohttp",
             async_handlers=False,  # a task per event would lose their order
             serializer=ClientPacket,
-            cors_allowed_origins=lambda origin, _environ: guard.allows_origin(origin),
+            cors_allowed_origins=lambda origin, environ: guard.allows_origin(origin, environ.get("HTTP_HOST")),
             cors_credentials=False,
             max_http_buffer_size=settings.limits.message_bytes,
             http_compression=False,
@@ -109,6 +110,7 @@ class RelayApp:
         self._adapter = Adapter(
             self._sio,
             self._fanout,
+            guard,
             secret=settings.secret,
             needs_token=settings.needs_token,
             on_connections=self._connections,
@@ -148,6 +150,7 @@ class RelayApp:
         self.web.router.add_get("/", _front_page)
         self.web.router.add_get("/healthz", self._health_page(settings.instance))
         self.web.router.add_get("/metrics", metrics.page)
+        add_join_page(self.web.router)
         self.web.cleanup_ctx.append(self._beat)
         self.web.cleanup_ctx.append(self._share)
         self.web.on_shutdown.append(self._end)

@@ -98,8 +98,8 @@ class Metrics:
         return web.Response(body=generate_latest(self._registry), headers=headers)
 
     def _may_read(self, request: web.Request) -> bool:
-        # What a proxy on this machine passes on comes from anywhere.
-        if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        # What a proxy on this machine passes on comes from anywhere; jupyter-server-proxy says the third.
+        if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Forwarded-Prefix")):
             return False
         try:
             address = ipaddress.ip_address(request.remote or "")

@@ -14,28 +14,34 @@ declare const MediaStreamTrackGenerator: new (options: { kind: "video" | "audio"
 const devices = new Map<string, MediaStreamTrack>();
 
 /** One device for the page, as a real one is: everybody who opens it gets the same. */
-function openDevice(kind: "video" | "audio", workerText: string, height?: number): MediaStreamTrack {
+function openDevice(kind: "video" | "audio", workerText: string, look: CameraOptions = {}): MediaStreamTrack {
   let device = devices.get(kind);
   if (device === undefined) {
     const generator = new MediaStreamTrackGenerator({ kind });
     const worker = new Worker(URL.createObjectURL(new Blob([workerText], { type: "text/javascript" })));
-    worker.postMessage({ writable: generator.writable, height }, [generator.writable]);
+    worker.postMessage({ writable: generator.writable, ...look }, [generator.writable]);
     devices.set(kind, generator);
     device = generator;
   }
   return device.clone();
 }
 
-/** `height`: of the camera's pictures, which are 640 wide; as large as the product asks for if not given. */
-export function installCamera(options: { beeps?: boolean; height?: number } = {}): void {
+interface CameraOptions {
+  /** Of the pictures, which are 640 wide; as large as the product asks for if not given. */
+  height?: number;
+  /** So much changes from picture to picture that the encoder takes all the bits it may. */
+  restless?: boolean;
+}
+
+export function installCamera({ beeps, ...look }: CameraOptions & { beeps?: boolean } = {}): void {
   // Absent in frames that may not capture.
   const browsers: MediaDevices | undefined = navigator.mediaDevices;
   if (browsers === undefined) return;
   const ask = browsers.getUserMedia.bind(browsers);
   browsers.getUserMedia = async (constraints = {}) => {
     const { audio, video } = constraints;
-    const tracks = video ? [openDevice("video", CAMERA_WORKER, options.height)] : [];
-    if (audio && options.beeps) tracks.push(openDevice("audio", MICROPHONE_WORKER));
+    const tracks = video ? [openDevice("video", CAMERA_WORKER, look)] : [];
+    if (audio && beeps) tracks.push(openDevice("audio", MICROPHONE_WORKER));
     else if (audio) tracks.push(...(await ask({ audio })).getAudioTracks());
     return new MediaStream(tracks);
   };

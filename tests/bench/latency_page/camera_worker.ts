@@ -4,15 +4,17 @@ import { drawStamp } from "../../e2e/player_page/stamp.js";
 
 const WIDTH = 640;
 const USUAL_HEIGHT = 360;
+const RAIN_DROPS = 60;
 /** As cameras have it. Exactly 30 a second would keep one phase to the screen's 60, another in each run. */
 const PERIOD_MS = 1001 / 30;
 
 interface Order {
   writable: WritableStream<VideoFrame>;
   height?: number;
+  restless?: boolean;
 }
 
-self.onmessage = ({ data: { writable, height } }: MessageEvent<Order>): void => {
+self.onmessage = ({ data: { writable, height, restless } }: MessageEvent<Order>): void => {
   const canvas = new OffscreenCanvas(WIDTH, height ?? USUAL_HEIGHT);
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   if (context === null) throw new Error("this browser cannot draw in a worker");
@@ -21,6 +23,7 @@ self.onmessage = ({ data: { writable, height } }: MessageEvent<Order>): void => 
   const tick = (): void => {
     const now_ms = performance.now();
     draw(context, now_ms);
+    if (restless) drawRain(context);
     // The time since 1970, because this worker's clock has another zero than the page's.
     drawStamp(context, performance.timeOrigin + now_ms);
     void writer.write(new VideoFrame(canvas, { timestamp: now_ms * 1000, alpha: "discard" }));
@@ -29,6 +32,14 @@ self.onmessage = ({ data: { writable, height } }: MessageEvent<Order>): void => 
   };
   tick();
 };
+
+/** What no encoder can foresee. */
+function drawRain(context: OffscreenCanvasRenderingContext2D): void {
+  for (let drop = 0; drop < RAIN_DROPS; drop++) {
+    context.fillStyle = `hsl(${360 * Math.random()} 60% 50%)`;
+    context.fillRect(WIDTH * Math.random(), context.canvas.height * Math.random(), 6, 12);
+  }
+}
 
 /** A still room in which something as large as a head moves to and fro. */
 function draw(context: OffscreenCanvasRenderingContext2D, now_ms: number): void {

@@ -19,6 +19,12 @@ interface Watch {
   badges_ms: number[];
 }
 
+/** What Chromium counts, and no standard names. */
+type Decoded = HTMLMediaElement & {
+  webkitVideoDecodedByteCount?: number;
+  webkitAudioDecodedByteCount?: number;
+};
+
 class Probe {
   #watches = new Map<string, Watch>();
   #begun_ms = 0;
@@ -29,6 +35,17 @@ class Probe {
     return elementsOfPeers()
       .filter((one) => one instanceof HTMLVideoElement)
       .filter((video) => video.videoWidth > 0);
+  }
+
+  /** Bytes of picture and sound that have been decoded, by peer. */
+  get decoded_bytes(): Record<string, number> {
+    const bytes: Record<string, number> = {};
+    for (const element of elementsOfPeers() as Decoded[]) {
+      const peer = element.dataset.peerId ?? "";
+      const { webkitVideoDecodedByteCount: picture = 0, webkitAudioDecodedByteCount: sound = 0 } = element;
+      bytes[peer] = (bytes[peer] ?? 0) + picture + sound;
+    }
+    return bytes;
   }
 
   /** Look at every picture that plays now. To begin with it costs the page a moment, which is not to be measured. */
@@ -78,6 +95,6 @@ function tileOf(peer: string): Element | null {
   return document.querySelector(`.rw-tile[data-peer="${peer}"]`);
 }
 
-installCamera();
+installCamera({ restless: "restlessCamera" in window });
 watchElements();
 Object.assign(window, { probe: new Probe() });

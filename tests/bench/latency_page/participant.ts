@@ -113,12 +113,14 @@ class Kernel implements KernelLink {
   }
 
   askTicket(): void {
-    queueMicrotask(() => this.#heard({ kind: "ticket", ...this.options.ticket }));
+    queueMicrotask(() => this.#heard({ kind: "ticket", explicit: true, tunnel: false, ...this.options.ticket }));
   }
 
   tellState(state: string, error: { code: string; message: string } | null): void {
     if (error !== null) console.error(`${this.options.name} is ${state}: ${error.message} (${error.code})`);
   }
+
+  readonly channel = { send: () => undefined, listen: () => () => undefined };
 
   close(): void {
     this.#heard = () => undefined;

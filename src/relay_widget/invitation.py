@@ -1,0 +1,163 @@
+"""``InviteLink``: what `Call.invite_link` gives, and how a cell shows it."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import anywidget
+
+from .errors import InvalidValueError
+
+_STATIC = Path(__file__).parent / "static"
+_PATH = "/join"
+
+
+class InviteLink(str):  # noqa: SLOT000 - there are few of them, and they carry more than text
+    """A link with which a browser comes into a call: a str, ``print()`` shows it and functions take it.
+
+    As the last line of a cell it shows a card with its QR code. Neither that nor its repr is saved with the notebook:
+    the card asks the kernel for it, each time it is shown.
+
+    Attributes:
+        room: The room it leads into.
+        name: What its guest is called; None leaves that to the guest.
+        publish: Whether its guest may send picture and sound.
+        subscribe: Whether its guest gets those of the others.
+        expires: When it ends, connected or not.
+        warning: What is in the way of who opens it, in a sentence; None if nothing is known to be.
+    """
+
+    room: str
+    name: str | None
+    publish: bool
+    subscribe: bool
+    expires: datetime
+    warning: str | None
+    _card: InviteCard | None = None
+
+    def __repr__(self) -> str:
+        return f"<an invite link to room {self.room!r}: print() shows it>"
+
+    @property
+    def card(self) -> InviteCard:
+        """The widget that a cell shows, for whatever does not show it by itself."""
+        if self._card is None:
+            self._card = InviteCard(self)
+        return self._card
+
+    def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
+        shown = self.card._repr_mimebundle_()
+        data: dict[str, Any] = shown[0] if isinstance(shown, tuple) else shown or {}
+        return {**data, "text/plain": repr(self)}
+
+
+def make_link(
+    url: str, token: str, *, room: str, name: str | None, publish: bool, subscribe: bool, expires_s: float
+) -> InviteLink:
+    """Make a link of a token.
+
+    Args:
+        url: The relay's address, as its guest's browser reaches it, with the path of a proxy if there is one.
+        token: The token.
+        room: See `InviteLink`, as the rest.
+        name: As above.
+        publish: As above.
+        subscribe: As above.
+        expires_s: When it ends, in seconds since 1970.
+
+    Raises:
+        InvalidValueError: ``bad-url``.
+    """
+    base = _checked(url)
+    link = InviteLink(f"{base}{_PATH}#token={token}")
+    link.room, link.name, link.publish, link.subscribe = room, name, publish, subscribe
+    link.expires = datetime.fromtimestamp(expires_s, UTC)
+    link.warning = _warning(base, publish=publish)
+    return link
+
+
+class InviteCard(anywidget.AnyWidget):
+    """A link's QR code, what it allows, and until when.
+
+    It has no traits of its own: what they hold can be saved with the notebook.
+    """
+
+    if (_STATIC / "invite.js").is_file():
+        _esm = _STATIC / "invite.js"
+        _css = _STATIC / "invite.css"
+
+    def __init__(self, link: InviteLink) -> None:
+        super().__init__()
+        self._link = link
+        self.on_msg(self._on_page_message)
+
+    def __repr__(self) -> str:
+        return repr(self._link)
+
+    def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
+        if isinstance(content, dict) and content.get("kind") == "hello":
+            self.send(_contents(self._link))
+
+
+def _contents(link: InviteLink) -> dict[str, Any]:
+    return {
+        "kind": "invite",
+        "link": str(link),
+        "qr": qr_code(link),
+        "room": link.room,
+        "name": link.name,
+        "publish": link.publish,
+        "subscribe": link.subscribe,
+        "expires_ms": link.expires.timestamp() * 1000,
+        "warning": link.warning,
+    }
+
+
+def qr_code(text: str) -> str:
+    """A QR code as an SVG in a ``data:`` address; black on white also where the page is dark, as scanners want it."""
+    import segno  # noqa: PLC0415 - most calls never need it
+
+    code = segno.make_qr(str(text), error="l")  # the largest squares: it is read from a screen, not from a dirty box
+    return code.svg_data_uri(border=4, dark="#000", light="#fff", omitsize=True)
+
+
+def _checked(url: str) -> str:
+    """An address of a relay, without a slash at its end."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+    except (ValueError, TypeError, AttributeError):
+        usable = False
+    if not usable:
+        raise InvalidValueError(
+            "bad-url", f"{url!r} is no relay's address: it is like https://relay.example or https://hub.example/a/path."
+        )
+    return url.rstrip("/")
+
+
+def _warning(url: str, *, publish: bool) -> str | None:
+    parts = urlsplit(url)
+    if _is_loopback(parts.hostname or ""):
+        return (
+            f"{parts.hostname} is this computer: on another one, or on a phone, the link opens nothing. For them, make "
+            "it with the address by which they reach the relay, invite_link(url=…): see docs/hosts.md."
+        )
+    if parts.scheme == "http" and publish:
+        return (
+            "Over http:// a browser gives neither camera nor microphone: guests can only watch and listen. "
+            "Serve the relay over https://: see docs/deploy.md."
+        )
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

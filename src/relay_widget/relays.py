@@ -1,0 +1,162 @@
+"""Which relay a call, or a participant, uses and what opens it: the user's own, or one that was named by its address.
+
+The user's own is found or started, and its secret makes whatever token is needed. Of another's only the address is
+known, and the one token that its owner has given: it is shown wherever one is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from . import launcher
+from .errors import InvalidValueError, RelayRequestError
+from .protocol import RESUME_LIFETIME_S, TICKET_LIFETIME_S
+
+if TYPE_CHECKING:
+    from .launcher import RelayAddress
+
+URL_VARIABLE = "RELAY_WIDGET_URL"
+"""Names a relay for every call and participant that is not told of another."""
+TOKEN_VARIABLE = "RELAY_WIDGET_TOKEN"  # noqa: S105 - the name of one
+"""The token for a relay that is named."""
+_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRelay:
+    """The user's own, which answers at this address."""
+
+    address: RelayAddress
+
+    explicit = False
+    """Whether the user has named the address."""
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self.address.url
+
+    def token_to_watch(self, lifetime_s: float) -> str:
+        """For the kernel's own connection, which administers every room."""
+        from .tokens import mint  # noqa: PLC0415 - what belongs to the monitor's thread, not to the cell
+
+        return mint(
+            self.address.secret,
+            role="monitor",
+            lifetime_s=lifetime_s,
+            connect_within_s=TICKET_LIFETIME_S,
+            administers=("*",),
+        )
+
+    def ticket(self, call_id: str) -> dict[str, str]:
+        """What a page of this call comes in with."""
+        from .tokens import mint  # noqa: PLC0415 - as above
+
+        token = mint(
+            self.address.secret,
+            role="peer",
+            lifetime_s=RESUME_LIFETIME_S,
+            connect_within_s=TICKET_LIFETIME_S,
+            call=call_id,
+        )
+        return {"token": token}
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRelay:
+    """One that was named, at this address, without a slash at its end; None for no token."""
+
+    url: str
+    token: str | None = field(repr=False)
+
+    explicit = True
+
+    def token_to_watch(self, _lifetime_s: float) -> str | None:
+        """Its only token: what may join a room may watch it."""
+        return self.token
+
+    def ticket(self, call_id: str) -> dict[str, str]:
+        """What a page of this call comes in with: the only token, and a word by which the kernel knows the page."""
+        return {"token": self.token or "", "call": call_id}
+
+
+Relay = OwnRelay | NamedRelay
+
+
+def named_relay(url: str | None, token: str | None) -> NamedRelay | None:
+    """The relay that is named, by these arguments or by the environment; None for the user's own.
+
+    Raises:
+        InvalidValueError: ``bad-url``.
+    """
+    if url is None:
+        url = os.environ.get(URL_VARIABLE) or None
+    if url is None:
+        return None
+    if token is None:
+        token = os.environ.get(TOKEN_VARIABLE) or None
+    return NamedRelay(_checked(url), None if token is None else str(token))
+
+
+def find_or_start(named: NamedRelay | None) -> Relay:
+    """The relay that is named, or the user's own, which is started if need be: that may take a moment.
+
+    Raises:
+        RelayStartError: There is none and none could be started.
+    """
+    return OwnRelay(launcher.ensure_relay()) if named is None else named
+
+
+def socketio_path(url: str) -> str:
+    """The path of the relay's Socket.IO, for python-socketio, which leaves the path of an address aside."""
+    return f"{urlsplit(url).path.strip('/')}/socket.io".lstrip("/")
+
+
+def no_answer(url: str, error: BaseException) -> RelayRequestError:
+    """The relay at this address could not be reached because of this error, in words for the user."""
+    reason: BaseException | None = error
+    while reason is not None:
+        if isinstance(reason, ssl.SSLCertVerificationError) and hasattr(
+            reason, "verify_message"
+        ):  # aiohttp's have none
+            return RelayRequestError(
+                "untrusted-certificate",
+                f"The certificate of {url} is not trusted here ({reason.verify_message}): set SSL_CERT_FILE to the "
+                "certificates that vouch for it, before the kernel starts.",
+            )
+        reason = reason.__cause__ or reason.__context__
+    return RelayRequestError(
+        "no-answer", f"No relay answers at {url}: check the address, that the relay runs, and that this machine may."
+    )
+
+
+def _checked(url: str) -> str:
+    """A relay's address, without a slash at its end."""
+    text = url if isinstance(url, str) else ""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:  # a port that is none
+        parts, good = urlsplit(""), None
+    if parts.scheme in _SCHEMES:
+        meant = f"{_SCHEMES[parts.scheme]}{text[len(parts.scheme) :]}"
+        raise InvalidValueError("bad-url", f"A relay's address begins with http:// or https://: write {meant!r}.")
+    if not good:
+        raise InvalidValueError(
+            "bad-url", f"url must be a relay's address, as in http://localhost:8765, not {_shown(url)}."
+        )
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise InvalidValueError(
+            "bad-url",
+            "url is the relay's address alone, as in https://relay.example/path: give a token as token, and nothing "
+            "behind a ? or a #.",
+        )
+    return text.rstrip("/")
+
+
+def _shown(url: object) -> str:
+    return repr(url if isinstance(url, str) else type(url).__name__)

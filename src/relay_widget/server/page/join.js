@@ -1,0 +1,3 @@
+import { mountPage } from "./index.js";
+
+mountPage(document.querySelector("#call"));
