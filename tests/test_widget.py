@@ -91,6 +91,10 @@ def heard(call: Call, kind: str) -> dict[str, Any]:
     return messages[0]
 
 
+def test_nothing_is_in_the_way_of_a_new_call(call: Call) -> None:
+    assert (call.state, call.error) == ("idle", None)
+
+
 def test_unknown_arguments_are_refused_with_a_hint() -> None:
     with pytest.raises(TypeError, match="did you mean 'microphone'"):
         Call(room="lab", micropone=False)

@@ -41,6 +41,8 @@ _UPGRADE = str(eio_packet.UPGRADE)
 _CONNECTED = f"{eio_packet.MESSAGE}0{{"  # Socket.IO's answer to CONNECT in the default namespace
 _MARK = "drained"
 _MARK_PACKET = f"{eio_packet.NOOP}{_MARK}"
+_AWAKE = "awake"
+_AWAKE_PACKET = f"{eio_packet.NOOP}{_AWAKE}"
 _PACKET = re.compile(r"[0-6](?:\Z|\d|probe\Z)")
 """What a client may send: Socket.IO's type behind Engine.IO's. All else engineio would read as JSON, nested or not."""
 
@@ -88,8 +90,8 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         """Serve it until it ends."""
         request = environ["aiohttp.request"]
         session, transports = self._session.sid, self._fanout.transports
-        if request.transport is None or session in transports:
-            raise HTTPBadRequest(text="A session has one WebSocket, and this one has it already.")
+        if request.transport is None:
+            raise HTTPBadRequest  # gone already
         self.environ = environ
         self._transport = transports[session] = request.transport
         try:
@@ -114,9 +116,15 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         if message == _MARK_PACKET:
             self._open()
             return
+        if message == _AWAKE_PACKET:
+            return
         if message == _PING and (outlet := self._fanout.of_session(self._session.sid)) is not None:
             # It goes out behind what waits, as far as that is known: so long is credited to who has to answer it.
-            self._session.last_ping += outlet.wait_ms() / 1000
+            wait_s = outlet.wait_ms() / 1000
+            self._session.last_ping += wait_s
+            # engineio ends who has nothing on its queue for a ping's and a pong's time; the next is later than that.
+            awake = eio_packet.Packet(eio_packet.NOOP, _AWAKE)
+            asyncio.get_running_loop().call_later(wait_s, self._session.queue.put_nowait, awake)
         await super().send(message)
         if isinstance(message, str) and message.startswith(_CONNECTED):
             self._open()
