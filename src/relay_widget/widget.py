@@ -162,7 +162,7 @@ class Call(anywidget.AnyWidget):
     ``tunnel``: through the kernel, where nothing else comes through; slower. Empty while not joined. See
     docs/transports.md."""
 
-    error = t.Dict(default_value=None, allow_none=True, read_only=True)
+    error: t.Instance[dict[str, Any] | None] = t.Dict(default_value=None, allow_none=True, read_only=True)  # type: ignore[assignment]
     """Read only, default None: what is in the way, ``{"code": ..., "message": ...}``."""
 
     peers = t.Tuple(read_only=True)
