@@ -275,6 +275,17 @@ def test_a_group_without_its_tail(page: Page) -> None:
     wait_live(page)
 
 
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_groups_without_their_last_objects(page: Page, length: int) -> None:
+    """Too little to show in the times: the parser takes what comes then for the rest of an element, or not."""
+    start(page)
+    wait_live(page)
+    page.evaluate("length => bench.loseTails(6, length)", length)
+    wait(page, "since => bench.shows(since + 7000)", page.evaluate("performance.now()"))
+    wait_live(page)
+    assert problems(page) == []
+
+
 @pytest.mark.parametrize("count", [2, 4])
 def test_dropped_groups_are_jumped(page: Page, count: int) -> None:
     start(page)

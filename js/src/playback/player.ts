@@ -20,6 +20,10 @@ import { canPlay, openSource } from "./source.js";
 
 /** Over this the player gives up until the next epoch: it would only flicker. */
 export const MAX_REBUILDS_PER_MINUTE = 6;
+/** So many objects, of so much time, are appended and the buffer has not grown: the parser takes them for the rest of an
+ * element whose end was lost, and would go on so for ever. */
+const SWALLOWED_OBJECTS = 4;
+const SWALLOWED_MS = 300;
 /** How far ahead of the position pictures are shown is a mean over about this many. */
 const AHEAD_SAMPLES = 10;
 /** Between the epochs on the one timeline. */
@@ -47,6 +51,8 @@ class MsePlayer implements Player {
   #ahead_s = 0;
   #groupStarts_s: number[] = [];
   #appended: Append | null = null;
+  /** Objects appended since the buffer grew last. */
+  #inVain = 0;
   /** Where the running epoch's media times start on the element's timeline. */
   #offset_s = 0;
   #detach: (() => void) | null = null;
@@ -93,7 +99,8 @@ class MsePlayer implements Player {
     if (verdict === "ignore" || verdict === "new-epoch" || this.#givenUp) return;
     const lost = this.#intake.takeLostGroups();
     this.#droppedGroups += lost;
-    if (verdict === "resume") {
+    if (verdict === "resume" || (header.type === "key" && this.#isSwallowing)) {
+      this.#inVain = 0;
       this.#pilot.expectBreak();
       this.#queue.push({ kind: "reset-parser" });
     }
@@ -191,6 +198,7 @@ class MsePlayer implements Player {
     const { mimeType, audio, video, packaging } = this.#track;
     this.#build = { audio, video, packaging };
     this.#ledger.reset();
+    this.#inVain = 0;
     this.#groupStarts_s = [];
     this.#pilot.onNewSource();
     this.#queue.push({ kind: "new-epoch", epoch: init.epoch, mimeType, bytes: init.bytes });
@@ -254,13 +262,19 @@ class MsePlayer implements Player {
   #onUpdateEnd(): void {
     const end_s = this.#pilot.onAppended();
     const appended_ms = this.options.clock.now_ms();
-    if (this.#appended !== null && end_s !== null) {
-      this.#ledger.appended(this.#appended.stamps, { appended_ms, end_s, offset_s: this.#offset_s });
+    if (this.#appended !== null) {
+      const { stamps } = this.#appended;
+      this.#inVain = end_s === null ? this.#inVain + stamps.length : 0;
+      if (end_s !== null) this.#ledger.appended(stamps, { appended_ms, end_s, offset_s: this.#offset_s });
     }
     this.#appended = null;
     this.#trim(KEEP_BEHIND_S, TRIM_STEP_S);
     this.#queue.run();
     if (this.element.paused) void this.#playing.play();
+  }
+
+  get #isSwallowing(): boolean {
+    return this.#inVain >= Math.max(SWALLOWED_OBJECTS, SWALLOWED_MS / Math.max(1, this.#track.timeslice_ms));
   }
 
   #trim(keepBehind_s: number, step_s: number): { start_s: number; end_s: number } | null {

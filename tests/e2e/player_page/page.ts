@@ -38,6 +38,9 @@ class Bench {
   #dropUntilGroup = -1;
   #groupNow = -1;
   #garbage = 0;
+  #tails = 0;
+  #tailLength = 1;
+  #held: { header: MediaHeader; payload: Uint8Array }[] = [];
   #delivering = true;
   #delay_ms: () => number = () => 0;
   #due_ms = 0;
@@ -145,6 +148,12 @@ class Bench {
   /** Leave out the rest of this group and all groups before the one `count` later. */
   dropGroups(count: number): void {
     this.#dropUntilGroup = this.#groupNow + count;
+  }
+
+  /** Leave out so many objects at the end of each of the next groups: tails too short to be missed. */
+  loseTails(groups: number, length: number): void {
+    this.#tails = groups;
+    this.#tailLength = length;
   }
 
   /** Break the bytes where the next groups start: elsewhere they might be taken for a picture. */
@@ -258,7 +267,14 @@ class Bench {
       this.#garbage -= 1;
       payload = new Uint8Array(bytes.length).fill(0xff);
     }
-    this.#deliver(header, payload);
+    if (type === "key" && this.#held.length > 0) {
+      this.#tails -= 1;
+      this.#held = [];
+    }
+    // Whether it is of a group's end shows with the next key.
+    this.#held.push({ header, payload });
+    const keep = this.#tails > 0 ? this.#tailLength : 0;
+    for (const { header, payload } of this.#held.splice(0, this.#held.length - keep)) this.#deliver(header, payload);
   }
 
   #deliver(header: MediaHeader, bytes: Uint8Array): void {
