@@ -297,12 +297,20 @@ describe("arrivals", () => {
     const once = new Arrivals();
     feed(once, 0.05, 40, (index) => (index === 500 ? 0.04 : 0));
     expect(once.jitter_s()).toBeCloseTo(0.09 + 0.04 / 2, 5); // unusual: more of it may come
+    expect([once.isOut(141, 40.6), once.isOut(141, 40.9)]).toEqual([true, false]);
     const stood = new Arrivals();
     feed(stood, 0.05, 40, (index) => (index === 500 ? 0.9 : 0));
     expect(stood.jitter_s()).toBeLessThan(0.1); // the link stood still once: that is no jitter
     const stands = new Arrivals();
     feed(stands, 0.05, 40, (index) => (index % 60 === 0 ? 0.9 : 0));
     expect(stands.jitter_s()).toBeGreaterThan(0.9); // it does so every three seconds
+    const gathered_s = (index: number): number => 0.05 * (11 - (index % 12)); // all that comes in 0.6 s at its end
+    const busy = new Arrivals();
+    feed(busy, 0.05, 31, (index) => (index > 480 && index <= 588 ? gathered_s(index) : 0));
+    expect(busy.jitter_s()).toBeLessThan(0.1); // for five seconds, until a second ago
+    const stillBusy = new Arrivals();
+    feed(stillBusy, 0.05, 29, (index) => (index > 480 ? gathered_s(index) : 0));
+    expect(stillBusy.jitter_s()).toBeGreaterThan(0.55);
     const longAgo = new Arrivals();
     feed(longAgo, 0.05, 40, (index) => (index === 100 ? 0.04 : 0));
     expect(longAgo.jitter_s()).toBeCloseTo(0.05, 5);
@@ -366,13 +374,15 @@ describe("latency", () => {
     expect(latency.decide({ ...calm, position_s: 9.4, sinceStall_s: 0.2 })).toEqual({ rate: 1 });
   });
 
-  test("seeks when far behind, into what is buffered, and not again at once", () => {
+  test("seeks when far behind, into what is buffered, and the sooner again the further behind", () => {
     expect(latency.decide({ ...calm, position_s: 5 })).toEqual({ seek_s: 9.8 });
     expect(latency.decide({ ...calm, position_s: 5, end_s: 9 })).toEqual({
       seek_s: 9 - latency.SEEK_RESERVE_S,
     });
     expect(latency.decide({ ...calm, position_s: 5, start_s: 9.9 })).toEqual({ seek_s: 9.9 });
-    expect(latency.decide({ ...calm, position_s: 5, sinceSeek_s: 0.5 })).toEqual({ rate: 1.1 });
+    expect(latency.decide({ ...calm, position_s: 9, sinceSeek_s: 0.5 })).toEqual({ rate: 1.1 });
+    expect(latency.decide({ ...calm, position_s: 5, sinceSeek_s: 0.1 })).toEqual({ rate: 1.1 });
+    expect(latency.decide({ ...calm, position_s: 5, sinceSeek_s: 0.5 })).toEqual({ seek_s: 9.8 });
   });
 
   test("a late joiner goes to the edge sooner", () => {
@@ -405,12 +415,13 @@ describe("latency", () => {
     expect(latency.neededLead({ ...even, chosen_s: 100 })).toBe(latency.MAX_TARGET_S);
   });
 
-  test("the target rises at once and falls slowly", () => {
+  test("the target rises at once and falls slowly, a large surplus faster", () => {
     const lead_s = Number.NaN;
     expect(latency.nextTarget({ target_s: 0.1, needed_s: 0.5, lead_s, elapsed_s: 1 })).toBe(0.5);
-    expect(latency.nextTarget({ target_s: 0.5, needed_s: 0.1, lead_s, elapsed_s: 1 })).toBeCloseTo(
-      0.5 - latency.TARGET_FALL_PER_S,
+    expect(latency.nextTarget({ target_s: 0.15, needed_s: 0.1, lead_s, elapsed_s: 0.1 })).toBeCloseTo(
+      0.15 - latency.TARGET_FALL_PER_S * 0.1,
     );
+    expect(latency.nextTarget({ target_s: 1.1, needed_s: 0.1, lead_s, elapsed_s: 0.1 })).toBeCloseTo(1);
   });
 
   test.each([

@@ -8,10 +8,13 @@
 
 const BUCKET_S = 1;
 const BUCKETS = 20;
-/** So much more than usual is no jitter but a link that stood still: nobody wants to be late for the next twenty seconds
- * because of it, unless it happens again and again. */
+/** So much more than usual, for some seconds on end, is no jitter but a link that stood still or a machine that was busy:
+ * once it is over nobody wants to be late for the next twenty seconds because of it, unless it happens again and again. */
 const OUTAGE_S = 0.25;
+const MAX_OUTAGE_BUCKETS = 8;
 const MAX_OUTAGES = 2;
+/** One that goes on for longer has to be lived with until it is over. */
+const PATIENCE_BUCKETS = 2;
 /** Added to the worst lag, as a part of its distance from the usual. */
 const RESERVE = 0.5;
 /** The first arrivals tell of the start of recorder and connection, not of how it goes on. */
@@ -56,15 +59,49 @@ export class Arrivals {
   /** How far behind the live edge the buffer's end is likely to get between arrivals. What happened once in twenty
    * seconds will happen again; and the further that was from the usual, the further the next may be from that. */
   jitter_s(): number {
+    const usual_s = this.#usual_s;
+    const worst_s = this.#worst_s(usual_s + OUTAGE_S);
+    // In the first seconds most buckets are empty.
+    return usual_s === 0 ? worst_s : worst_s + RESERVE * (worst_s - usual_s);
+  }
+
+  get #usual_s(): number {
     const lags_s = this.#sorted_s;
     lags_s.set(this.#lags_s);
     lags_s.sort();
-    const usual_s = lags_s[BUCKETS >> 1] ?? 0;
-    let worst = BUCKETS - 1;
-    while (worst > BUCKETS - 1 - MAX_OUTAGES && (lags_s[worst] ?? 0) > usual_s + OUTAGE_S) worst -= 1;
-    const worst_s = lags_s[worst] ?? 0;
-    // In the first seconds most buckets are empty.
-    return usual_s === 0 ? worst_s : worst_s + RESERVE * (worst_s - usual_s);
+    return lags_s[BUCKETS >> 1] ?? 0;
+  }
+
+  /** Whether the end of the buffer, `end_s`, is so far behind the edge now that it is an outage. */
+  isOut(now_s: number, end_s: number): boolean {
+    return this.edge_s(now_s) - end_s > this.#usual_s + OUTAGE_S;
+  }
+
+  /** The worst lag that is of no outage; in one, lags are over `bad_s`. */
+  #worst_s(bad_s: number): number {
+    const outages_s: number[] = [];
+    let worst_s = 0;
+    let run = 0;
+    let worstOfRun_s = 0;
+    const endRun = (longest: number): void => {
+      if (run > longest) worst_s = Math.max(worst_s, worstOfRun_s);
+      else if (run > 0) outages_s.push(worstOfRun_s);
+      run = 0;
+      worstOfRun_s = 0;
+    };
+    for (let age = BUCKETS - 1; age >= 0; age--) {
+      const lag_s = this.#lags_s[(this.#bucket - age + BUCKETS) % BUCKETS] ?? 0;
+      if (lag_s > bad_s) {
+        run += 1;
+        worstOfRun_s = Math.max(worstOfRun_s, lag_s);
+      } else {
+        endRun(MAX_OUTAGE_BUCKETS);
+        worst_s = Math.max(worst_s, lag_s);
+      }
+    }
+    endRun(PATIENCE_BUCKETS);
+    outages_s.sort((one, other) => other - one);
+    return Math.max(worst_s, outages_s[MAX_OUTAGES] ?? 0);
   }
 
   /** The bucket of this second; those of the seconds passed since the last call are emptied. */

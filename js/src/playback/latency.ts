@@ -18,9 +18,12 @@ export const MAX_LESSON_S = 0.1;
 export const MAX_PENALTY_S = 0.4;
 export const PENALTY_DECAY_PER_S = 0.003;
 export const TARGET_FALL_PER_S = 0.1;
+/** A large surplus is that of an outage that is over: this part of it a second. */
+export const SURPLUS_FALL_PER_S = 1;
 /** Lags are paid for up to this much beyond the pieces' own length: a call that lags more is none. */
 export const MAX_JITTER_S = 0.8;
-/** More than this too late: seek, unless a seek was just made. */
+/** More than this too late: seek, unless a seek was just made. The more there is to gain, the sooner the next one may come:
+ * after an outage media pour in, and the first seek reaches only what has come by then. */
 export const SEEK_BEHIND_S = 0.6;
 export const START_SEEK_BEHIND_S = 0.1;
 export const SEEK_PAUSE_S = 2;
@@ -57,7 +60,7 @@ export function neededLead(now: {
   return Math.min(MAX_TARGET_S, Math.max(MIN_TARGET_S, lag_s + margin_s) + now.penalty_s);
 }
 
-/** The target: up to what is needed at once, down to it slowly, but never further behind than `lead_s`, where playback
+/** The target: up to what is needed at once, down to it slowly, the slower the closer, but never further behind than `lead_s`, where playback
  * is already (NaN: unknown). */
 export function nextTarget(now: {
   target_s: number;
@@ -65,7 +68,8 @@ export function nextTarget(now: {
   lead_s: number;
   elapsed_s: number;
 }): number {
-  const fallen_s = now.target_s - TARGET_FALL_PER_S * now.elapsed_s;
+  const fall_per_s = Math.max(TARGET_FALL_PER_S, SURPLUS_FALL_PER_S * (now.target_s - now.needed_s));
+  const fallen_s = now.target_s - fall_per_s * now.elapsed_s;
   return Math.max(now.needed_s, now.lead_s < fallen_s ? now.lead_s : fallen_s);
 }
 
@@ -103,7 +107,8 @@ export function decide(now: Situation): Decision {
   const seek_s = Math.max(now.start_s, Math.min(now.edge_s - now.target_s, now.end_s - SEEK_RESERVE_S));
   const gain_s = seek_s - now.position_s;
   const enough_s = now.starting ? START_SEEK_BEHIND_S : SEEK_BEHIND_S;
-  if (gain_s > enough_s && (now.starting || now.sinceSeek_s > SEEK_PAUSE_S)) return { seek_s };
+  const pause_s = (SEEK_PAUSE_S * SEEK_BEHIND_S) / gain_s;
+  if (gain_s > enough_s && (now.starting || now.sinceSeek_s > pause_s)) return { seek_s };
   return { rate: rateFor(error_s, now) };
 }
 

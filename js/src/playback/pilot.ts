@@ -226,8 +226,8 @@ export class Pilot {
     this.#stalled_s = seconds();
     const { buffered, currentTime } = this.video;
     const end_s = rangeEnd(flat(buffered), currentTime);
-    // Before a hole it is not for lack of margin that it runs dry.
-    if (!(end_s < this.#end_s)) {
+    // Before a hole, and in an outage, it is not for lack of margin that it runs dry.
+    if (!(end_s < this.#end_s) && !this.#arrivals.isOut(seconds(), this.#end_s)) {
       const left_s = Math.max(0, end_s - currentTime);
       this.#penalty_s = penaltyAfterStall({ penalty_s: this.#penalty_s, left_s, sound: this.#sound });
     }
