@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import inspect
+import re
 import os
 import signal
 import subprocess
@@ -124,7 +125,7 @@ def test_every_trait_has_a_docstring_with_default_or_direction() -> None:
     own = [name for name, trait in Call.class_traits().items() if trait.this_class is Call and not name.startswith("_")]
     assert len(own) > 10
     for name in own:
-        after = text.split(f"\n    {name} = ", 1)[1].split('"""', 2)[1]
+        after = re.split(rf"\n    {name}(?:: .+)? = ", text, maxsplit=1)[1].split('"""', 2)[1]
         assert after.startswith(("Read and write", "Read only")), name
 
 

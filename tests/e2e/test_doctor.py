@@ -208,6 +208,7 @@ def test_its_picture(lab: JupyterLab, relay: RelayProcess, theme: str) -> None:
     with proxy_without_upgrade(relay.url) as url, chromium("--deny-permission-prompts", without=ASKS_NOBODY) as strict:
         path = lab.write("picture.ipynb", cell(url, token(relay), capture=True))
         with open_notebook(lab, strict, path) as ada:
+            ada.page.set_viewport_size({"width": 1100, "height": 900})
             shown(ada)
             if theme == "dark":
                 in_theme(ada, "JupyterLab Dark")

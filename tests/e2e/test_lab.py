@@ -157,6 +157,7 @@ def test_pictures_light_and_dark_wide_and_narrow(lab: JupyterLab, room: str) -> 
         path = lab.write("lesson.ipynb", cell(room))
         with open_notebook(lab, own, path) as ada:
             ada.page.set_viewport_size({"width": 1100, "height": 900})
+            in_theme(ada, "JupyterLab Light")
             measuring(ada)
             ada.page.wait_for_function(
                 "() => /WebRTC here: \\d+ ms/.test(document.querySelector('.rw-head').textContent)", timeout=60_000
