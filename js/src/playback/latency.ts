@@ -60,8 +60,8 @@ export function neededLead(now: {
   return Math.min(MAX_TARGET_S, Math.max(MIN_TARGET_S, lag_s + margin_s) + now.penalty_s);
 }
 
-/** The target: up to what is needed at once, down to it slowly, the slower the closer, but never further behind than `lead_s`, where playback
- * is already (NaN: unknown). */
+/** The target: up to what is needed at once, down to it slowly, the slower the closer, but never further behind than
+ * `lead_s`, where playback is already (NaN: unknown). */
 export function nextTarget(now: {
   target_s: number;
   needed_s: number;

@@ -121,10 +121,11 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         if message == _PING and (outlet := self._fanout.of_session(self._session.sid)) is not None:
             # It goes out behind what waits, as far as that is known: so long is credited to who has to answer it.
             wait_s = outlet.wait_ms() / 1000
-            self._session.last_ping += wait_s
-            # engineio ends who has nothing on its queue for a ping's and a pong's time; the next is later than that.
-            awake = eio_packet.Packet(eio_packet.NOOP, _AWAKE)
-            asyncio.get_running_loop().call_later(wait_s, self._session.queue.put_nowait, awake)
+            if wait_s > 0:
+                self._session.last_ping += wait_s
+                # engineio ends who has nothing on its queue for a ping's and a pong's time; the next comes later.
+                awake = eio_packet.Packet(eio_packet.NOOP, _AWAKE)
+                asyncio.get_running_loop().call_later(wait_s, self._session.queue.put_nowait, awake)
         await super().send(message)
         if isinstance(message, str) and message.startswith(_CONNECTED):
             self._open()
