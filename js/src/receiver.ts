@@ -109,6 +109,8 @@ export class Receiver {
       for (const stream of streams) {
         if (stream !== picture) add(figures, stream.player.figures(options), stream.track);
       }
+      // A player sees a hole when something comes after it; the relay tells of one that has no end yet.
+      figures.dropped_groups = Math.max(figures.dropped_groups, leftOut_groups(remote));
       all[peer] = figures;
     }
     return all;
@@ -161,7 +163,7 @@ export class Receiver {
       {
         name: remote.info.name,
         figures,
-        leftOut_groups: [...remote.leftOut.values()].reduce((sum, groups) => sum + groups, 0),
+        leftOut_groups: leftOut_groups(remote),
         timeslice_ms: shown?.track.timeslice_ms ?? 0,
         target_ms: 1000 * (this.#chosen_s ?? 0),
         away: remote.awayTimer !== undefined,
@@ -240,6 +242,10 @@ const EMPTY_TILE = {
   figures: null,
   silenced: false,
 };
+
+function leftOut_groups({ leftOut }: Remote): number {
+  return [...leftOut.values()].reduce((sum, groups) => sum + groups, 0);
+}
 
 /** What is heard of a peer: its sound, or the sound of its picture. */
 function soundOf(remote: Remote): Stream | undefined {

@@ -39,8 +39,22 @@ def test_a_full_queue_drops_to_the_next_group_start_that_fits() -> None:
     assert subscription.offer(item("delta", group=2, number=1), INIT, "free") is None
     assert (subscription.dropped_groups, subscription.dropped_objects) == (2, 4)
     assert subscription.offer(item("key", group=3), INIT, "free") == []
-    assert subscription.take_news()
-    assert not subscription.take_news()
+    assert subscription.take_news(0)
+    assert not subscription.take_news(0)
+
+
+def test_it_is_told_of_a_loss_when_it_begins_now_and_then_and_when_it_ends() -> None:
+    subscription = live()
+    assert not subscription.take_news(0)
+    told_ms = []
+    for at_ms in range(0, 12_000, 1000):
+        subscription.offer(item("key", group=2 + at_ms // 1000), INIT, "full")
+        if subscription.take_news(at_ms):
+            told_ms.append(at_ms)
+    assert told_ms == [0, 5000, 10_000]
+    subscription.offer(item("key", group=20), INIT, "free")
+    assert subscription.take_news(12_000)
+    assert not subscription.take_news(20_000)
 
 
 def test_an_epoch_that_changed_meanwhile_sends_its_init_first() -> None:

@@ -212,36 +212,39 @@ async def test_what_waits_for_a_slow_subscriber_is_bounded(relay: RelayProcess, 
         assert dropped["Fast"] == 0
         assert dropped["Slow"] > groups
 
-        # It reads again: what waited is whole groups, and from the next group on it is told and served.
+        # It reads again: what waited is whole groups, it is told what it lost, and from the next group on it is served.
         async with await peer(relay, room, "Eve") as eve:
             await eve.ask("publish", PUBLISH)
             await eve.ask("media-chunk", header("init"), b"i")
             await eve.ask("media-chunk", header("key"), b"lost")
-            labels = await _read_media(raw)
+            labels, news = await _read_waiting(raw)
             for earlier, label in pairwise(labels):
                 if label["type"] == "delta":
                     assert label["object"] == earlier["object"] + 1
                     assert (label["from"], label["group"]) == (earlier["from"], earlier["group"])
+            # Of what each publisher sent it was told as it began to lose it; of the last, too.
+            assert len({told["from"] for told in news}) == publishers + 1
+            assert news[-1].items() >= {"track": "camera", "dropped_groups": 1, "dropped_objects": 1}.items()
             await eve.ask("media-chunk", header("key", group=2), b"again")
-            news = json.loads((await raw.until(lambda data: data.startswith(b'42["groups-dropped"')))[2:])[1]
-            assert news["dropped_groups"] == 1
-            assert news["track"] == "camera"
             first = json.loads((await raw.until(lambda data: data.startswith(b"451-")))[4:])[1]
             assert first["type"] == "init"
         await monitor.close()
     await raw.close()
 
 
-async def _read_media(raw: RawClient) -> list[dict[str, Any]]:
-    """Labels of all the media that waits, up to the answer to a question asked now."""
+async def _read_waiting(raw: RawClient) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """All that waits, up to the answer to a question asked now: labels of media, and what it is told it lost."""
     await raw.send('429["clock",1]')
     labels: list[dict[str, Any]] = []
+    news: list[dict[str, Any]] = []
     while True:
         _, payload = await raw.frame()
         if payload.startswith(b"439"):
-            return labels
+            return labels, news
         if payload.startswith(b"451-"):
             labels.append(json.loads(payload[4:])[1])
+        elif payload.startswith(b'42["groups-dropped"'):
+            news.append(json.loads(payload[2:])[1])
 
 
 async def test_who_never_reads_its_answers_is_disconnected(relay: RelayProcess, room: str) -> None:

@@ -385,7 +385,8 @@ class Room:
         for connection, subscription in sorted(others, key=lambda one: one[0] in busy):
             link = links.get(connection)
             load: Load = "free"
-            if is_delta and subscription.state == "dropping":
+            dropping = subscription.state == "dropping"
+            if is_delta and dropping:
                 load = "full"  # it is lost whatever waits: there is no need to ask
             elif connection in busy or link is not None:
                 load = self._load(connection, self._queued_bytes(connection), link, track, now_ms)
@@ -395,11 +396,14 @@ class Room:
                 if subscription.dropped_objects != objects:
                     lost = True
                     self._count_dropped(connection, subscription.dropped_groups - groups)
+                    if subscription.take_news(now_ms):
+                        yield _groups_dropped(connection, track, subscription)
                     if track.lag.fell_behind(connection):
                         self._watch_lag(track)
                 continue
-            if item.label.type == "key" and subscription.take_news():
-                yield _groups_dropped(connection, track, subscription)
+            if dropping and subscription.state == "live":
+                if subscription.take_news(now_ms):
+                    yield _groups_dropped(connection, track, subscription)
                 track.lag.resumed(connection, now_ms)
                 self._watch_lag(track)
             for early in before:

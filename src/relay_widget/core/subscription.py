@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from .group import MediaObject
     from .load import Load
     from .track import LiveTrack
+
+NEWS_INTERVAL_MS = 5000
+"""So often a subscriber hears what it loses while it loses it: seldom enough to cost a full queue nothing, and twice
+in the time for which the page shows that something was left out."""
 
 
 class Subscription:
@@ -17,13 +22,14 @@ class Subscription:
     ``dropping``: too much waited for it; it gets nothing until a group starts with the queue free again.
     """
 
-    __slots__ = ("_told_objects", "dropped_groups", "dropped_objects", "epoch", "state")
+    __slots__ = ("_told_ms", "_told_objects", "dropped_groups", "dropped_objects", "epoch", "state")
 
     def __init__(self) -> None:
         self.state: Literal["waiting", "live", "dropping"] = "waiting"
         self.dropped_groups = 0
         self.dropped_objects = 0
         self._told_objects = 0
+        self._told_ms = -inf
         self.epoch: int | None = None
         """Whose init segment it has been sent last."""
 
@@ -73,11 +79,18 @@ class Subscription:
         self.epoch = item.label.epoch
         return [init]
 
-    def take_news(self) -> bool:
-        """Whether something was dropped since the receiver was last told; counts as telling it."""
-        news = self.dropped_objects != self._told_objects
+    def take_news(self, now_ms: float) -> bool:
+        """Whether the receiver is to be told now what it lost; counts as telling it.
+
+        When the loss begins, now and then while it lasts (a link may be too slow for ever), and when it is over.
+        """
+        if self.dropped_objects == self._told_objects:
+            return False
+        if self.state == "dropping" and now_ms < self._told_ms + NEWS_INTERVAL_MS:
+            return False
         self._told_objects = self.dropped_objects
-        return news
+        self._told_ms = now_ms
+        return True
 
     def _drop(self, *, starts_group: bool) -> None:
         self.state = "dropping"
