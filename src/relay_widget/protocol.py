@@ -12,7 +12,7 @@ import hashlib
 import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeGuard
 
 from .errors import WireError
 
@@ -438,19 +438,21 @@ def parse_header(payload: object) -> MediaHeader:
     """The label of a media-chunk: ``{track, epoch, group, object, type, level?}`` and its stamps."""
     if not isinstance(payload, dict):
         raise WireError(Code.BAD_HEADER, f"A media-chunk needs a header object, not {_short(payload)}.")
-    kind = payload.get("type")
+    get = payload.get
+    kind = get("type")
     if kind not in ("init", "key", "delta"):
         raise WireError(Code.BAD_HEADER, f'The type of a media-chunk is "init", "key" or "delta", not {_short(kind)}.')
+    # The fields in their order, not by name: it is made for every object.
     return MediaHeader(
-        track=check_track_id(payload.get("track"), Code.BAD_HEADER),
-        epoch=_count(payload.get("epoch"), "epoch"),
-        group=_count(payload.get("group"), "group"),
-        object=_count(payload.get("object"), "object"),
-        type=cast("ObjectType", kind),
-        captured_ms=_stamp(payload.get("captured_ms"), "captured_ms"),
-        sent_ms=_stamp(payload.get("sent_ms"), "sent_ms"),
-        media_ms=_stamp(payload.get("media_ms"), "media_ms"),
-        level=min(1, max(0, _number(payload.get("level", 0), "level", Code.BAD_HEADER))),
+        check_track_id(get("track"), Code.BAD_HEADER),
+        _count(get("epoch"), "epoch"),
+        _count(get("group"), "group"),
+        _count(get("object"), "object"),
+        kind,
+        _stamp(get("captured_ms"), "captured_ms"),
+        min(1, max(0, _number(get("level", 0), "level", Code.BAD_HEADER))),
+        _stamp(get("sent_ms"), "sent_ms"),
+        _stamp(get("media_ms"), "media_ms"),
     )
 
 
@@ -613,6 +615,11 @@ def _flag(value: object, what: str, code: Code = Code.BAD_TRACK) -> bool:
     return value
 
 
+def _is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number of JSON: true and false are none."""
+    return type(value) is float or type(value) is int
+
+
 def _count(value: object, what: str) -> int:
     if type(value) is not int or not 0 <= value <= _MAX_COUNT:
         raise WireError(Code.BAD_HEADER, f"{what} must be a whole number from 0, not {_short(value)}.")
@@ -621,36 +628,36 @@ def _count(value: object, what: str) -> int:
 
 def _number(value: object, what: str, code: Code) -> float:
     # Not a number compares with nothing, so it fails here too.
-    if type(value) not in (int, float) or not abs(cast("float", value)) <= _MAX_COUNT:
+    if not _is_number(value) or not -_MAX_COUNT <= value <= _MAX_COUNT:
         raise WireError(code, f"{what} must be a finite number, not {_short(value)}.")
-    return cast("float", value)
+    return value
 
 
 def _within(value: object, what: str, least: float, most: float) -> float:
-    if type(value) not in (int, float) or not least <= cast("float", value) <= most:
+    if not _is_number(value) or not least <= value <= most:
         raise WireError(Code.BAD_IMPAIRMENT, f"{what} must be a number from {least} to {most}, not {_short(value)}.")
-    return cast("float", value)
+    return value
 
 
 def _rate(value: object) -> float | None:
-    if value is None or (type(value) in (int, float) and value == 0):
+    if value is None or (_is_number(value) and value == 0):
         return None
-    if type(value) not in (int, float) or not MIN_RATE_KBPS <= cast("float", value) <= MAX_RATE_KBPS:
+    if not _is_number(value) or not MIN_RATE_KBPS <= value <= MAX_RATE_KBPS:
         raise WireError(
             Code.BAD_IMPAIRMENT,
             f"rate_kbps must be a number from {MIN_RATE_KBPS} to {MAX_RATE_KBPS}, or none for no limit, "
             f"not {_short(value)}.",
         )
-    return cast("float", value)
+    return value
 
 
 def _stamp(value: object, what: str) -> float | None:
     """A time that may be unknown: absent, null (what JSON makes of not a number), or out of all range."""
     if value is None:
         return None
-    if type(value) not in (int, float):
+    if not _is_number(value):
         raise WireError(Code.BAD_HEADER, f"{what} must be a number, not {_short(value)}.")
-    return cast("float", value) if abs(cast("float", value)) <= _MAX_COUNT else None
+    return value if -_MAX_COUNT <= value <= _MAX_COUNT else None
 
 
 def _figures(value: object) -> dict[str, float]:

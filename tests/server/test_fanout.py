@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def message(text: str, data: bytes | None = None) -> frames.Message:
-    return frames.Message(text, data)
+    return frames.Message(text.encode(), data)
 
 
 @contextlib.asynccontextmanager

@@ -58,6 +58,7 @@ EXPIRY_INTERVAL_MS = 1000
 MEMORY_INTERVAL_MS = 1000
 """How old the measured memory may be when somebody wants in."""
 _MAX_EVENT_CHARS = 64
+_MEDIA_ARGS = 2
 
 
 class _Throttle:
@@ -232,6 +233,18 @@ class Relay:
             outcome.ack = None
         return outcome
 
+    def media_chunk(self, connection: str, args: list[Any], now_ms: float) -> Iterable[Effect]:
+        """A media-chunk that waits for no answer: as `handle`, by a shorter way: most events are one."""
+        client = self._connections.get(connection)
+        if client is None:
+            return ()
+        try:
+            if client.ended is not None:
+                raise client.ended
+            return self._pass_on(client, args, now_ms)
+        except WireError as error:
+            return self._refuse(client, error, Event.MEDIA_CHUNK, args, now_ms, wants_ack=False).effects
+
     def fail(self, connection: str, event: object, now_ms: float, *, wants_ack: bool) -> Outcome:
         """The answer to an event that the relay itself stumbled over."""
         client = self._connections.get(connection)
@@ -285,9 +298,7 @@ class Relay:
         self, room: Room, effects: list[Effect], others: Generator[Effect, None, bool] | None
     ) -> Iterable[Effect]:
         """What media leads to: these effects, and behind them those for the room's other subscribers."""
-        if others is None:
-            return effects
-        return chain(effects, self._others(room, others))
+        return effects if others is None else chain(effects, self._others(room, others))
 
     def _others(self, room: Room, others: Generator[Effect, None, bool]) -> Iterator[Effect]:
         if (yield from others):
@@ -417,6 +428,9 @@ class Relay:
         return Outcome(ok(), effects)
 
     def _media_chunk(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
+        return Outcome(ok(), self._pass_on(client, args, now_ms))
+
+    def _pass_on(self, client: _Connection, args: list[Any], now_ms: float) -> Iterable[Effect]:
         label, data = _chunk(args)
         peer, room = _joined(client)
         _may_publish(client.grant)
@@ -445,7 +459,7 @@ class Relay:
                 if label is None
                 else self.sharing.media(room, peer, label, data, now_ms)
             )
-        return Outcome(ok(), self.with_others(room, effects, others))
+        return self.with_others(room, effects, others)
 
     def _clock(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         return Outcome(ok(t0=parse_clock(_only(args, Event.CLOCK)), now_ms=now_ms))
@@ -628,15 +642,12 @@ class Relay:
 
 def _chunk(args: list[Any]) -> tuple[Any, bytes]:
     """The label (None in the plain form) and the bytes of a media-chunk."""
-    match args:
-        case [bytes() as data]:
-            return None, data
-        case [header, bytes() as data]:
-            return parse_header(header), data
-        case [_, _]:
-            raise WireError(Code.BAD_MESSAGE, "The second argument of media-chunk must be bytes.")
-        case _:
-            raise WireError(Code.BAD_MESSAGE, "media-chunk takes a header and bytes, or bytes alone.")
+    if not args or len(args) > _MEDIA_ARGS or (len(args) < _MEDIA_ARGS and not isinstance(args[0], bytes)):
+        raise WireError(Code.BAD_MESSAGE, "media-chunk takes a header and bytes, or bytes alone.")
+    data = args[-1]
+    if not isinstance(data, bytes):
+        raise WireError(Code.BAD_MESSAGE, "The second argument of media-chunk must be bytes.")
+    return parse_header(args[0]) if len(args) == _MEDIA_ARGS else None, data
 
 
 def _track_of(args: list[Any]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from relay_widget.errors import WireError
 from relay_widget.protocol import MAX_INIT_BYTES, Code
@@ -54,7 +54,10 @@ class LiveTrack:
         Raises:
             WireError: ``out-of-order``, ``init-too-large`` or why the group is skipped; nothing has changed.
         """
-        item = MediaObject(label, self._header(label, now_ms), data)
+        header = label.as_json()
+        header["from"] = self.owner
+        header["relayed_ms"] = now_ms
+        item = MediaObject(label, header, data)
         if label.type == "init":
             self._begin_epoch(item)
         elif label.epoch != self.epoch:
@@ -126,9 +129,6 @@ class LiveTrack:
             )
         self._next_object += 1
         self.group.add(item, now_ms)
-
-    def _header(self, label: MediaHeader, now_ms: float) -> dict[str, Any]:
-        return {**label.as_json(), "from": self.owner, "relayed_ms": now_ms}
 
 
 def _out_of_order(message: str) -> WireError:

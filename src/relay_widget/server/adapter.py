@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import socketio
 
-    from relay_widget.core import Effect
+    from relay_widget.core import Effect, Outcome
 
     from .guard import Guard
     from .redis_bus import RedisBus
@@ -155,7 +155,12 @@ class Adapter:
         sid = self._fanout.connection(session_id)
         if sid is None:
             return False
-        self._client_event(sid, Event.MEDIA_CHUNK, None, args)
+        now_ms = self.now_ms()
+        try:
+            effects = self.relay.media_chunk(sid, args, now_ms)
+        except Exception:  # noqa: BLE001 - logged, answered, and harming no other event
+            effects = self._failed(sid, Event.MEDIA_CHUNK, now_ms, wants_ack=False).effects
+        self._perform(effects)
         return True
 
     def _client_event(self, sid: str, event: object, ack_id: int | None, args: list[Any]) -> None:
@@ -166,12 +171,16 @@ class Adapter:
             if ack is not None and event in (Event.JOIN, Event.RENEW) and ack["ok"]:
                 ack = {**ack, "resume": self._resume_token(sid)}
         except Exception:  # noqa: BLE001 - logged, answered, and harming no other event
-            _log.exception("the event %r failed", event)
-            outcome = self.relay.fail(sid, event, now_ms, wants_ack=ack_id is not None)
+            outcome = self._failed(sid, event, now_ms, wants_ack=ack_id is not None)
             ack = outcome.ack
         if ack is not None and ack_id is not None:
             self._fanout.send((sid,), frames.acknowledgement(ack_id, ack))
         self._perform(outcome.effects)
+
+    def _failed(self, sid: str, event: object, now_ms: float, *, wants_ack: bool) -> Outcome:
+        """What an event leads to that raised what it should not."""
+        _log.exception("the event %r failed", event)
+        return self.relay.fail(sid, event, now_ms, wants_ack=wants_ack)
 
     def _authenticate(self, auth: object) -> Grant:
         """What the client may do."""

@@ -36,7 +36,6 @@ class Outlet:
     """
 
     __slots__ = (
-        "_busy",
         "_closed",
         "_drain",
         "_held",
@@ -46,6 +45,7 @@ class Outlet:
         "_polled_bytes",
         "_polled_packets",
         "_queue",
+        "idle",
         "transport",
     )
 
@@ -54,13 +54,14 @@ class Outlet:
         self._on_overflow = on_overflow
         self.transport: asyncio.Transport | None = None
         """What is written to; None while it is not open."""
+        self.idle: asyncio.Transport | None = None
+        """The same while nothing waited in it after the last write."""
         self._held: list[Message] | None = [] if upgraded else None
         self._held_bytes = 0
         self._polled: deque[tuple[int, int]] = deque()  # (packets, bytes) of each message put on the queue
         self._polled_packets = 0
         self._polled_bytes = 0
         self._drain = Drain()
-        self._busy = False  # something waited in the transport after the last write
         self._closed = False
 
     def send(self, message: Message) -> bool:
@@ -73,7 +74,7 @@ class Outlet:
         if transport is None:
             self._keep(message)
             return True
-        if self._busy:
+        if self.idle is None:
             queued_bytes = transport.get_write_buffer_size()
             if queued_bytes > MAX_BACKLOG_BYTES:
                 self._give_up()
@@ -81,8 +82,8 @@ class Outlet:
             self._drain.wrote(len(message.frames), queued_bytes, _now_ms())
         if not transport.is_closing():
             transport.write(message.frames)
-            self._busy = transport.get_write_buffer_size() > 0
-        return self._busy
+            self.idle = None if transport.get_write_buffer_size() else transport
+        return self.idle is None
 
     def queued_bytes(self) -> int:
         """How much waits to be sent, as the memory that it takes.
@@ -113,14 +114,14 @@ class Outlet:
     def open(self, transport: asyncio.Transport) -> None:
         """What was sent before is out: write to this transport from now on."""
         held, self._held, self._held_bytes = self._held or [], None, 0
-        self.transport = transport
+        self.transport = self.idle = transport
         for message in held:
             self.send(message)
 
     def close(self) -> None:
         """Send nothing more."""
         self._closed = True
-        self.transport = None
+        self.transport = self.idle = None
         self._held = None
         self._held_bytes = 0
 
@@ -204,10 +205,19 @@ class Fanout:
 
     def send(self, to: Iterable[str], message: Message) -> None:
         """Send one message to all of these."""
-        outlets = self._outlets
+        outlets, frames = self._outlets, message.frames
         for connection in to:
             outlet = outlets.get(connection)
-            if outlet is not None and outlet.send(message):
+            if outlet is None:
+                continue
+            transport = outlet.idle
+            if transport is not None and not transport.is_closing():  # as `Outlet.send`, without the call
+                transport.write(frames)
+                if not transport.get_write_buffer_size():
+                    continue
+                outlet.idle = None
+                self.busy.add(connection)
+            elif outlet.send(message):
                 self.busy.add(connection)
 
     def send_all(self, message: Message) -> None:

@@ -14,6 +14,7 @@ import orjson
 _TEXT = 0x81  # a whole text message in one frame
 _BINARY = 0x82
 _CLOSE = 0x88
+_MESSAGE = b"4"  # Engine.IO's type of it
 _SHORT = 126  # lengths below it are in the second byte
 _LONG = 1 << 16
 _PLACEHOLDER = {"_placeholder": True, "num": 0}
@@ -37,38 +38,43 @@ def close(code: int, reason: str) -> bytes:
 class Message:
     """A Socket.IO packet, with at most one attachment. ``frames`` is all of it, for a WebSocket."""
 
-    __slots__ = ("data", "frames", "text")
+    __slots__ = ("_text", "data", "frames")
 
-    def __init__(self, text: str, data: bytes | None = None) -> None:
-        self.text = text
+    def __init__(self, text: bytes, data: bytes | None = None) -> None:
+        self._text = text
         self.data = data
-        packet = b"4" + text.encode()  # "4" is Engine.IO's message
-        parts = [head(_TEXT, len(packet)), packet]
-        if data is not None:
-            parts += (head(_BINARY, len(data)), data)
-        self.frames = b"".join(parts)
+        size = len(text) + 1
+        if data is None:
+            self.frames = b"".join((head(_TEXT, size), _MESSAGE, text))
+        else:
+            self.frames = b"".join((head(_TEXT, size), _MESSAGE, text, head(_BINARY, len(data)), data))
+
+    @property
+    def text(self) -> str:
+        """The packet without its attachment."""
+        return self._text.decode()
 
     @property
     def size_bytes(self) -> int:
         """About what it takes on its way."""
-        return len(self.text) + (0 if self.data is None else len(self.data))
+        return len(self._text) + (0 if self.data is None else len(self.data))
 
 
 def event(name: str, payload: dict[str, Any]) -> Message:
     """An event without bytes."""
-    return Message("2" + _json([name, payload]))
+    return Message(b"2" + _json([name, payload]))
 
 
 def media(name: str, header: dict[str, Any], data: bytes) -> Message:
     """An event of a header and bytes."""
     # Made for every object, and of nothing but checked numbers and names: the fast encoder.
-    return Message("51-" + orjson.dumps([name, header, _PLACEHOLDER]).decode(), data)
+    return Message(b"51-" + orjson.dumps([name, header, _PLACEHOLDER]), data)
 
 
 def acknowledgement(ack_id: int, payload: dict[str, Any]) -> Message:
     """The answer to a client's event."""
-    return Message(f"3{ack_id}" + _json([payload]))
+    return Message(b"3%d" % ack_id + _json([payload]))
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

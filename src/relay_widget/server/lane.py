@@ -29,8 +29,7 @@ except ImportError:  # then there is no short way
     WebSocketDataQueue = object  # type: ignore[misc,assignment]
 
 _LABEL = f'451-["{Event.MEDIA_CHUNK}",'  # Engine.IO's message, Socket.IO's event with one attachment
-_LABEL_START = len("451-")
-_PLACEHOLDER = {"_placeholder": True, "num": 0}
+_PLACEHOLDER = '{"_placeholder":true,"num":0}]'  # as JavaScript and Socket.IO for Python write it
 _READ_AHEAD_BYTES = 65_536
 """What may wait for engineio before no more is read; aiohttp's own figure."""
 
@@ -100,13 +99,12 @@ class _Inbox(WebSocketDataQueue):
 
 def _arguments(text: str, data: bytes) -> list[Any] | None:
     """Those of a media-chunk; None if Socket.IO's own decoder has to see it."""
+    if not text.endswith(_PLACEHOLDER):
+        return None
+    label = text[len(_LABEL) : -len(_PLACEHOLDER)]
+    if not label:
+        return [data]
     try:
-        event = orjson.loads(text[_LABEL_START:])
+        return [orjson.loads(label[:-1]), data] if label[-1] == "," else None
     except orjson.JSONDecodeError:
         return None
-    match event:
-        case [_, header, placeholder] if placeholder == _PLACEHOLDER:
-            return [header, data]
-        case [_, placeholder] if placeholder == _PLACEHOLDER:
-            return [data]
-    return None
