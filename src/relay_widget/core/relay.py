@@ -298,7 +298,9 @@ class Relay:
         self, room: Room, effects: list[Effect], others: Generator[Effect, None, bool] | None
     ) -> Iterable[Effect]:
         """What media leads to: these effects, and behind them those for the room's other subscribers."""
-        return effects if others is None else chain(effects, self._others(room, others))
+        if others is None:
+            return effects
+        return chain(effects, self._others(room, others))
 
     def _others(self, room: Room, others: Generator[Effect, None, bool]) -> Iterator[Effect]:
         if (yield from others):
