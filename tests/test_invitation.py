@@ -71,7 +71,18 @@ class TestOfACall:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "relay.example", "ftp://relay.example", "https://", "https://[", "https://a/?x=1", "https://a/#x", None, 7],
+    [
+        "",
+        "relay.example",
+        "ftp://relay.example",
+        "https://",
+        "https://[",
+        "https://a/?x=1",
+        "https://a/#x",
+        "https://u@a",
+        None,
+        7,
+    ],
 )
 def test_addresses_that_are_none(url: Any) -> None:
     with pytest.raises(InvalidValueError) as refused:

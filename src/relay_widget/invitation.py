@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import anywidget
 
-from .errors import InvalidValueError
+from .relays import check_url
 
 _STATIC = Path(__file__).parent / "static"
 _PATH = "/join"
@@ -72,7 +72,7 @@ def make_link(
     Raises:
         InvalidValueError: ``bad-url``.
     """
-    base = _checked(url)
+    base = check_url(url)
     link = InviteLink(f"{base}{_PATH}#token={token}")
     link.room, link.name, link.publish, link.subscribe = room, name, publish, subscribe
     link.expires = datetime.fromtimestamp(expires_s, UTC)
@@ -123,20 +123,6 @@ def qr_code(text: str) -> str:
 
     code = segno.make_qr(str(text), error="l")  # the largest squares: it is read from a screen, not from a dirty box
     return code.svg_data_uri(border=4, dark="#000", light="#fff", omitsize=True)
-
-
-def _checked(url: str) -> str:
-    """An address of a relay, without a slash at its end."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
-    except (ValueError, TypeError, AttributeError):
-        usable = False
-    if not usable:
-        raise InvalidValueError(
-            "bad-url", f"{url!r} is no relay's address: it is like https://relay.example or https://hub.example/a/path."
-        )
-    return url.rstrip("/")
 
 
 def _warning(url: str, *, publish: bool) -> str | None:

@@ -99,7 +99,7 @@ def named_relay(url: str | None, token: str | None) -> NamedRelay | None:
         return None
     if token is None:
         token = os.environ.get(TOKEN_VARIABLE) or None
-    return NamedRelay(_checked(url), None if token is None else str(token))
+    return NamedRelay(check_url(url), None if token is None else str(token))
 
 
 def find_or_start(named: NamedRelay | None) -> Relay:
@@ -134,8 +134,12 @@ def no_answer(url: str, error: BaseException) -> RelayRequestError:
     )
 
 
-def _checked(url: str) -> str:
-    """A relay's address, without a slash at its end."""
+def check_url(url: object) -> str:
+    """A relay's address, without a slash at its end.
+
+    Raises:
+        InvalidValueError: ``bad-url``.
+    """
     text = url if isinstance(url, str) else ""
     try:
         parts = urlsplit(text)

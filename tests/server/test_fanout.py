@@ -124,6 +124,47 @@ async def test_a_closed_transport_is_no_error() -> None:
         assert transport.get_write_buffer_size() == 0
 
 
+async def test_what_a_socket_takes_in_parts_comes_whole_and_in_order() -> None:
+    async with connection() as (transport, theirs):
+        fanout = Fanout()
+        out = outlet(asyncio.Queue(), upgraded=True)
+        fanout.add("slow", "session", out)
+        out.open(transport)
+        fanout.queued_bytes("slow")
+        sent = [message(f"{number}", bytes([number]) * 100_000) for number in range(20)]
+        for number, one in enumerate(sent):
+            if number == 10:  # a frame of Engine.IO's own between them
+                transport.write(b"ping")
+            fanout.send(("slow",), one)
+        assert "slow" in fanout.busy
+        wanted = b"".join(one.frames for one in sent[:10]) + b"ping" + b"".join(one.frames for one in sent[10:])
+        received = b""
+        while len(received) < len(wanted):
+            received += await asyncio.get_running_loop().sock_recv(theirs, 1 << 20)
+        assert received == wanted
+        assert fanout.queued_bytes("slow") == 0
+        assert "slow" not in fanout.busy
+        fanout.send(("slow",), message("last"))
+        assert await asyncio.get_running_loop().sock_recv(theirs, 100) == message("last").frames
+        assert "slow" not in fanout.busy
+
+
+async def test_who_has_gone_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async with connection() as (transport, theirs):
+        fanout = Fanout()
+        out = outlet(asyncio.Queue(), upgraded=True)
+        fanout.add("gone", "session", out)
+        out.open(transport)
+        theirs.close()
+        for _ in range(20):
+            fanout.send(("gone",), message("x"))
+        assert transport.is_closing()
+        await asyncio.sleep(0)  # its descriptor is free, and may be another's from here on
+        assert transport.get_extra_info("socket").fileno() == -1
+        fanout.send(("gone",), message("x"))
+    assert not caplog.records
+
+
 async def test_the_fanout_finds_outlets_by_connection_and_session() -> None:
     fanout = Fanout()
     queue: asyncio.Queue[object] = asyncio.Queue()
