@@ -83,7 +83,8 @@ c.Spawner.start_timeout = c.Spawner.http_timeout = {START_TIMEOUT_S}
         return [sys.executable, "-m", "jupyterhub", "-f", str(self.folder / "jupyterhub_config.py")]
 
     def _answers(self) -> bool:
-        return answers(f"http://127.0.0.1:{self.port}{self.PREFIX}/hub/api")
+        # Its proxy is there before the hub, and knows of nothing then.
+        return answers(f"http://127.0.0.1:{self.port}{self.PREFIX}/hub/api", refuses=False)
 
     def log_in(self, context: BrowserContext) -> None:
         """As a student does; their server is started by it."""
@@ -126,13 +127,13 @@ def serving(folder: Path, browser: Browser, url: str, *command: str) -> Iterator
         apart.stop_relay()
 
 
-def answers(url: str) -> bool:
-    """Whether something is served there, be it a no."""
+def answers(url: str, *, refuses: bool = True) -> bool:
+    """Whether something is served there; be it a no, unless that does not count."""
     try:
         with urllib.request.urlopen(url, timeout=2):  # noqa: S310
             return True
     except urllib.error.HTTPError as error:
-        return error.code < 500
+        return refuses and error.code < 500
     except OSError:
         return False
 
