@@ -20,6 +20,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 OWN_BARS = '.rw-tile[aria-label="You"] .rw-bars'
 
 
+def sends_no_less(who: Notebook) -> bool:
+    """For anybody else's sake, that is: a computer that is too busy to encode may have it send less."""
+    words = who.page.get_attribute(OWN_BARS, "aria-label") or ""
+    return who.python("print(call.stats['sent_level'])") == "0" or "This computer is busy" in words
+
+
 def test_the_picture_gets_smaller_on_a_slow_link_and_recovers(
     notebook: OpenNotebook, request: pytest.FixtureRequest
 ) -> None:
@@ -42,7 +48,7 @@ def test_the_picture_gets_smaller_on_a_slow_link_and_recovers(
     )
     plays(grace)  # smaller pictures, and the sound
     plays(ada)  # whose link is as it was
-    assert grace.python("print(call.stats.get('sent_level'))") == "0"
+    assert sends_no_less(grace)
 
     ada.python("call.impair('Grace')")
     ada.wait_python("call.stats['sent_level'] == 0", timeout_s=150)
@@ -65,7 +71,5 @@ def test_one_of_many_on_a_slow_link_does_not_make_it_worse_for_the_others(
     ada.python("call.impair('Noor', rate_kbps=150)")
     time.sleep(8)  # the point: long enough for two who lag to have been heeded
     noor.wait_python("call.stats['dropped_groups'] > 0")
-    # For the sake of one of two it sends no less. (A machine that is too busy to encode may have it do so.)
-    words = ada.page.get_attribute(OWN_BARS, "aria-label") or ""
-    assert ada.python("print(call.stats['sent_level'])") == "0" or "This computer is busy" in words
+    assert sends_no_less(ada)
     plays(grace)
