@@ -32,20 +32,19 @@ class GroupCache:
 
     def open(self, key: MediaObject, now_ms: float) -> None:
         """Start over with a new group."""
+        self._objects = []
+        self.size_bytes = 0
         self._opened_ms = now_ms
-        self._objects = [key]
-        self.size_bytes = len(key.data)
-        if self.size_bytes > MAX_GROUP_BYTES:
-            self.give_up()
+        self._keep(key)
 
     def add(self, delta: MediaObject, now_ms: float) -> None:
         """Keep the next object, unless the group has been given up."""
         if not self._objects:
             return
-        self._objects.append(delta)
-        self.size_bytes += len(delta.data)
-        if self.size_bytes > MAX_GROUP_BYTES or now_ms - self._opened_ms > MAX_GROUP_AGE_MS:
+        if now_ms - self._opened_ms > MAX_GROUP_AGE_MS:
             self.give_up()
+        else:
+            self._keep(delta)
 
     def give_up(self) -> None:
         """Forget the group; nothing is kept until the next one opens."""
@@ -57,3 +56,10 @@ class GroupCache:
         if now_ms - self._opened_ms > MAX_GROUP_AGE_MS:
             self.give_up()
         return tuple(self._objects)
+
+    def _keep(self, item: MediaObject) -> None:
+        self.size_bytes += len(item.data)
+        if self.size_bytes > MAX_GROUP_BYTES:
+            self.give_up()
+        else:
+            self._objects.append(item)

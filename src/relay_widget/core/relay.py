@@ -298,9 +298,7 @@ class Relay:
         self, room: Room, effects: list[Effect], others: Generator[Effect, None, bool] | None
     ) -> Iterable[Effect]:
         """What media leads to: these effects, and behind them those for the room's other subscribers."""
-        if others is None:
-            return effects
-        return chain(effects, self._others(room, others))
+        return effects if others is None else chain(effects, self._others(room, others))
 
     def _others(self, room: Room, others: Generator[Effect, None, bool]) -> Iterator[Effect]:
         if (yield from others):

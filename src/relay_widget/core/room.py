@@ -371,7 +371,7 @@ class Room:
                 to.append(connection)
             else:
                 others.append((connection, subscription))
-        effects: list[Effect] = [self._media(to, item.header, data)] if to else []
+        effects: list[Effect] = [self._media(tuple(to), item.header, data)] if to else []
         return effects, self._to_others(track, item, others, now_ms) if others else None
 
     def _to_others(
@@ -413,7 +413,7 @@ class Room:
             else:
                 to.append(connection)
         if to:
-            yield self._media(to, item.header, item.data)
+            yield self._media(tuple(to), item.header, item.data)
         return lost
 
     def plain_media(self, peer: Peer, data: bytes, now_ms: float) -> Generator[Effect, None, bool]:
@@ -434,7 +434,7 @@ class Room:
                 self._count_out(1, data)
                 self._links.push(link, LinkObject((peer.id, ""), header, data), now_ms, audio=False)
         if to:
-            yield self._media(to, header, data)
+            yield self._media(tuple(to), header, data)
         return lost
 
     def skip_group(self, peer: Peer, track_id: str, code: Code) -> None:
@@ -509,7 +509,7 @@ class Room:
     ) -> list[Effect]:
         """Send an object to one subscriber, over its link if it has one."""
         if link is None:
-            return [self._media([connection], item.header, item.data)]
+            return [self._media((connection,), item.header, item.data)]
         self._count_out(1, item.data)
         way = LinkObject((track.owner, track.id), item.header, item.data)
         self._links.push(link, way, now_ms, audio=track.info.audio_only)
@@ -559,10 +559,9 @@ class Room:
         to = tuple(other.connection for other in self._others(peer))
         return [Send(to, event, payload)] if to else []
 
-    def _media(self, to: list[str], header: dict[str, Any], data: bytes) -> SendMedia:
-        self._stats.chunks_out += len(to)
-        self._stats.bytes_out += len(to) * len(data)
-        return SendMedia(tuple(to), header, data)
+    def _media(self, to: tuple[str, ...], header: dict[str, Any], data: bytes) -> SendMedia:
+        self._count_out(len(to), data)
+        return SendMedia(to, header, data)
 
     def _count_out(self, deliveries: int, data: bytes) -> None:
         self._stats.chunks_out += deliveries

@@ -23,8 +23,6 @@ class LiveTrack:
         self.owner = owner
         self.info = info
         self.init: MediaObject | None = None
-        self.epoch: int | None = None
-        """The running one; None before the first init segment."""
         self.group = GroupCache()
         self.subscriptions: dict[str, Subscription] = {}
         self.lag = Lag()
@@ -44,6 +42,11 @@ class LiveTrack:
     def held_bytes(self) -> int:
         """What is kept of it for who comes late."""
         return self.group.size_bytes + (0 if self.init is None else len(self.init.data))
+
+    @property
+    def epoch(self) -> int | None:
+        """The running epoch; None before the first init segment."""
+        return None if self.init is None else self.init.label.epoch
 
     def accept(self, label: MediaHeader, data: bytes, now_ms: float) -> MediaObject:
         """Take the next object in order.
@@ -80,7 +83,7 @@ class LiveTrack:
 
     def forget(self) -> None:
         """Know nothing of its media, as when it was published: nobody here listens to its node any more."""
-        self.init = self.epoch = None
+        self.init = None
         self._group = None
         self.group.give_up()
 
@@ -100,7 +103,6 @@ class LiveTrack:
                 "send only what comes before the first group.",
             )
         self.init = item
-        self.epoch = label.epoch
         self._group = None
         self._skipping = None
         self.group.give_up()
