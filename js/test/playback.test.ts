@@ -348,6 +348,7 @@ describe("latency", () => {
     target_s: 0.2,
     rate: 1,
     starting: false,
+    recovering: false,
     sinceSeek_s: 60,
     sinceStall_s: 60,
   };
@@ -383,6 +384,13 @@ describe("latency", () => {
     expect(latency.decide({ ...calm, position_s: 9, sinceSeek_s: 0.5 })).toEqual({ rate: 1.1 });
     expect(latency.decide({ ...calm, position_s: 5, sinceSeek_s: 0.1 })).toEqual({ rate: 1.1 });
     expect(latency.decide({ ...calm, position_s: 5, sinceSeek_s: 0.5 })).toEqual({ seek_s: 9.8 });
+  });
+
+  test("after an outage it goes all the way at once, however short the rest", () => {
+    const after = { ...calm, recovering: true, sinceSeek_s: 0.1, sinceStall_s: 0.2 };
+    expect(latency.decide({ ...after, position_s: 9.4 })).toEqual({ seek_s: 9.8 });
+    expect(latency.decide({ ...after, position_s: 9.7 })).toEqual({ seek_s: 9.8 });
+    expect(latency.decide({ ...after, position_s: 9.78 })).toEqual({ rate: 1 });
   });
 
   test("a late joiner goes to the edge sooner", () => {

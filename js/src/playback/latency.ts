@@ -26,6 +26,9 @@ export const MAX_JITTER_S = 0.8;
  * after an outage media pour in, and the first seek reaches only what has come by then. */
 export const SEEK_BEHIND_S = 0.6;
 export const START_SEEK_BEHIND_S = 0.1;
+/** After an outage, once the target can be reached: there was a hole already, and half a second made up for by playing
+ * faster takes five. */
+export const RECOVERY_SEEK_BEHIND_S = 0.05;
 export const SEEK_PAUSE_S = 2;
 /** After a stall nothing is speeded up for this long. */
 export const CALM_AFTER_STALL_S = 1;
@@ -95,6 +98,8 @@ export interface Situation {
   rate: number;
   /** Nothing has played yet since the start or a rebuild. */
   starting: boolean;
+  /** It ran dry in an outage, has not been at its target since, and can go there now. */
+  recovering: boolean;
   sinceSeek_s: number;
   sinceStall_s: number;
 }
@@ -106,10 +111,16 @@ export function decide(now: Situation): Decision {
   const error_s = now.edge_s - now.target_s - now.position_s;
   const seek_s = Math.max(now.start_s, Math.min(now.edge_s - now.target_s, now.end_s - SEEK_RESERVE_S));
   const gain_s = seek_s - now.position_s;
-  const enough_s = now.starting ? START_SEEK_BEHIND_S : SEEK_BEHIND_S;
   const pause_s = (SEEK_PAUSE_S * SEEK_BEHIND_S) / gain_s;
-  if (gain_s > enough_s && (now.starting || now.sinceSeek_s > pause_s)) return { seek_s };
+  if (gain_s > enoughAnyTime_s(now) || (gain_s > SEEK_BEHIND_S && now.sinceSeek_s > pause_s))
+    return { seek_s };
   return { rate: rateFor(error_s, now) };
+}
+
+/** What a seek must gain to be made however short a time ago the last one was. */
+function enoughAnyTime_s(now: Situation): number {
+  if (now.starting) return START_SEEK_BEHIND_S;
+  return now.recovering ? RECOVERY_SEEK_BEHIND_S : Number.POSITIVE_INFINITY;
 }
 
 function rateFor(error_s: number, now: Situation): number {

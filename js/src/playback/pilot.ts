@@ -10,6 +10,7 @@ import {
   nextPenalty,
   nextTarget,
   penaltyAfterStall,
+  SEEK_RESERVE_S,
 } from "./latency.js";
 
 /** A seek to near the end of a range may never end: after this long a way out is looked for. */
@@ -38,6 +39,10 @@ export class Pilot {
   #end_s = Number.NaN;
   #continuous = false;
   #starting = true;
+  /** It has run dry in an outage, and has not been at its target since. */
+  #behindOutage = false;
+  /** What the standstill that lasts has added to the penalty. */
+  #lesson_s = 0;
   #stalls = 0;
   #waitingSince_s: number | null = null;
   #nudges = 0;
@@ -109,6 +114,7 @@ export class Pilot {
     this.onNewEpoch();
     this.#end_s = Number.NaN;
     this.#starting = true;
+    this.#behindOutage = false;
     this.#waitingSince_s = null;
     this.#nudges = 0;
     this.#setRate(1);
@@ -121,6 +127,7 @@ export class Pilot {
     const end_s = buffered.end(buffered.length - 1);
     const grew = !(end_s <= this.#end_s);
     if (grew) {
+      if (this.#waitingSince_s !== null && this.#arrivals.isOut(seconds(), this.#end_s)) this.#onOutage();
       this.#arrivals.observe(seconds(), this.#end_s, end_s, this.#continuous);
       this.#end_s = end_s;
       this.#continuous = true;
@@ -144,6 +151,7 @@ export class Pilot {
     const line_s = this.#arrivals.edge_s(now_s);
     // When nothing comes in, the edge does not run away from what there is to play.
     const edge_s = Number.isNaN(line_s) ? end_s : Math.min(line_s, end_s + this.#target_s);
+    const recovering = this.#behindOutage && line_s - this.#target_s <= end_s - SEEK_RESERVE_S;
     const decision = decide({
       position_s,
       edge_s,
@@ -152,9 +160,12 @@ export class Pilot {
       target_s: this.#target_s,
       rate: this.#rate,
       starting: this.#starting,
+      recovering,
       sinceSeek_s: now_s - this.#caughtUp_s,
       sinceStall_s: this.#waitingSince_s === null ? now_s - this.#stalled_s : 0,
     });
+    // Either it goes there now, or it is there already.
+    if (recovering) this.#behindOutage = false;
     if ("seek_s" in decision) {
       this.#caughtUp_s = now_s;
       this.#seek(decision.seek_s);
@@ -229,14 +240,24 @@ export class Pilot {
     // Before a hole, and in an outage, it is not for lack of margin that it runs dry.
     if (!(end_s < this.#end_s) && !this.#arrivals.isOut(seconds(), this.#end_s)) {
       const left_s = Math.max(0, end_s - currentTime);
-      this.#penalty_s = penaltyAfterStall({ penalty_s: this.#penalty_s, left_s, sound: this.#sound });
+      const before_s = this.#penalty_s;
+      this.#penalty_s = penaltyAfterStall({ penalty_s: before_s, left_s, sound: this.#sound });
+      this.#lesson_s = this.#penalty_s - before_s;
     }
     this.steer();
+  }
+
+  /** It was an outage that made it stand still: no margin would have helped, so none is kept because of it. */
+  #onOutage(): void {
+    this.#behindOutage = true;
+    this.#penalty_s = Math.max(0, this.#penalty_s - this.#lesson_s);
+    this.#lesson_s = 0;
   }
 
   #onPlaying(): void {
     this.#starting = false;
     this.#waitingSince_s = null;
+    this.#lesson_s = 0;
     this.#nudges = 0;
     this.steer();
   }
