@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 
 from . import launcher
 from .clock import RelayClock, local_ms
@@ -27,11 +27,11 @@ from .protocol import (
     TICKET_LIFETIME_S,
     Code,
     Event,
-    MediaHeader,
     PeerInfo,
     Track,
     check_name,
     check_room,
+    parse_header,
     parse_publish,
 )
 from .relays import named_relay, no_answer, socketio_path
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     import socketio
 
-    from .protocol import LeftReason, Report
+    from .protocol import LeftReason, MediaHeader, Report
 
 MAX_UPLINK_BYTES = 500_000
 """What may wait on its way to the relay before groups of video are left out."""
@@ -511,18 +511,8 @@ class RelayClient:
     def _on_media(self, header: dict[str, Any], data: bytes) -> None:
         if "track" not in header:
             return  # the plain form: there is no track it is of
-        label = MediaHeader(
-            header["track"],
-            header["epoch"],
-            header["group"],
-            header["object"],
-            header["type"],
-            header.get("captured_ms"),
-            header.get("level", 0),
-            header.get("sent_ms"),
-            header.get("media_ms"),
-        )
-        self.on_object(header["from"], label, header["relayed_ms"], data)
+        sender, relayed_ms = header.pop("from"), header.pop("relayed_ms")
+        self.on_object(sender, parse_header(header), relayed_ms, data)
 
     def _on_peer_joined(self, news: dict[str, Any]) -> None:
         peer = _peer(news["peer"])
@@ -644,11 +634,11 @@ class _Json:
 
     @staticmethod
     def dumps(data: object, **_: object) -> str:
-        return orjson.dumps(data).decode()
+        return msgspec.json.encode(data).decode()
 
     @staticmethod
     def loads(text: str, **_: object) -> Any:
-        return orjson.loads(text)
+        return msgspec.json.decode(text)
 
 
 async def _disconnect(sio: socketio.AsyncClient) -> None:

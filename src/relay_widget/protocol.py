@@ -1,6 +1,6 @@
 """The wire, as types: event names, limits, error codes, and the messages with their checks.
 
-Standard library only, so that the relay's core and every Python client can use it. The prose is in
+It does no input or output, so that the relay's core and every Python client can use it. The prose is in
 PROTOCOL.md; ``tests/vectors/protocol.json`` holds the names and limits that the TypeScript side asserts too.
 A payload from a client is ``Any`` until a ``parse_…`` function here has turned it into a message, or has
 raised a ``WireError`` that says what is wrong with it.
@@ -12,7 +12,9 @@ import hashlib
 import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard
+
+import msgspec
 
 from .errors import WireError
 
@@ -173,6 +175,10 @@ class Code(StrEnum):
 
 
 ObjectType = Literal["init", "key", "delta"]
+_MAX_NUMBER = 2**53 - 1  # the largest whole number that survives JavaScript
+_TRACK_ID = re.compile(rf"[A-Za-z0-9_.-]{{1,{MAX_TRACK_ID_CHARS}}}")
+_Count = Annotated[int, msgspec.Meta(ge=0, le=_MAX_NUMBER)]
+_Stamp = Annotated[float, msgspec.Meta(ge=-_MAX_NUMBER, le=_MAX_NUMBER)]
 LeftReason = Literal["left", "lost", "replaced", "expired", "removed"]
 
 
@@ -221,8 +227,8 @@ class Track:
         return record
 
 
-class MediaHeader(NamedTuple):
-    """The label of one object.
+class MediaHeader(msgspec.Struct, omit_defaults=True, gc=False):
+    """The label of one object: what its publisher says of it, and what the relay adds when it passes it on.
 
     ``captured_ms`` and ``sent_ms`` (when the publisher handed it to its socket) are in the relay's clock; None
     means unknown. ``media_ms`` is the media time, from the epoch's start, of what ``captured_ms`` speaks of: its
@@ -230,33 +236,23 @@ class MediaHeader(NamedTuple):
     without decoding (the idea of RFC 6464).
     """
 
-    track: str
-    epoch: int
-    group: int
-    object: int
+    track: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TRACK_ID_CHARS)]
+    epoch: _Count
+    group: _Count
+    object: _Count
     type: ObjectType
-    captured_ms: float | None = None
-    level: float = 0
-    sent_ms: float | None = None
-    media_ms: float | None = None
+    captured_ms: _Stamp | None = None
+    level: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0
+    sent_ms: _Stamp | None = None
+    media_ms: _Stamp | None = None
+    sender: str | None = msgspec.field(default=None, name="from")
+    """The publisher's peer id. The relay knows it: whatever a publisher says is not heeded."""
+    relayed_ms: float | None = None
+    """When the relay passed it on, in its clock."""
 
     def as_json(self) -> dict[str, Any]:
-        """The wire form. Written out, because it is made for every object."""
-        record: dict[str, Any] = {
-            "track": self.track,
-            "epoch": self.epoch,
-            "group": self.group,
-            "object": self.object,
-            "type": self.type,
-            "level": self.level,
-        }
-        if self.captured_ms is not None:
-            record["captured_ms"] = self.captured_ms
-        if self.sent_ms is not None:
-            record["sent_ms"] = self.sent_ms
-        if self.media_ms is not None:
-            record["media_ms"] = self.media_ms
-        return record
+        """The wire form, without what is unknown."""
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,12 +349,10 @@ def error_json(error: WireError) -> dict[str, str]:
 
 # Lone surrogates (U+D800 to U+DFFF) pass through JSON but cannot be written as UTF-8.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_TRACK_ID = re.compile(rf"[A-Za-z0-9_.-]{{1,{MAX_TRACK_ID_CHARS}}}")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@\\,*\x00-\x1f\x7f]+")
 _CALL = re.compile(rf"[A-Za-z0-9_-]{{{MIN_CALL_CHARS},{MAX_CALL_CHARS}}}")
 _SHOWN_CALL_CHARS = 32
 _FIGURE = re.compile(r"[a-z0-9_]{1,32}")
-_MAX_COUNT = 2**53 - 1  # the largest whole number that survives JavaScript
 
 
 def check_room(value: object) -> str:
@@ -436,23 +430,24 @@ def parse_unpublish(payload: object) -> str:
 
 def parse_header(payload: object) -> MediaHeader:
     """The label of a media-chunk: ``{track, epoch, group, object, type, level?}`` and its stamps."""
-    if not isinstance(payload, dict):
-        raise WireError(Code.BAD_HEADER, f"A media-chunk needs a header object, not {_short(payload)}.")
-    get = payload.get
-    kind = get("type")
-    if kind not in ("init", "key", "delta"):
-        raise WireError(Code.BAD_HEADER, f'The type of a media-chunk is "init", "key" or "delta", not {_short(kind)}.')
-    # The fields in their order, not by name: it is made for every object.
-    return MediaHeader(
-        check_track_id(get("track"), Code.BAD_HEADER),
-        _count(get("epoch"), "epoch"),
-        _count(get("group"), "group"),
-        _count(get("object"), "object"),
-        kind,
-        _stamp(get("captured_ms"), "captured_ms"),
-        min(1, max(0, _number(get("level", 0), "level", Code.BAD_HEADER))),
-        _stamp(get("sent_ms"), "sent_ms"),
-        _stamp(get("media_ms"), "media_ms"),
+    if isinstance(payload, dict):
+        payload = {name: value for name, value in payload.items() if not _is_unknown_stamp(name, value)}
+        if _is_number(level := payload.get("level")) and -_MAX_NUMBER <= level <= _MAX_NUMBER:
+            payload["level"] = min(1, max(0, level))
+    try:
+        return msgspec.convert(payload, MediaHeader)
+    except msgspec.ValidationError as error:
+        raise WireError(Code.BAD_HEADER, f"The header of a media-chunk is not right: {error}.") from None
+    except UnicodeEncodeError:
+        raise WireError(Code.BAD_HEADER, "The header of a media-chunk holds half a character.") from None
+
+
+def _is_unknown_stamp(name: object, value: object) -> bool:
+    """A time out of all range, or no finite number: that compares with nothing."""
+    return (
+        name in ("captured_ms", "sent_ms", "media_ms")
+        and _is_number(value)
+        and not -_MAX_NUMBER <= value <= _MAX_NUMBER
     )
 
 
@@ -620,15 +615,9 @@ def _is_number(value: object) -> TypeGuard[float]:
     return type(value) is float or type(value) is int
 
 
-def _count(value: object, what: str) -> int:
-    if type(value) is not int or not 0 <= value <= _MAX_COUNT:
-        raise WireError(Code.BAD_HEADER, f"{what} must be a whole number from 0, not {_short(value)}.")
-    return value
-
-
 def _number(value: object, what: str, code: Code) -> float:
     # Not a number compares with nothing, so it fails here too.
-    if not _is_number(value) or not -_MAX_COUNT <= value <= _MAX_COUNT:
+    if not _is_number(value) or not -_MAX_NUMBER <= value <= _MAX_NUMBER:
         raise WireError(code, f"{what} must be a finite number, not {_short(value)}.")
     return value
 
@@ -649,15 +638,6 @@ def _rate(value: object) -> float | None:
             f"not {_short(value)}.",
         )
     return value
-
-
-def _stamp(value: object, what: str) -> float | None:
-    """A time that may be unknown: absent, null (what JSON makes of not a number), or out of all range."""
-    if value is None:
-        return None
-    if not _is_number(value):
-        raise WireError(Code.BAD_HEADER, f"{what} must be a number, not {_short(value)}.")
-    return value if -_MAX_COUNT <= value <= _MAX_COUNT else None
 
 
 def _figures(value: object) -> dict[str, float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from relay_widget.core import DEFAULT_LIMITS, Limits, Listen, Tell
 from relay_widget.core.effects import inbox
@@ -100,7 +101,7 @@ class Cluster:
             for other in self.nodes:
                 if one.channel in other.channels and not self.lost(one, other):
                     self.carried.append((other.name, one))
-                    message = {**json.loads(json.dumps(one.message)), "node": node.name}
+                    message = {**msgspec.json.decode(msgspec.json.encode(one.message)), "node": node.name}
                     other.perform(other.relay.sharing.hear(message, one.data, other.now_ms))
 
     def advance(self, ms: float) -> None:

@@ -21,8 +21,7 @@ def label(kind: ObjectType, epoch: int = 1, group: int = 1, number: int = 0, tra
 
 
 def item(kind: ObjectType, epoch: int = 1, group: int = 1, number: int = 0, data: bytes = b"x") -> MediaObject:
-    its = label(kind, epoch, group, number)
-    return MediaObject(its, its.as_json(), data)
+    return MediaObject(label(kind, epoch, group, number), data)
 
 
 def header(kind: ObjectType, epoch: int = 1, group: int = 1, number: int = 0, track: str = "camera") -> dict[str, Any]:

@@ -9,6 +9,8 @@ from collections import Counter
 from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from relay_widget.core import Close, Limits, Refused, Send, SendMedia
 from relay_widget.errors import WireError
 from relay_widget.protocol import MAX_GROUP_BYTES, MAX_QUEUE_BYTES, Code, Event
@@ -83,8 +85,9 @@ class CheckedWorld(World):
                         self._forget(to, payload["from"], payload)
                     elif event == Event.PEER_LEFT:
                         self._forget(to, payload["peer"], {})
-                case SendMedia(to, header, data):
+                case SendMedia(to, label, data):
                     self._reaches(to)
+                    header = msgspec.to_builtins(label)
                     _finite(header)
                     assert isinstance(data, bytes)
                     for name in to:

@@ -18,8 +18,13 @@ VIDEO, AUDIO = ("ada", "video"), ("ada", "audio")
 START_MS = 1_795_415_497_000.0
 
 
-def an_object(size_bytes: int, track: tuple[str, str] = VIDEO, **header: Any) -> LinkObject:
-    return LinkObject(track, header, bytes(size_bytes - LABEL_BYTES))
+def an_object(size_bytes: int, track: tuple[str, str] = VIDEO, **label: Any) -> LinkObject:
+    return LinkObject(track, label, bytes(size_bytes - LABEL_BYTES))
+
+
+def number_of(item: LinkObject) -> int:
+    assert isinstance(item.label, dict)
+    return int(item.label["number"])
 
 
 def arrivals(link: Link) -> list[tuple[float, LinkObject]]:
@@ -59,7 +64,7 @@ def test_jitter_delays_by_up_to_so_much_and_keeps_the_order() -> None:
     for number in range(200):
         shaky.push(an_object(300, number=number), START_MS + 10 * number, audio=False)
     arrived = arrivals(shaky)
-    assert [item.header["number"] for _, item in arrived] == list(range(200))
+    assert [number_of(item) for _, item in arrived] == list(range(200))
     late_ms = [at_ms - 10 * number for number, (at_ms, _) in enumerate(arrived)]
     assert min(late_ms) >= 50
     assert max(late_ms) <= 150
@@ -83,7 +88,7 @@ def test_a_track_that_becomes_audio_only_does_not_overtake_itself() -> None:
     slow.push(an_object(2000, number=1), START_MS, audio=False)
     slow.push(an_object(500, number=2), START_MS, audio=True)
     slow.push(an_object(500, AUDIO, number=3), START_MS, audio=True)
-    assert [item.header["number"] for _, item in arrivals(slow)] == [3, 1, 2]
+    assert [number_of(item) for _, item in arrivals(slow)] == [3, 1, 2]
 
 
 def test_a_stall_begins_at_once_and_comes_again() -> None:
@@ -116,7 +121,7 @@ def test_back_to_less_nothing_is_overtaken() -> None:
     far.push(an_object(300, number=1), START_MS, audio=False)
     far.change(Impairment(delay_ms=10), START_MS + 100)
     far.push(an_object(300, number=2), START_MS + 105, audio=False)
-    assert [(at_ms, item.header["number"]) for at_ms, item in arrivals(far)] == [(110, 1), (115, 2)]
+    assert [(at_ms, number_of(item)) for at_ms, item in arrivals(far)] == [(110, 1), (115, 2)]
 
 
 def test_another_rate_holds_for_what_waits() -> None:
@@ -131,7 +136,7 @@ def test_taken_away_it_gives_everything_in_order() -> None:
     for number in range(4):
         slow.push(an_object(500, number=number), START_MS, audio=False)
     slow.take_due(START_MS + 160)
-    assert [item.header["number"] for item in slow.take_all()] == [1, 2, 3]
+    assert [number_of(item) for item in slow.take_all()] == [1, 2, 3]
     assert (slow.due_ms, slow.held_bytes) == (inf, 0)
 
 
@@ -192,12 +197,12 @@ def test_whatever_is_wrong_each_track_arrives_whole_and_in_order(
         now_ms = max(now_ms, bad.due_ms)
         arrived += bad.take_due(now_ms)
     assert (bad.due_ms, bad.held_bytes) == (inf, 0)
-    assert sorted(item.header["number"] for item in arrived) == list(range(len(pushed)))
+    assert sorted(number_of(item) for item in arrived) == list(range(len(pushed)))
     for track in "avw":
         mine = [item for item in arrived if item.track[1] == track]
         assert mine == [item for item in pushed if item.track[1] == track]
     for item in arrived:
-        assert item.due_ms >= pushed_ms[item.header["number"]]
+        assert item.due_ms >= pushed_ms[number_of(item)]
 
 
 @given(IMPAIRMENT, st.lists(st.tuples(st.floats(0, 300), st.integers(LABEL_BYTES, 5000)), min_size=1, max_size=30))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from relay_widget.core.effects import Effect, Send, SendMedia
@@ -116,7 +117,7 @@ def test_media_goes_to_all_others_as_one() -> None:
     [effect], lost = lab.media(lab.peers[0], label("init"), b"init", 7.0)
     assert isinstance(effect, SendMedia)
     assert effect.to == ("connection of bob", "connection of cy")
-    assert effect.header == {**label("init").as_json(), "from": "ada", "relayed_ms": 7.0}
+    assert msgspec.to_builtins(effect.label) == {**label("init").as_json(), "from": "ada", "relayed_ms": 7.0}
     assert effect.data == b"init"
     assert not lost
     assert (lab.stats.chunks_in, lab.stats.chunks_out, lab.stats.bytes_out) == (1, 2, 8)
@@ -132,7 +133,7 @@ def test_with_loopback_a_peer_gets_its_own_media_but_no_news_of_itself() -> None
     assert isinstance(effect, SendMedia)
     assert announced.to == ("connection of ada",)
     assert effect.to == ("connection of ada", "e")
-    assert effect.header["from"] == "eve"
+    assert msgspec.to_builtins(effect.label)["from"] == "eve"
     lab.room.leave(eve, "left")
 
 

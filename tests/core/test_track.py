@@ -31,7 +31,7 @@ class Feed:
 
 def test_an_object_is_labelled_with_its_owner_and_the_time() -> None:
     item = LiveTrack("ada", TRACK).accept(label("init"), b"i", 5.0)
-    assert item.header == {**label("init").as_json(), "from": "ada", "relayed_ms": 5.0}
+    assert item.label.as_json() == {**label("init").as_json(), "from": "ada", "relayed_ms": 5.0}
     assert item.data == b"i"
 
 

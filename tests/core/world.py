@@ -6,6 +6,8 @@ from collections import defaultdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from relay_widget.core import DEFAULT_LIMITS, AllowOrigin, Close, Limits, Listen, Refused, Relay, Send, SendMedia, Tell
 from relay_widget.grants import Grant
 from relay_widget.protocol import Event
@@ -71,7 +73,7 @@ class World:
                 case Send(to, event, payload):
                     self._arrive(to, event, payload)
                 case SendMedia(to, label, data):
-                    self._arrive(to, Event.MEDIA_CHUNK, (label, data))
+                    self._arrive(to, Event.MEDIA_CHUNK, (msgspec.to_builtins(label), data))
                 case Close(name):
                     self.closed.append(name)
                 case AllowOrigin():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from relay_widget.errors import MediaError
 from relay_widget.media.decode import TrackDecoder
@@ -63,7 +64,7 @@ def test_a_picture_comes_with_the_object_that_completes_it() -> None:
     assert numbers(decoder.decode(*key)) == [0]
     half = len(delta.data) // 2
     assert decoder.decode(delta.header, delta.data[:half]) == []
-    rest = delta.header._replace(object=2)
+    rest = structs.replace(delta.header, object=2)
     assert numbers(decoder.decode(rest, delta.data[half:])) == [1]
 
 
@@ -165,7 +166,7 @@ def test_garbage_raises_its_own_error_only_and_the_next_epoch_plays(data: bytes,
             decoder.decode(header, broken)
         except MediaError as error:
             assert error.code in ("bad-media", "unsupported-codec")  # noqa: PT017
-    whole = [MediaObject(header._replace(epoch=4), part) for header, part in vectors.objects(name, 10**6)]
+    whole = [MediaObject(structs.replace(header, epoch=4), part) for header, part in vectors.objects(name, 10**6)]
     assert len(decoded(decoder, whole)) > 50
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from relay_widget.errors import MediaError
 from relay_widget.media.webm import Block, LiveMuxer, TrackFormat, WebmReader
-from relay_widget.protocol import MAX_INIT_BYTES
+from relay_widget.protocol import MAX_INIT_BYTES, MediaHeader
 
 from . import vectors
 
@@ -28,16 +28,16 @@ def read(reader: WebmReader, pieces: Iterable[bytes]) -> list[Block]:
 def test_what_is_written_is_read(media: TrackFormat) -> None:
     muxer = LiveMuxer("main", 3, media)
     init = muxer.init(1.7e12)
-    assert init.header == ("main", 3, 0, 0, "init", 1.7e12, 0, None, None)
+    assert init.header == MediaHeader("main", 3, 0, 0, "init", 1.7e12, 0, None, None)
     assert len(init.data) < 200 < MAX_INIT_BYTES
     reader = WebmReader(init.data)
     assert reader.tracks == {1: media}
     first = muxer.push(b"key", 0, 5.0, key=True, level=0.5)
     second = muxer.push(b"x" * 20_000, 29_999, 6.0, key=False)
     third = muxer.push(b"again", 70_000, 7.0, key=True)
-    assert first.header == ("main", 3, 1, 0, "key", 5.0, 0.5, None, 0)
-    assert second.header == ("main", 3, 1, 1, "delta", 6.0, 0, None, 29_999)
-    assert third.header[2:5] == (2, 0, "key")
+    assert first.header == MediaHeader("main", 3, 1, 0, "key", 5.0, 0.5, None, 0)
+    assert second.header == MediaHeader("main", 3, 1, 1, "delta", 6.0, 0, None, 29_999)
+    assert (third.header.group, third.header.object, third.header.type) == (2, 0, "key")
     assert read(reader, [first.data, second.data, third.data]) == [
         Block(1, 0, True, b"key"),
         Block(1, 29_999, False, b"x" * 20_000),

@@ -6,6 +6,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from relay_widget.client import RelayClient
 
 from .media import browser_objects, browser_track
@@ -35,7 +37,7 @@ async def send(
     await client.publish(browser_track(name))
     objects = []
     for item in browser_objects(name):
-        header = item.header._replace(captured_ms=client.now_ms(), epoch=epoch)
+        header = structs.replace(item.header, captured_ms=client.now_ms(), epoch=epoch)
         assert client.send(header, item.data)
         objects.append(item._replace(header=header))
         await asyncio.sleep(pause_s)

@@ -4,10 +4,11 @@ import io
 import struct
 import zlib
 
-import orjson
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from relay_widget.errors import RecordingError
 from relay_widget.recording.format import (
@@ -92,7 +93,7 @@ _values = st.recursive(
 def test_whatever_a_whole_record_says_reading_goes_on_behind_it(
     kind: str, fields: dict[str, object], data: bytes
 ) -> None:
-    strange = raw_record(orjson.dumps({"kind": kind, **fields}), data)
+    strange = raw_record(msgspec.json.encode({"kind": kind, **fields}), data)
     found = read(encode_head() + strange + encode_record(Ended(2.0)))
     assert found[-1].record == Ended(2.0)
     for start, _, record in found[:-1]:  # it was understood: it says the same when it is written again
@@ -140,10 +141,10 @@ def test_what_is_not_understood_is_passed_over(text: bytes) -> None:
 def test_the_layout_is_the_documented_one() -> None:
     text = (
         b'{"kind":"object","at_ms":5.0,"peer":"ada","relayed_ms":4.0,"header":{"track":"video","epoch":1,"group":2,'
-        b'"object":3,"type":"delta","level":0,"captured_ms":1.0}}'
+        b'"object":3,"type":"delta","captured_ms":1.0,"level":0.0}}'
     )
     [[start, end, record]] = read(b"\x89relay\r\n\x00\x00\x00\x01" + raw_record(text, b"bytes"))
     assert (start, end) == (12, 12 + 12 + len(text) + 5)
     expected = received("delta", 1, 2, 3, at_ms=5.0, data=b"bytes")
-    assert record == expected._replace(relayed_ms=4.0, header=expected.header._replace(captured_ms=1.0))
+    assert record == expected._replace(relayed_ms=4.0, header=structs.replace(expected.header, captured_ms=1.0))
     assert encode_record(record) == raw_record(text, b"bytes")

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from relay_widget.errors import InvalidValueError, RecordingError, RelayRequestError
 from relay_widget.recording.file import open_recording
@@ -44,7 +45,7 @@ async def test_what_is_sent_is_in_the_file(relay: RelayProcess, tmp_path: Path) 
     assert sorted(peer.name for peer in call.peers.values()) == ["Ada", "Bob"]
     found = list(call.objects(call.find("Ada").id, "video"))
     assert [item.data for item in found] == [item.data for item in sent]
-    assert [item.header._replace(sent_ms=None) for item in found] == [item.header for item in sent]
+    assert [structs.replace(item.header, sent_ms=None) for item in found] == [item.header for item in sent]
     for item in found:
         assert item.header.sent_ms is not None
         assert item.relayed_ms is not None
@@ -100,7 +101,7 @@ def test_a_crash_loses_the_last_second_at_most(relay: RelayProcess, tmp_path: Pa
                 await ada.publish(browser_track("vp8-canvas"))
                 for epoch in range(1, 1000):
                     for item in browser_objects("vp8-canvas"):
-                        assert ada.send(item.header._replace(epoch=epoch), item.data)
+                        assert ada.send(structs.replace(item.header, epoch=epoch), item.data)
                         os.write(1, f"sent {time.monotonic()}\\n".encode())
                         await asyncio.sleep(0.02)
         asyncio.run(main(*sys.argv[1:]))

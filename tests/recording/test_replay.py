@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from msgspec import structs
 
 from relay_widget.errors import InvalidValueError, RecordingError, RelayRequestError
 from relay_widget.recording.format import Ended, PeerJoined, PeerLeft, PeerRenamed, Record, TrackPublished
@@ -42,7 +43,10 @@ def listen(client: RelayClient) -> list[Heard]:
 
 def talk(path: Path) -> Path:
     """Ada sends from the beginning, Bob comes a second later and goes before the end; all stamped."""
-    ada = [item._replace(header=item.header._replace(captured_ms=item.at_ms - 50)) for item in browser_objects(NAME)]
+    ada = [
+        item._replace(header=structs.replace(item.header, captured_ms=item.at_ms - 50))
+        for item in browser_objects(NAME)
+    ]
     bob = [
         item._replace(at_ms=item.at_ms + 1200, relayed_ms=item.at_ms + 1200)
         for item in browser_objects("vp8-canvas", peer="bob")
@@ -76,7 +80,7 @@ async def test_the_same_peers_send_the_same_objects_when_they_did(relay: RelayPr
         sent = browser_objects(NAME)
         ada = [item for item in heard if item.name == "Ada"]
         assert [item.data for item in ada] == [item.data for item in sent]
-        assert [item.header[:5] for item in ada] == [item.header[:5] for item in sent]
+        assert [structs.astuple(item.header)[:5] for item in ada] == [structs.astuple(item.header)[:5] for item in sent]
         assert (playing.left_out, playing.sent, playing.progress) == (0, len(heard), 1.0)
         bob = [item.data for item in heard if item.name == "Bob"]
         assert bob == [item.data for item in browser_objects("vp8-canvas") if item.at_ms < START_MS + 1500]

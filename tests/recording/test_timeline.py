@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from msgspec import structs
 
 from relay_widget.recording.timeline import Line, epochs, fit
 
@@ -41,9 +42,9 @@ def test_each_init_begins_an_epoch() -> None:
     found = epochs(
         [
             received("init", data=b"one"),
-            first._replace(header=first.header._replace(captured_ms=START_MS - 40, media_ms=60)),
+            first._replace(header=structs.replace(first.header, captured_ms=START_MS - 40, media_ms=60)),
             received("init", epoch=2, data=b"two"),
-            second._replace(header=second.header._replace(media_ms=100)),
+            second._replace(header=structs.replace(second.header, media_ms=100)),
             received("delta", epoch=2, number=1),
             received("init", epoch=3, data=b"of nothing"),
         ]

@@ -30,7 +30,7 @@ def test_a_frame_of_every_length(size: int) -> None:
 
 def test_media_is_one_text_and_one_binary_frame_that_socketio_understands() -> None:
     header = {"from": "p1", "track": "Zürich"}
-    (first, text), (second, data) = unframe(frames.media("media-chunk", header, b"bytes").frames)
+    (first, text), (second, data) = unframe(frames.media(header, b"bytes").frames)
     assert (first, second) == (0x81, 0x82)
     packet = socketio.packet.Packet(encoded_packet=text.decode().removeprefix("4"))
     assert packet.add_attachment(data)
@@ -47,6 +47,6 @@ def test_an_event_and_an_acknowledgement() -> None:
 
 
 def test_what_a_message_takes_is_what_is_in_it() -> None:
-    message = frames.media("media-chunk", {}, b"x")
+    message = frames.media({}, b"x")
     assert message.size_bytes == len(message.text) + 1
     assert message.size_bytes <= len(message.frames)

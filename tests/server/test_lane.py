@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
+from relay_widget.protocol import MediaHeader, parse_header
 from relay_widget.server import lane
 from relay_widget.server.adapter import Adapter
 from relay_widget.server.app import AppSettings, RelayApp
@@ -66,20 +67,19 @@ async def relay_in_this_process() -> AsyncIterator[str]:
 
 async def test_media_takes_it(monkeypatch: pytest.MonkeyPatch, room: str) -> None:
     """Or it would be as slow as without, and no other test would notice."""
-    taken: list[list[Any]] = []
+    taken: list[tuple[MediaHeader, bytes]] = []
 
-    def take(self: Adapter, session: str, args: list[Any]) -> bool:
-        taken.append(args)
-        return self._fanout.connection(session) is not None
+    def take(self: Adapter, session: str, header: MediaHeader, data: bytes) -> bool:
+        taken.append((header, data))
+        return session in self._fanout.connections
 
     monkeypatch.setattr(Adapter, "media_chunk", take)
     async with relay_in_this_process() as url, Client() as client:
         await client.connect(url)
         await client.join(room)
         await client.tell("media-chunk", label("init"), b"labelled")
-        await client.tell("media-chunk", b"bare")
         assert (await client.ask("clock", 1))["ok"]
-    assert taken == [[label("init"), b"labelled"], [b"bare"]]
+    assert taken == [(parse_header(label("init")), b"labelled")]
 
 
 async def test_with_another_aiohttp_media_goes_the_long_way(monkeypatch: pytest.MonkeyPatch, room: str) -> None:

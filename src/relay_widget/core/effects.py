@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from relay_widget.protocol import Event, MediaHeader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from relay_widget.protocol import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,15 @@ class Send:
     payload: dict[str, Any]
 
 
-class SendMedia(NamedTuple):  # as cheap as can be: one for each object
-    """Send a media-chunk to these connections: one header and the same bytes for all of them."""
+MediaLabel = MediaHeader | dict[str, Any]
+"""What stands before the bytes of a media-chunk that is passed on; in the plain form, who sent them and when."""
+
+
+class SendMedia(msgspec.Struct, frozen=True, gc=False):  # as cheap as can be: one for each object
+    """Send a media-chunk to these connections: one label and the same bytes for all of them."""
 
     to: tuple[str, ...]
-    header: dict[str, Any]
+    label: MediaLabel
     data: bytes
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import msgspec
 
-from relay_widget.protocol import MAX_GROUP_AGE_MS, MAX_GROUP_BYTES
-
-if TYPE_CHECKING:
-    from relay_widget.protocol import MediaHeader
+from relay_widget.protocol import MAX_GROUP_AGE_MS, MAX_GROUP_BYTES, MediaHeader
 
 
-class MediaObject(NamedTuple):
-    """One media-chunk: its label, the label as it is passed on, and its bytes."""
+class MediaObject(msgspec.Struct, frozen=True, gc=False):
+    """One media-chunk: its label, as it is passed on, and its bytes."""
 
     label: MediaHeader
-    header: dict[str, Any]
     data: bytes
 
 
@@ -32,19 +28,21 @@ class GroupCache:
 
     def open(self, key: MediaObject, now_ms: float) -> None:
         """Start over with a new group."""
-        self._objects = []
-        self.size_bytes = 0
+        self._objects = [key]
+        self.size_bytes = len(key.data)
+        if self.size_bytes > MAX_GROUP_BYTES:
+            self.give_up()
         self._opened_ms = now_ms
-        self._keep(key)
 
     def add(self, delta: MediaObject, now_ms: float) -> None:
         """Keep the next object, unless the group has been given up."""
         if not self._objects:
             return
-        if now_ms - self._opened_ms > MAX_GROUP_AGE_MS:
+        self.size_bytes += len(delta.data)
+        if self.size_bytes > MAX_GROUP_BYTES or now_ms - self._opened_ms > MAX_GROUP_AGE_MS:
             self.give_up()
         else:
-            self._keep(delta)
+            self._objects.append(delta)
 
     def give_up(self) -> None:
         """Forget the group; nothing is kept until the next one opens."""
@@ -56,10 +54,3 @@ class GroupCache:
         if now_ms - self._opened_ms > MAX_GROUP_AGE_MS:
             self.give_up()
         return tuple(self._objects)
-
-    def _keep(self, item: MediaObject) -> None:
-        self.size_bytes += len(item.data)
-        if self.size_bytes > MAX_GROUP_BYTES:
-            self.give_up()
-        else:
-            self._objects.append(item)

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from collections import deque
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from relay_widget.protocol import Impairment
+
+    from .effects import MediaLabel
 
 LABEL_BYTES = 250
 """About what the label of an object takes on the wire, beside its bytes."""
@@ -33,11 +35,11 @@ TrackKey = tuple[str, str]
 class LinkObject:
     """One object on its way: whose order it keeps, its label as it is passed on, and its bytes."""
 
-    __slots__ = ("data", "due_ms", "header", "left_bytes", "size_bytes", "track")
+    __slots__ = ("data", "due_ms", "label", "left_bytes", "size_bytes", "track")
 
-    def __init__(self, track: TrackKey, header: dict[str, Any], data: bytes) -> None:
+    def __init__(self, track: TrackKey, label: MediaLabel, data: bytes) -> None:
         self.track = track
-        self.header = header
+        self.label = label
         self.data = data
         self.size_bytes = len(data) + LABEL_BYTES
         self.left_bytes: float = self.size_bytes  # not sent yet

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from relay_widget.grants import Grant
-    from relay_widget.protocol import Join
+    from relay_widget.protocol import Join, MediaHeader
 
     from .room import Queues
     from .sharing import Bus
@@ -228,22 +228,28 @@ class Relay:
         try:
             outcome = self._dispatch(client, event, args, now_ms)
         except WireError as error:
-            return self._refuse(client, error, event, args, now_ms, wants_ack=wants_ack)
+            return self._refuse(client, error, event, _track_of(event, args), now_ms, wants_ack=wants_ack)
         if not wants_ack:
             outcome.ack = None
         return outcome
 
-    def media_chunk(self, connection: str, args: list[Any], now_ms: float) -> Iterable[Effect]:
-        """A media-chunk that waits for no answer: as `handle`, by a shorter way: most events are one."""
+    def media_chunk(self, connection: str, label: MediaHeader, data: bytes, now_ms: float) -> Iterable[Effect] | None:
+        """A media-chunk that is well formed and waits for no answer: as `handle`, by a shorter way, for nearly all.
+
+        Returns:
+            What it leads to; None if it comes too fast, and is for `handle` to refuse when there is time.
+        """
         client = self._connections.get(connection)
         if client is None:
             return ()
         try:
             if client.ended is not None:
                 raise client.ended
-            return self._pass_on(client, args, now_ms)
+            return self._pass_on(client, label, data, now_ms)
         except WireError as error:
-            return self._refuse(client, error, Event.MEDIA_CHUNK, args, now_ms, wants_ack=False).effects
+            if error.code == Code.TOO_FAST:
+                return None
+            return self._refuse(client, error, Event.MEDIA_CHUNK, label.track, now_ms, wants_ack=False).effects
 
     def fail(self, connection: str, event: object, now_ms: float, *, wants_ack: bool) -> Outcome:
         """The answer to an event that the relay itself stumbled over."""
@@ -251,7 +257,7 @@ class Relay:
         if client is None:
             return Outcome()
         error = WireError(Code.INTERNAL, "The relay made a mistake: its log says more. Try again.")
-        return self._refuse(client, error, event, [], now_ms, wants_ack=wants_ack)
+        return self._refuse(client, error, event, None, now_ms, wants_ack=wants_ack)
 
     def take_due(self, now_ms: float) -> list[Effect]:
         """What happens by itself by now: tokens expire, monitors hear the news, media arrives over impaired links."""
@@ -294,11 +300,9 @@ class Relay:
         """There is something new to see in this room."""
         self.due_ms = min(self.due_ms, self.watchers.changed(room.name))
 
-    def with_others(
-        self, room: Room, effects: list[Effect], others: Generator[Effect, None, bool] | None
-    ) -> Iterable[Effect]:
+    def with_others(self, room: Room, effects: list[Effect], others: Generator[Effect, None, bool]) -> Iterable[Effect]:
         """What media leads to: these effects, and behind them those for the room's other subscribers."""
-        return effects if others is None else chain(effects, self._others(room, others))
+        return chain(effects, self._others(room, others))
 
     def _others(self, room: Room, others: Generator[Effect, None, bool]) -> Iterator[Effect]:
         if (yield from others):
@@ -428,12 +432,14 @@ class Relay:
         return Outcome(ok(), effects)
 
     def _media_chunk(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
-        return Outcome(ok(), self._pass_on(client, args, now_ms))
+        return Outcome(ok(), self._pass_on(client, *_chunk(args), now_ms))
 
-    def _pass_on(self, client: _Connection, args: list[Any], now_ms: float) -> Iterable[Effect]:
-        label, data = _chunk(args)
-        peer, room = _joined(client)
-        _may_publish(client.grant)
+    def _pass_on(self, client: _Connection, label: MediaHeader | None, data: bytes, now_ms: float) -> Iterable[Effect]:
+        peer, room = client.peer, client.room
+        if peer is None or room is None:
+            raise _not_joined()
+        if not client.grant.publish:
+            raise _no_publisher()
         if len(data) > self._limits.chunk_bytes:
             if label is not None:
                 room.skip_group(peer, label.track, Code.CHUNK_TOO_LARGE)
@@ -457,9 +463,9 @@ class Relay:
             effects += (
                 self.sharing.plain_media(room, peer, data, now_ms)
                 if label is None
-                else self.sharing.media(room, peer, label, data, now_ms)
+                else self.sharing.media(room, peer, label, data)
             )
-        return self.with_others(room, effects, others)
+        return effects if others is None else self.with_others(room, effects, others)
 
     def _clock(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         return Outcome(ok(t0=parse_clock(_only(args, Event.CLOCK)), now_ms=now_ms))
@@ -610,7 +616,7 @@ class Relay:
         client: _Connection,
         error: WireError,
         event: object,
-        args: list[Any],
+        track: str | None,
         now_ms: float,
         *,
         wants_ack: bool,
@@ -626,8 +632,7 @@ class Relay:
         payload: dict[str, Any] = {**error_json(error), "suppressed": held}
         if name is not None:
             payload["event"] = name
-        track = _track_of(args)
-        if event == Event.MEDIA_CHUNK and track is not None:
+        if track is not None:
             payload["track"] = track
         return Outcome(None, [Send((client.id,), Event.ERROR, payload), *noted])
 
@@ -640,7 +645,7 @@ class Relay:
         return [] if held is None else [Refused(client.id, event, error.code, error.message, held)]
 
 
-def _chunk(args: list[Any]) -> tuple[Any, bytes]:
+def _chunk(args: list[Any]) -> tuple[MediaHeader | None, bytes]:
     """The label (None in the plain form) and the bytes of a media-chunk."""
     if not args or len(args) > _MEDIA_ARGS or (len(args) < _MEDIA_ARGS and not isinstance(args[0], bytes)):
         raise WireError(Code.BAD_MESSAGE, "media-chunk takes a header and bytes, or bytes alone.")
@@ -650,8 +655,9 @@ def _chunk(args: list[Any]) -> tuple[Any, bytes]:
     return parse_header(args[0]) if len(args) == _MEDIA_ARGS else None, data
 
 
-def _track_of(args: list[Any]) -> str | None:
-    if not args or not isinstance(args[0], dict):
+def _track_of(event: object, args: list[Any]) -> str | None:
+    """Whose chunk was refused, if it says so."""
+    if event != Event.MEDIA_CHUNK or not args or not isinstance(args[0], dict):
         return None
     try:
         return check_track_id(args[0].get("track"), Code.BAD_HEADER)
@@ -672,8 +678,12 @@ def _none(args: list[Any], event: Event) -> None:
 
 def _joined(client: _Connection) -> tuple[Peer, Room]:
     if client.peer is None or client.room is None:
-        raise WireError(Code.NOT_JOINED, "You are in no room: join one first.")
+        raise _not_joined()
     return client.peer, client.room
+
+
+def _not_joined() -> WireError:
+    return WireError(Code.NOT_JOINED, "You are in no room: join one first.")
 
 
 def _may_join(grant: Grant, request: Join) -> None:
@@ -687,7 +697,11 @@ def _may_join(grant: Grant, request: Join) -> None:
 
 def _may_publish(grant: Grant) -> None:
     if not grant.publish:
-        raise WireError(Code.FORBIDDEN, "This token is for watching and listening only: ask for one to publish with.")
+        raise _no_publisher()
+
+
+def _no_publisher() -> WireError:
+    return WireError(Code.FORBIDDEN, "This token is for watching and listening only: ask for one to publish with.")
 
 
 def _may_watch(grant: Grant, room: str) -> None:

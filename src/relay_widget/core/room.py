@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from relay_widget.protocol import Impairment, MediaHeader, Report, Track
 
+    from .effects import MediaLabel
     from .group import MediaObject
     from .link import Link
     from .links import Arrived
@@ -353,7 +354,9 @@ class Room:
             others, if there are any, to be looked at when the first have been performed: who reads does not wait
             for who does not. They end with whether somebody lost it.
         """
-        track = self._track(peer, label.track)
+        track = peer.tracks.get(label.track)
+        if track is None:
+            raise _unknown_track(label.track)
         item = track.accept(label, data, now_ms)
         self._count_in(peer, data)
         to: list[str] = []
@@ -371,7 +374,10 @@ class Room:
                 to.append(connection)
             else:
                 others.append((connection, subscription))
-        effects: list[Effect] = [self._media(tuple(to), item.header, data)] if to else []
+        effects: list[Effect] = []
+        if to:
+            self._count_out(len(to), data)
+            effects.append(SendMedia(tuple(to), label, data))
         return effects, self._to_others(track, item, others, now_ms) if others else None
 
     def _to_others(
@@ -413,7 +419,7 @@ class Room:
             else:
                 to.append(connection)
         if to:
-            yield self._media(tuple(to), item.header, item.data)
+            yield self._media(tuple(to), item.label, item.data)
         return lost
 
     def plain_media(self, peer: Peer, data: bytes, now_ms: float) -> Generator[Effect, None, bool]:
@@ -421,7 +427,7 @@ class Room:
         self._count_in(peer, data)
         to: list[str] = []
         lost = False
-        header = {"from": peer.id, "relayed_ms": now_ms}
+        label = {"from": peer.id, "relayed_ms": now_ms}
         for other in self._listeners(peer) if not self._mutes.holds(peer.id, "") else ():
             link = self._links.by_connection.get(other.connection)
             load = self._load(other.connection, self._queued_bytes(other.connection), link, None, now_ms)
@@ -432,9 +438,9 @@ class Room:
                 to.append(other.connection)
             else:
                 self._count_out(1, data)
-                self._links.push(link, LinkObject((peer.id, ""), header, data), now_ms, audio=False)
+                self._links.push(link, LinkObject((peer.id, ""), label, data), now_ms, audio=False)
         if to:
-            yield self._media(tuple(to), header, data)
+            yield self._media(tuple(to), label, data)
         return lost
 
     def skip_group(self, peer: Peer, track_id: str, code: Code) -> None:
@@ -509,9 +515,9 @@ class Room:
     ) -> list[Effect]:
         """Send an object to one subscriber, over its link if it has one."""
         if link is None:
-            return [self._media((connection,), item.header, item.data)]
+            return [self._media((connection,), item.label, item.data)]
         self._count_out(1, item.data)
-        way = LinkObject((track.owner, track.id), item.header, item.data)
+        way = LinkObject((track.owner, track.id), item.label, item.data)
         self._links.push(link, way, now_ms, audio=track.info.audio_only)
         return []
 
@@ -538,7 +544,7 @@ class Room:
     def _track(self, peer: Peer, track_id: str) -> LiveTrack:
         track = peer.tracks.get(track_id)
         if track is None:
-            raise WireError(Code.UNKNOWN_TRACK, f"Track {track_id!r} is not published: publish it first.")
+            raise _unknown_track(track_id)
         return track
 
     def _others(self, peer: Peer) -> Iterable[Peer]:
@@ -559,9 +565,9 @@ class Room:
         to = tuple(other.connection for other in self._others(peer))
         return [Send(to, event, payload)] if to else []
 
-    def _media(self, to: tuple[str, ...], header: dict[str, Any], data: bytes) -> SendMedia:
+    def _media(self, to: tuple[str, ...], label: MediaLabel, data: bytes) -> SendMedia:
         self._count_out(len(to), data)
-        return SendMedia(to, header, data)
+        return SendMedia(to, label, data)
 
     def _count_out(self, deliveries: int, data: bytes) -> None:
         self._stats.chunks_out += deliveries
@@ -584,6 +590,10 @@ class Room:
         peer.dropped_objects += 1
 
 
+def _unknown_track(track_id: str) -> WireError:
+    return WireError(Code.UNKNOWN_TRACK, f"Track {track_id!r} is not published: publish it first.")
+
+
 def _track_muted(peer: Peer, track_id: str | None, *, muted: bool) -> list[Effect]:
     """What a publisher hears, if it is connected here."""
     return [] if peer.node else [Send((peer.connection,), Event.TRACK_MUTED, {"track": track_id, "muted": muted})]
@@ -600,4 +610,4 @@ def _groups_dropped(connection: str, track: LiveTrack, subscription: Subscriptio
 
 
 def _arrivals(arrived: Arrived) -> list[Effect]:
-    return [SendMedia((connection,), item.header, item.data) for connection, item in arrived]
+    return [SendMedia((connection,), item.label, item.data) for connection, item in arrived]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from relay_widget.protocol import LeftReason, MediaHeader
 
+    from .effects import MediaLabel
     from .load import Load
     from .relay import Relay
     from .track import LiveTrack
@@ -174,14 +175,14 @@ class Sharing:
         """Whether this monitor stands for another node."""
         return monitor in self._watchers
 
-    def media(self, room: Room, peer: Peer, label: MediaHeader, data: bytes, now_ms: float) -> list[Effect]:
+    def media(self, room: Room, peer: Peer, label: MediaHeader, data: bytes) -> list[Effect]:
         """An object of a peer here, which was passed on here just now, goes to the nodes that listen."""
         track = peer.tracks[label.track]
         if track.muted:
             return []
         if track.forward is None:
             track.forward = Subscription()
-        item = MediaObject(label, {**label.as_json(), "from": peer.id, "relayed_ms": now_ms}, data)
+        item = MediaObject(label, data)
         before_objects = track.forward.dropped_objects
         before = track.forward.offer(item, track.init, self._load(track))
         if before is None:
@@ -189,16 +190,16 @@ class Sharing:
             return []
         channel = _media_channel(self._node, room)
         # The init segment may be known already to who has been listening.
-        early = [_media(channel, room, one.header, one.data, old=True) for one in before]
-        return [*early, _media(channel, room, item.header, data)]
+        early = [_media(channel, room, one.label, one.data, old=True) for one in before]
+        return [*early, _media(channel, room, label, data)]
 
     def plain_media(self, room: Room, peer: Peer, data: bytes, now_ms: float) -> list[Effect]:
         """Bare bytes of a peer here go to the nodes that listen."""
         if self._load(None) == "full":
             self.dropped_objects += 1
             return []
-        header = {"from": peer.id, "relayed_ms": now_ms}
-        return [_media(_media_channel(self._node, room), room, header, data)]
+        label = {"from": peer.id, "relayed_ms": now_ms}
+        return [_media(_media_channel(self._node, room), room, label, data)]
 
     def take_due(self, now_ms: float) -> list[Effect]:
         """What happens by itself by now: the beat, and who has been silent for too long is gone."""
@@ -445,7 +446,7 @@ class Sharing:
                     track.forward = caught_up
                 for item in items:
                     spare_bytes -= len(item.data)
-                    effects.append(_media(inbox(node), room, item.header, item.data, old=True))
+                    effects.append(_media(inbox(node), room, item.label, item.data, old=True))
         return effects
 
     def _hear_media(self, node: str, message: dict[str, Any], data: bytes, now_ms: float) -> Iterable[Effect]:
@@ -471,7 +472,7 @@ class Sharing:
                 if message.get("old") or error.code not in (Code.OUT_OF_ORDER, Code.UNKNOWN_TRACK):
                     return []
                 return self._want(node, room.name, now_ms)
-        return self._relay.with_others(room, effects, others)
+        return effects if others is None else self._relay.with_others(room, effects, others)
 
     def _want(self, node: str, room: str, now_ms: float) -> list[Effect]:
         if now_ms - self._wanted_ms.get((node, room), -inf) < ASK_INTERVAL_MS:
@@ -559,8 +560,8 @@ def _member(peer: Peer) -> dict[str, Any]:
     }
 
 
-def _media(channel: str, room: Room, header: dict[str, Any], data: bytes, *, old: bool = False) -> Tell:
-    message = {"kind": "media", "room": room.name, "header": header}
+def _media(channel: str, room: Room, label: MediaLabel, data: bytes, *, old: bool = False) -> Tell:
+    message = {"kind": "media", "room": room.name, "header": label}
     return Tell(channel, {**message, "old": True} if old else message, data)
 
 

@@ -57,10 +57,11 @@ class Budget:
         ``urgent`` may use up a second second's worth: what ends a flood (leave, unpublish) or starts the next
         epoch is small and must not be lost to it.
         """
-        # A clock that went backwards gives nothing and takes nothing.
-        elapsed_s = max(0.0, now_ms - self._at_ms) / 1000
+        left, elapsed_s = self._left, (now_ms - self._at_ms) / 1000
         self._at_ms = now_ms
-        self._left = min(self._per_s, self._left + elapsed_s * self._per_s)
+        if elapsed_s > 0:  # a clock that went backwards gives nothing and takes nothing
+            left += elapsed_s * self._per_s
+            self._left = min(self._per_s, left)
         if self._left <= (-self._per_s if urgent else 0):
             return False
         self._left -= amount

@@ -49,23 +49,24 @@ class LiveTrack:
         return None if self.init is None else self.init.label.epoch
 
     def accept(self, label: MediaHeader, data: bytes, now_ms: float) -> MediaObject:
-        """Take the next object in order.
+        """Take the next object in order, and label it as it is to be passed on.
 
         Raises:
             WireError: ``out-of-order``, ``init-too-large`` or why the group is skipped; nothing has changed.
         """
-        header = label.as_json()
-        header["from"] = self.owner
-        header["relayed_ms"] = now_ms
-        item = MediaObject(label, header, data)
+        label.sender, label.relayed_ms = self.owner, now_ms
+        item = MediaObject(label, data)
         if label.type == "init":
             self._begin_epoch(item)
-        elif label.epoch != self.epoch:
+        elif self.init is None or label.epoch != self.init.label.epoch:
             raise _out_of_order(f"Epoch {label.epoch} has not begun: send its init segment first.")
         elif label.type == "key":
             self._begin_group(item, now_ms)
+        elif self._skipping is None and label.group == self._group and label.object == self._next_object:
+            self._next_object += 1
+            self.group.add(item, now_ms)
         else:
-            self._continue_group(item, now_ms)
+            raise self._does_not_follow(label)
         return item
 
     def mute(self) -> None:
@@ -116,19 +117,16 @@ class LiveTrack:
         self._skipping = None
         self.group.open(item, now_ms)
 
-    def _continue_group(self, item: MediaObject, now_ms: float) -> None:
-        label = item.label
+    def _does_not_follow(self, label: MediaHeader) -> WireError:
+        """Why a delta cannot be taken."""
         if self._skipping is not None:
-            raise WireError(self._skipping, "The rest of this group is dropped too: go on with the next key.")
+            return WireError(self._skipping, "The rest of this group is dropped too: go on with the next key.")
         if self._group is None:
-            raise _out_of_order("A delta needs a group: send a key first.")
-        if label.group != self._group or label.object != self._next_object:
-            raise _out_of_order(
-                f"Object {label.object} of group {label.group} came where object {self._next_object} "
-                f"of group {self._group} was due: the rest of the group is dropped."
-            )
-        self._next_object += 1
-        self.group.add(item, now_ms)
+            return _out_of_order("A delta needs a group: send a key first.")
+        return _out_of_order(
+            f"Object {label.object} of group {label.group} came where object {self._next_object} "
+            f"of group {self._group} was due: the rest of the group is dropped."
+        )
 
 
 def _out_of_order(message: str) -> WireError:

@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
+import msgspec
 
 from relay_widget.errors import RecordingError, WireError
 from relay_widget.protocol import MediaHeader, Track, parse_header, parse_publish
@@ -137,7 +137,7 @@ def encode_record(record: Record) -> bytes:
         fields |= {"peer": record.peer, "track": record.track}
     elif isinstance(record, PeerLeft):
         fields |= {"peer": record.peer}
-    text = orjson.dumps(fields)
+    text = msgspec.json.encode(fields)
     return _LENGTHS.pack(len(text), len(data), _checksum(text, data)) + text + data
 
 
@@ -203,9 +203,9 @@ def _checksum(text: bytes, data: bytes) -> int:
 
 def _parse(text: bytes, data: bytes) -> Record | None:
     try:
-        fields = orjson.loads(text)
+        fields = msgspec.json.decode(text)
         return _PARSERS[fields["kind"]](fields, data)
-    except (ValueError, KeyError, TypeError, WireError):
+    except (msgspec.DecodeError, ValueError, KeyError, TypeError, WireError):
         return None
 
 

@@ -8,6 +8,8 @@ import logging
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from relay_widget.client import RelayClient
 from relay_widget.errors import InvalidValueError, RelayWidgetError
 
@@ -182,7 +184,7 @@ class Replay:
         captured_ms = None
         if header.captured_ms is not None:
             captured_ms = client.now_ms() - since_ms + (header.captured_ms - self._call.started_ms) / self._speed
-        if client.send(header._replace(epoch=epoch, captured_ms=captured_ms, sent_ms=None), item.data):
+        if client.send(msgspec.structs.replace(header, epoch=epoch, captured_ms=captured_ms, sent_ms=None), item.data):
             self.sent += 1
         else:
             self.left_out += 1

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import socketio
 
     from relay_widget.core import Effect, Outcome
+    from relay_widget.protocol import MediaHeader
 
     from .guard import Guard
     from .redis_bus import RedisBus
@@ -150,16 +151,18 @@ class Adapter:
         self._perform(self.relay.disconnect(sid))
         self._on_connections(len(self._fanout))
 
-    def media_chunk(self, session_id: str, args: list[Any]) -> bool:
-        """A media-chunk with these arguments has come on an Engine.IO session; False if it is no client's."""
-        sid = self._fanout.connection(session_id)
+    def media_chunk(self, session_id: str, label: MediaHeader, data: bytes) -> bool:
+        """This media-chunk has come on an Engine.IO session; False if it has to go the long way."""
+        sid = self._fanout.connections.get(session_id)
         if sid is None:
             return False
         now_ms = self.now_ms()
         try:
-            effects = self.relay.media_chunk(sid, args, now_ms)
+            effects = self.relay.media_chunk(sid, label, data, now_ms)
         except Exception:  # noqa: BLE001 - logged, answered, and harming no other event
             effects = self._failed(sid, Event.MEDIA_CHUNK, now_ms, wants_ack=False).effects
+        if effects is None:
+            return False
         self._perform(effects)
         return True
 
@@ -211,7 +214,7 @@ class Adapter:
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             if type(effect) is SendMedia:  # nearly all of them, and a match would take as long as a write
-                self._fanout.send(effect.to, frames.media(Event.MEDIA_CHUNK, effect.header, effect.data))
+                self._fanout.send(effect.to, frames.media(effect.label, effect.data))
                 continue
             match effect:
                 case Send(to, event, payload):

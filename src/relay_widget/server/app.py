@@ -124,7 +124,6 @@ class RelayApp:
             "websocket": websocket_driver(
                 self._fanout,
                 self._adapter.media_chunk,
-                chunks_per_s=settings.limits.peer_chunks_per_s,
             ),
             "translate_request": request_translator(self._sio.eio.sockets.get),
         }

@@ -178,7 +178,8 @@ class Fanout:
 
     def __init__(self) -> None:
         self._outlets: dict[str, Outlet] = {}
-        self._by_session: dict[str, str] = {}
+        self.connections: dict[str, str] = {}
+        """Of the clients that have been let in, by Engine.IO session."""
         self.transports: dict[str, asyncio.Transport] = {}
         """The open WebSockets, by Engine.IO session; those that have not been let in too."""
         self.busy: set[str] = set()
@@ -191,7 +192,7 @@ class Fanout:
         """A client has been let in."""
         self._outlets[connection] = outlet
         self.busy.add(connection)
-        self._by_session[session] = connection
+        self.connections[session] = connection
 
     def remove(self, connection: str) -> None:
         """A client is gone."""
@@ -199,8 +200,8 @@ class Fanout:
         outlet = self._outlets.pop(connection, None)
         if outlet is not None:
             outlet.close()
-            for session in [session for session, known in self._by_session.items() if known == connection]:
-                del self._by_session[session]
+            for session in [session for session, known in self.connections.items() if known == connection]:
+                del self.connections[session]
 
     def close(self, connection: str) -> None:
         """Send nothing more to a client that is about to be gone."""
@@ -209,12 +210,8 @@ class Fanout:
 
     def of_session(self, session: str) -> Outlet | None:
         """The outlet of an Engine.IO session, if its client has been let in."""
-        connection = self._by_session.get(session)
+        connection = self.connections.get(session)
         return None if connection is None else self._outlets[connection]
-
-    def connection(self, session: str) -> str | None:
-        """The connection of an Engine.IO session, if its client has been let in."""
-        return self._by_session.get(session)
 
     def send(self, to: Iterable[str], message: Message) -> None:
         """Send one message to all of these."""

@@ -7,9 +7,14 @@ server's frames are not masked, so they are the same for everybody), to a long p
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
+
+from relay_widget.protocol import Event
+
+if TYPE_CHECKING:
+    from relay_widget.core import MediaLabel
 
 _TEXT = 0x81  # a whole text message in one frame
 _BINARY = 0x82
@@ -18,6 +23,7 @@ _MESSAGE = b"4"  # Engine.IO's type of it
 _SHORT = 126  # lengths below it are in the second byte
 _LONG = 1 << 16
 _PLACEHOLDER = {"_placeholder": True, "num": 0}
+_encode = msgspec.json.Encoder().encode
 
 
 def head(first_byte: int, size: int) -> bytes:
@@ -65,10 +71,9 @@ def event(name: str, payload: dict[str, Any]) -> Message:
     return Message(b"2" + _json([name, payload]))
 
 
-def media(name: str, header: dict[str, Any], data: bytes) -> Message:
-    """An event of a header and bytes."""
-    # Made for every object, and of nothing but checked numbers and names: the fast encoder.
-    return Message(b"51-" + orjson.dumps([name, header, _PLACEHOLDER]), data)
+def media(label: MediaLabel, data: bytes) -> Message:
+    """A media-chunk."""
+    return Message(b"51-" + _encode((Event.MEDIA_CHUNK, label, _PLACEHOLDER)), data)
 
 
 def acknowledgement(ack_id: int, payload: dict[str, Any]) -> Message:

@@ -11,14 +11,14 @@ aiohttp has no public way in. Where its insides are not as expected, everything 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import orjson
+import msgspec
 from aiohttp import WSMsgType
 from aiohttp.http import WebSocketReader
 from aiohttp.web import WebSocketResponse
 
-from relay_widget.protocol import Event
+from relay_widget.protocol import Event, MediaHeader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,18 @@ try:
 except ImportError:  # then there is no short way
     WebSocketDataQueue = object  # type: ignore[misc,assignment]
 
-_LABEL = f'451-["{Event.MEDIA_CHUNK}",'  # Engine.IO's message, Socket.IO's event with one attachment
-_PLACEHOLDER = '{"_placeholder":true,"num":0}]'  # as JavaScript and Socket.IO for Python write it
+_PREFIX = "451-"  # Engine.IO's message, Socket.IO's event with one attachment
+_MEDIA_CHUNK = f'{_PREFIX}["{Event.MEDIA_CHUNK}",'
+
+
+class _Placeholder(msgspec.Struct):
+    """Socket.IO's word for the attachment."""
+
+    is_one: Literal[True] = msgspec.field(name="_placeholder")
+    num: Literal[0]
+
+
+_decode = msgspec.json.Decoder(tuple[str, MediaHeader, _Placeholder]).decode
 _READ_AHEAD_BYTES = 65_536
 """What may wait for engineio before no more is read; aiohttp's own figure."""
 
@@ -38,11 +48,11 @@ class LaneSocket(WebSocketResponse):
     """aiohttp's WebSocket, without the media.
 
     Args:
-        take: Called with the arguments of each media-chunk; False if it is to go the long way.
+        take: Called with the label and the bytes of each media-chunk; False if it is to go the long way.
         options: WebSocketResponse's.
     """
 
-    def __init__(self, take: Callable[[list[Any]], bool], **options: Any) -> None:
+    def __init__(self, take: Callable[[MediaHeader, bytes], bool], **options: Any) -> None:
         super().__init__(**options)
         self._take = take
 
@@ -67,7 +77,7 @@ class LaneSocket(WebSocketResponse):
 class _Inbox(WebSocketDataQueue):
     """aiohttp's queue of what has come in."""
 
-    def __init__(self, take: Callable[[list[Any]], bool], *arguments: Any, **options: Any) -> None:
+    def __init__(self, take: Callable[[MediaHeader, bytes], bool], *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._take = take
         self._is_free = False
@@ -81,30 +91,20 @@ class _Inbox(WebSocketDataQueue):
         """A whole message has come."""
         kind, label = message.type, self._label
         if label is None:
-            if self._is_free and kind is WSMsgType.TEXT and message.data.startswith(_LABEL):
+            if self._is_free and kind is WSMsgType.TEXT and message.data.startswith(_MEDIA_CHUNK):
                 self._label = message, size
                 return
         elif kind is WSMsgType.BINARY:
             self._label = None
-            args = _arguments(label[0].data, message.data)
-            if args is not None and self._take(args):
-                return
+            try:
+                _, header, _ = _decode(label[0].data[len(_PREFIX) :])
+                if self._take(header, message.data):
+                    return
+            except msgspec.DecodeError:  # the long way says what is wrong
+                pass
             super().feed_data(*label)
         elif kind is WSMsgType.TEXT:  # the label's bytes are missing; a ping may come between
             self._label = None
             super().feed_data(*label)
         self._is_free = False
         super().feed_data(message, size)
-
-
-def _arguments(text: str, data: bytes) -> list[Any] | None:
-    """Those of a media-chunk; None if Socket.IO's own decoder has to see it."""
-    if not text.endswith(_PLACEHOLDER):
-        return None
-    label = text[len(_LABEL) : -len(_PLACEHOLDER)]
-    if not label:
-        return [data]
-    try:
-        return [orjson.loads(label[:-1]), data] if label[-1] == "," else None
-    except orjson.JSONDecodeError:
-        return None

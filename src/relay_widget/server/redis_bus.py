@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from relay_widget.core.effects import inbox
 from relay_widget.core.sharing import CONTROL
@@ -135,7 +136,7 @@ class RedisBus:
         """Send it, or drop it; never blocks."""
         if not self.connected or self._waiting_bytes > MAX_BUS_BYTES:
             return
-        head = json.dumps({**message, "node": self._node}, separators=(",", ":")).encode()
+        head = msgspec.json.encode({**message, "node": self._node})
         payload = b"".join((len(head).to_bytes(_HEAD_BYTES, "big"), head, data))
         self._queue.append((time.monotonic(), channel, payload))
         self._waiting_bytes += len(payload)
@@ -223,7 +224,7 @@ class RedisBus:
     def _take(self, payload: bytes, receiver: Receiver) -> None:
         start = _HEAD_BYTES + int.from_bytes(payload[:_HEAD_BYTES], "big")
         try:
-            message = json.loads(payload[_HEAD_BYTES:start])
+            message = msgspec.json.decode(payload[_HEAD_BYTES:start])
             self.received_bytes[_kind(message)] += len(payload)
             receiver.bus_message(message, payload[start:])
         except Exception:  # noqa: BLE001 - counted, logged, and harming no other message

@@ -12,14 +12,11 @@ import asyncio
 import contextlib
 import re
 import socket
-import time
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.web import HTTPBadRequest
 from engineio import packet as eio_packet
 from engineio.async_drivers import aiohttp as eio_aiohttp
-
-from relay_widget.core.stats import Budget
 
 from .fanout import abort
 from .lane import LaneSocket
@@ -28,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from aiohttp.web import WebSocketResponse
+
+    from relay_widget.protocol import MediaHeader
 
     from .fanout import Fanout
 
@@ -48,22 +47,18 @@ _PACKET = re.compile(r"[0-6](?:\Z|\d|probe\Z)")
 
 
 def websocket_driver(
-    fanout: Fanout,
-    on_media: Callable[[str, list[Any]], bool],
-    *,
-    chunks_per_s: int,
+    fanout: Fanout, on_media: Callable[[str, MediaHeader, bytes], bool]
 ) -> Callable[..., eio_aiohttp.WebSocket]:
     """What engineio is to call for each WebSocket.
 
     Args:
         fanout: The clients' ways out.
-        on_media: Takes a media-chunk's arguments from an Engine.IO session, unless nobody has been let in on it.
-        chunks_per_s: How many of those the relay takes from one client. It refuses more, which costs something, too:
-            over twice as many go the long way, which has a pace.
+        on_media: Takes a media-chunk from an Engine.IO session, unless nobody has been let in on it or it comes too
+            fast: then it goes the long way, which has a pace.
     """
 
     def create(handler: Callable[[Any], Awaitable[None]], server: Any) -> RelayWebSocket:
-        return RelayWebSocket(handler, server, fanout, on_media, chunks_per_s=chunks_per_s)
+        return RelayWebSocket(handler, server, fanout, on_media)
 
     return create
 
@@ -76,15 +71,12 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         handler: Any,
         server: Any,
         fanout: Fanout,
-        on_media: Callable[[str, list[Any]], bool],
-        *,
-        chunks_per_s: int,
+        on_media: Callable[[str, MediaHeader, bytes], bool],
     ) -> None:
         super().__init__(handler, server)
         self._session = handler.__self__  # the engineio socket whose method the handler is
         self._fanout = fanout
         self._on_media = on_media
-        self._media = Budget(time.monotonic() * 1000, 2 * chunks_per_s)
 
     async def __call__(self, environ: dict[str, Any]) -> WebSocketResponse:
         """Serve it until it ends."""
@@ -153,10 +145,9 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
             self._hold()
         return data
 
-    def _take_media(self, args: list[Any]) -> bool:
-        if not self._session.upgraded or not self._media.take(1, time.monotonic() * 1000):
-            return False
-        return self._on_media(self._session.sid, args)
+    def _take_media(self, label: MediaHeader, data: bytes) -> bool:
+        session = self._session
+        return session.upgraded and self._on_media(session.sid, label, data)
 
     def _hold(self) -> None:
         outlet = self._fanout.of_session(self._session.sid)
