@@ -130,6 +130,7 @@ def test_lengths_that_lead_nowhere_take_no_memory() -> None:
         b'{"kind": "ended"}',
         b'["ended"]',
         b"{",
+        b'{"kind": "ended", "at_ms": ' + b"[" * 3000 + b"]" * 3000 + b"}",
     ],
 )
 def test_what_is_not_understood_is_passed_over(text: bytes) -> None:

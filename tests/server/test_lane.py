@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.relay_process import RelayProcess
 
 TEXT, BINARY, MORE, PING, PONG, CLOSE = 0x81, 0x82, 0x80, 0x89, 0x8A, 0x88
+NESTED = b'451-["media-chunk",{"more":' + b"[" * 9000 + b"]" * 9000 + b'},{"_placeholder":true,"num":0}]'
 TRACK = {"track": "camera", "mimeType": "video/webm;codecs=vp8"}
 
 
@@ -176,6 +177,8 @@ async def test_a_stamp_that_is_no_number_is_none(relay: RelayProcess, room: str)
         [(TEXT, b'451-["media-chunk",]'), (BINARY, b"nothing")],
         [(TEXT, b'451-["media-chunk",1,2,{"_placeholder":true,"num":0}]'), (BINARY, b"more")],
         [(TEXT, chunk(label("key", level=[]))), (BINARY, b"no level")],
+        [(TEXT, chunk(label("key", group="\ud800"))), (BINARY, b"half a character")],
+        [(TEXT, NESTED), (BINARY, b"without end")],
         [(BINARY, b"belongs to nothing")],
     ],
 )

@@ -376,7 +376,8 @@ class Room:
                 others.append((connection, subscription))
         effects: list[Effect] = []
         if to:
-            self._count_out(len(to), data)
+            self._stats.chunks_out += len(to)  # as `_media` does it
+            self._stats.bytes_out += len(to) * len(data)
             effects.append(SendMedia(tuple(to), label, data))
         return effects, self._to_others(track, item, others, now_ms) if others else None
 

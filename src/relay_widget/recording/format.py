@@ -205,7 +205,7 @@ def _parse(text: bytes, data: bytes) -> Record | None:
     try:
         fields = msgspec.json.decode(text)
         return _PARSERS[fields["kind"]](fields, data)
-    except (msgspec.DecodeError, ValueError, KeyError, TypeError, WireError):
+    except (msgspec.DecodeError, RecursionError, ValueError, KeyError, TypeError, WireError):
         return None
 
 

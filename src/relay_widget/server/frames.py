@@ -22,7 +22,8 @@ _CLOSE = 0x88
 _MESSAGE = b"4"  # Engine.IO's type of it
 _SHORT = 126  # lengths below it are in the second byte
 _LONG = 1 << 16
-_PLACEHOLDER = {"_placeholder": True, "num": 0}
+_MEDIA_START = b'51-["%s",' % Event.MEDIA_CHUNK.encode()  # an event with one attachment
+_MEDIA_END = b',{"_placeholder":true,"num":0}]'
 _encode = msgspec.json.Encoder().encode
 
 
@@ -73,7 +74,7 @@ def event(name: str, payload: dict[str, Any]) -> Message:
 
 def media(label: MediaLabel, data: bytes) -> Message:
     """A media-chunk."""
-    return Message(b"51-" + _encode((Event.MEDIA_CHUNK, label, _PLACEHOLDER)), data)
+    return Message(_MEDIA_START + _encode(label) + _MEDIA_END, data)
 
 
 def acknowledgement(ack_id: int, payload: dict[str, Any]) -> Message:

@@ -11,7 +11,7 @@ aiohttp has no public way in. Where its insides are not as expected, everything 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiohttp import WSMsgType
@@ -28,18 +28,9 @@ try:
 except ImportError:  # then there is no short way
     WebSocketDataQueue = object  # type: ignore[misc,assignment]
 
-_PREFIX = "451-"  # Engine.IO's message, Socket.IO's event with one attachment
-_MEDIA_CHUNK = f'{_PREFIX}["{Event.MEDIA_CHUNK}",'
-
-
-class _Placeholder(msgspec.Struct):
-    """Socket.IO's word for the attachment."""
-
-    is_one: Literal[True] = msgspec.field(name="_placeholder")
-    num: Literal[0]
-
-
-_decode = msgspec.json.Decoder(tuple[str, MediaHeader, _Placeholder]).decode
+_START = f'451-["{Event.MEDIA_CHUNK}",'  # Engine.IO's message, Socket.IO's event with one attachment
+_END = ',{"_placeholder":true,"num":0}]'  # as JavaScript and Socket.IO for Python write it
+_decode = msgspec.json.Decoder(MediaHeader).decode
 _READ_AHEAD_BYTES = 65_536
 """What may wait for engineio before no more is read; aiohttp's own figure."""
 
@@ -56,9 +47,13 @@ class LaneSocket(WebSocketResponse):
         super().__init__(**options)
         self._take = take
 
-    async def next(self) -> Any:
-        """What came next beside media; everything before it has been served."""
-        if isinstance(self._reader, _Inbox):
+    async def next(self, *, media: bool) -> Any:
+        """What came next; everything before it has been served.
+
+        Args:
+            media: Whether media may be taken out from now on.
+        """
+        if media and isinstance(self._reader, _Inbox):
             self._reader.served()
         return (await self.receive()).data
 
@@ -91,17 +86,19 @@ class _Inbox(WebSocketDataQueue):
         """A whole message has come."""
         kind, label = message.type, self._label
         if label is None:
-            if self._is_free and kind is WSMsgType.TEXT and message.data.startswith(_MEDIA_CHUNK):
-                self._label = message, size
-                return
+            if self._is_free and kind is WSMsgType.TEXT:
+                text = message.data
+                if text.startswith(_START) and text.endswith(_END):
+                    self._label = message, size
+                    return
         elif kind is WSMsgType.BINARY:
             self._label = None
             try:
-                _, header, _ = _decode(label[0].data[len(_PREFIX) :])
-                if self._take(header, message.data):
-                    return
-            except msgspec.DecodeError:  # the long way says what is wrong
-                pass
+                header = _decode(label[0].data[len(_START) : -len(_END)])
+            except (msgspec.DecodeError, RecursionError):  # the long way says what is wrong
+                header = None
+            if header is not None and self._take(header, message.data):
+                return
             super().feed_data(*label)
         elif kind is WSMsgType.TEXT:  # the label's bytes are missing; a ping may come between
             self._label = None

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import re
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.web import HTTPBadRequest
@@ -88,7 +89,7 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         self._transport = transports[session] = request.transport
         try:
             self._sock = LaneSocket(
-                self._take_media,
+                partial(self._on_media, session),
                 max_msg_size=self.server.max_http_buffer_size,
                 compress=False,
                 timeout=_CLOSE_TIMEOUT_S,
@@ -132,7 +133,7 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
             abort(self._transport)  # in order would be to wait for it to read
             raise OSError
         await self._session.queue.pace.keep()
-        data = await self._sock.next()
+        data = await self._sock.next(media=self._session.upgraded)
         self._session.queue.pace.charge(1)
         if isinstance(data, bytes):
             return data
@@ -144,10 +145,6 @@ class RelayWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc] # engineio ha
         if data == _UPGRADE:
             self._hold()
         return data
-
-    def _take_media(self, label: MediaHeader, data: bytes) -> bool:
-        session = self._session
-        return session.upgraded and self._on_media(session.sid, label, data)
 
     def _hold(self) -> None:
         outlet = self._fanout.of_session(self._session.sid)
