@@ -53,7 +53,7 @@ def test_core_is_pure(path: Path) -> None:
 def test_server_stands_on_core(path: Path) -> None:
     assert own(path) <= {".server", ".core", ".protocol", ".errors", ".grants", ".tokens"}
     foreign = {name for name in imports(path) if not name.startswith(".")}
-    assert foreign <= STDLIB | {"socketio", "engineio", "aiohttp", "msgspec", "prometheus_client", "redis"}
+    assert foreign <= STDLIB | {"socketio", "engineio", "aiohttp", "msgspec", "prometheus_client", "redis", "uvloop"}
 
 
 @pytest.mark.parametrize("path", files("media"), ids=lambda path: path.name)

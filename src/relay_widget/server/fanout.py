@@ -58,7 +58,7 @@ class Outlet:
         self.transport: asyncio.Transport | None = None
         """What is written to; None while it is not open."""
         self.direct: asyncio.Transport | None = None
-        """The same while nothing waited in it after the last write, if its socket may be written to beside it."""
+        """The same, if its socket may be written to beside it while nothing waits in it."""
         self.descriptor = -1
         """Of that socket."""
         self._held: list[Message] | None = [] if upgraded else None
@@ -94,7 +94,6 @@ class Outlet:
         """Write to its transport, behind what waits there."""
         transport.write(data)
         self._busy = transport.get_write_buffer_size() > 0
-        self.direct = None if self._busy or self.descriptor < 0 else transport
 
     def queued_bytes(self) -> int:
         """How much waits to be sent, as the memory that it takes.

@@ -14,7 +14,7 @@ import socket
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
 
@@ -28,7 +28,7 @@ from .door import SPARE_SOCKETS, Door
 from .tls import tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from .metrics import Network
@@ -80,7 +80,16 @@ def serve(settings: ServeSettings, *, on_ready: Callable[[str, str], None] = lam
     Raises:
         RelayStartError: It could not start.
     """
-    asyncio.run(_serve(settings, on_ready))
+    _loop_run()(_serve(settings, on_ready))
+
+
+def _loop_run() -> Callable[[Coroutine[Any, Any, None]], None]:
+    """What runs the process on the event loop in C, where there is one: not on Windows."""
+    try:
+        import uvloop  # noqa: PLC0415 - where there is one
+    except ImportError:
+        return asyncio.run
+    return uvloop.run
 
 
 async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) -> None:
