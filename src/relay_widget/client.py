@@ -355,7 +355,9 @@ class RelayClient:
         refusals: list[Any] = []
         self._gone = gone = asyncio.get_running_loop().create_future()
         gone.add_done_callback(_heard)
-        sio = socketio.AsyncClient(reconnection=False, handle_sigint=False, json=_Json)
+        # Not as `json=`: that would be for everybody in this process who uses socketio.
+        packet = type("Packet", (socketio.packet.Packet,), {"json": _Json})
+        sio = socketio.AsyncClient(reconnection=False, handle_sigint=False, serializer=packet)
         sio.on("connect_error", refusals.append)
         sio.on("disconnect", lambda *_: _settle(gone))
         for event, handler in self._handlers().items():

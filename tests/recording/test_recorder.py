@@ -85,6 +85,7 @@ async def test_a_relay_that_is_started_again_is_recorded_on(relay: RelayProcess,
 def test_a_crash_loses_the_last_second_at_most(relay: RelayProcess, tmp_path: Path) -> None:
     code = """if True:
         import asyncio, os, sys, time
+        from msgspec import structs
         from relay_widget.recording.recorder import Recorder
         from tests.recording.media import browser_objects, browser_track
         from tests.recording.room import participant
