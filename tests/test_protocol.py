@@ -129,8 +129,8 @@ def test_track_round_trip() -> None:
 @pytest.mark.parametrize("key", ["track", "epoch", "group", "object", "type", "level"])
 @pytest.mark.parametrize("bad", ["x y", None, -1.5, [], {}, True, float("inf"), float("nan"), 10**99, b""], ids=repr)
 def test_bad_header(key: str, bad: object) -> None:
-    if (key, bad) in (("level", -1.5), ("track", "x y")):
-        pytest.skip("a negative number is a number, and which tracks there are is not known here")
+    if key == "level" and bad == -1.5:
+        pytest.skip("a negative number is a number")
     assert refused(protocol.parse_header, {**HEADER, key: bad}) == Code.BAD_HEADER
 
 

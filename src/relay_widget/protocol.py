@@ -236,7 +236,7 @@ class MediaHeader(msgspec.Struct, omit_defaults=True, gc=False):
     without decoding (the idea of RFC 6464).
     """
 
-    track: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TRACK_ID_CHARS)]
+    track: Annotated[str, msgspec.Meta(pattern=rf"\A{_TRACK_ID.pattern}\Z")]
     epoch: _Count
     group: _Count
     object: _Count

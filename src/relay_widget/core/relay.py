@@ -435,11 +435,8 @@ class Relay:
         return Outcome(ok(), self._pass_on(client, *_chunk(args), now_ms))
 
     def _pass_on(self, client: _Connection, label: MediaHeader | None, data: bytes, now_ms: float) -> Iterable[Effect]:
-        peer, room = client.peer, client.room
-        if peer is None or room is None:
-            raise _not_joined()
-        if not client.grant.publish:
-            raise _no_publisher()
+        peer, room = _joined(client)
+        _may_publish(client.grant)
         if len(data) > self._limits.chunk_bytes:
             if label is not None:
                 room.skip_group(peer, label.track, Code.CHUNK_TOO_LARGE)
@@ -678,12 +675,8 @@ def _none(args: list[Any], event: Event) -> None:
 
 def _joined(client: _Connection) -> tuple[Peer, Room]:
     if client.peer is None or client.room is None:
-        raise _not_joined()
+        raise WireError(Code.NOT_JOINED, "You are in no room: join one first.")
     return client.peer, client.room
-
-
-def _not_joined() -> WireError:
-    return WireError(Code.NOT_JOINED, "You are in no room: join one first.")
 
 
 def _may_join(grant: Grant, request: Join) -> None:
@@ -697,11 +690,7 @@ def _may_join(grant: Grant, request: Join) -> None:
 
 def _may_publish(grant: Grant) -> None:
     if not grant.publish:
-        raise _no_publisher()
-
-
-def _no_publisher() -> WireError:
-    return WireError(Code.FORBIDDEN, "This token is for watching and listening only: ask for one to publish with.")
+        raise WireError(Code.FORBIDDEN, "This token is for watching and listening only: ask for one to publish with.")
 
 
 def _may_watch(grant: Grant, room: str) -> None:

@@ -354,9 +354,7 @@ class Room:
             others, if there are any, to be looked at when the first have been performed: who reads does not wait
             for who does not. They end with whether somebody lost it.
         """
-        track = peer.tracks.get(label.track)
-        if track is None:
-            raise _unknown_track(label.track)
+        track = self._track(peer, label.track)
         item = track.accept(label, data, now_ms)
         self._count_in(peer, data)
         to: list[str] = []
@@ -374,11 +372,7 @@ class Room:
                 to.append(connection)
             else:
                 others.append((connection, subscription))
-        effects: list[Effect] = []
-        if to:
-            self._stats.chunks_out += len(to)  # as `_media` does it
-            self._stats.bytes_out += len(to) * len(data)
-            effects.append(SendMedia(tuple(to), label, data))
+        effects: list[Effect] = [self._media(tuple(to), label, data)] if to else []
         return effects, self._to_others(track, item, others, now_ms) if others else None
 
     def _to_others(
@@ -545,7 +539,7 @@ class Room:
     def _track(self, peer: Peer, track_id: str) -> LiveTrack:
         track = peer.tracks.get(track_id)
         if track is None:
-            raise _unknown_track(track_id)
+            raise WireError(Code.UNKNOWN_TRACK, f"Track {track_id!r} is not published: publish it first.")
         return track
 
     def _others(self, peer: Peer) -> Iterable[Peer]:
@@ -589,10 +583,6 @@ class Room:
         peer = self._by_connection[connection]
         peer.dropped_groups += groups
         peer.dropped_objects += 1
-
-
-def _unknown_track(track_id: str) -> WireError:
-    return WireError(Code.UNKNOWN_TRACK, f"Track {track_id!r} is not published: publish it first.")
 
 
 def _track_muted(peer: Peer, track_id: str | None, *, muted: bool) -> list[Effect]:

@@ -22,8 +22,10 @@ _CLOSE = 0x88
 _MESSAGE = b"4"  # Engine.IO's type of it
 _SHORT = 126  # lengths below it are in the second byte
 _LONG = 1 << 16
-_MEDIA_START = b'51-["%s",' % Event.MEDIA_CHUNK.encode()  # an event with one attachment
-_MEDIA_END = b',{"_placeholder":true,"num":0}]'
+MEDIA_START = b'51-["%s",' % Event.MEDIA_CHUNK.encode()
+"""What stands before a media-chunk's label in its text: that of an event with one attachment."""
+MEDIA_END = b',{"_placeholder":true,"num":0}]'
+"""And behind it, as JavaScript and Socket.IO for Python write it, too."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -74,7 +76,7 @@ def event(name: str, payload: dict[str, Any]) -> Message:
 
 def media(label: MediaLabel, data: bytes) -> Message:
     """A media-chunk."""
-    return Message(_MEDIA_START + _encode(label) + _MEDIA_END, data)
+    return Message(MEDIA_START + _encode(label) + MEDIA_END, data)
 
 
 def acknowledgement(ack_id: int, payload: dict[str, Any]) -> Message:

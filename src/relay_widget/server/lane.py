@@ -18,7 +18,9 @@ from aiohttp import WSMsgType
 from aiohttp.http import WebSocketReader
 from aiohttp.web import WebSocketResponse
 
-from relay_widget.protocol import Event, MediaHeader
+from relay_widget.protocol import MediaHeader
+
+from .frames import MEDIA_END, MEDIA_START
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +30,8 @@ try:
 except ImportError:  # then there is no short way
     WebSocketDataQueue = object  # type: ignore[misc,assignment]
 
-_START = f'451-["{Event.MEDIA_CHUNK}",'  # Engine.IO's message, Socket.IO's event with one attachment
-_END = ',{"_placeholder":true,"num":0}]'  # as JavaScript and Socket.IO for Python write it
+_START = f"4{MEDIA_START.decode()}"  # Engine.IO's message
+_END = MEDIA_END.decode()
 _decode = msgspec.json.Decoder(MediaHeader).decode
 _READ_AHEAD_BYTES = 65_536
 """What may wait for engineio before no more is read; aiohttp's own figure."""
