@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from relay_widget.invitation import InviteLink, make_link, qr_code
 from relay_widget.tokens import mint
@@ -249,7 +250,7 @@ def test_the_token_goes_to_the_relay_only_and_in_no_address(relay: RelayProcess,
     assert ada.page.evaluate("localStorage.length + sessionStorage.length") == 0
     other = invite(relay, "Bob")
     ada.page.goto(other)  # in the same tab: another person now
-    ada.page.wait_for_function("document.querySelector('input')?.value === 'Bob'")
+    expect(ada.page.locator("input").first).to_have_value("Bob", timeout=30_000)
     assert relay.log == ""
 
 
