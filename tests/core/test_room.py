@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from relay_widget.core.effects import Effect, Send, SendMedia
+from relay_widget.core.effects import Effect, Pause, Send, SendMedia
 from relay_widget.core.load import RESUME_SHARE
-from relay_widget.core.room import Peer, Room
+from relay_widget.core.room import MAX_AT_ONCE, Peer, Room
 from relay_widget.core.stats import Stats
 from relay_widget.errors import WireError
 from relay_widget.protocol import (
@@ -196,6 +196,26 @@ def test_who_would_get_it_too_late_loses_video_and_keeps_the_sound() -> None:
     effects, lost = lab.media(ada, label("key", group=3), b"x", 0.0)
     assert not lost
     assert [type(effect) for effect in effects] == [Send, SendMedia, SendMedia]  # the news, the init, the key
+
+
+def test_many_who_do_not_read_at_once_wait_until_those_who_do_have_it() -> None:
+    lab = Lab("ada", *(f"slow{number}" for number in range(MAX_AT_ONCE + 1)), "bob")
+    ada, *slow, bob = lab.peers
+    lab.room.publish(ada, TRACK)
+    lab.media(ada, label("init"), b"i", 0.0)
+    lab.media(ada, label("key"), b"k", 0.0)
+    for peer in slow:
+        lab.queued[peer.connection] = 1
+    late = tuple(peer.connection for peer in slow)
+    effects, lost = lab.media(ada, label("delta", number=1), b"d", 0.0)
+    assert not lost
+    first, pause, rest = effects
+    assert isinstance(first, SendMedia)
+    assert isinstance(rest, SendMedia)
+    assert (first.to, pause, rest.to) == ((bob.connection,), Pause(), late)
+    lab.queued.pop(late[0])  # one less is worth no pause
+    effects, _ = lab.media(ada, label("delta", number=2), b"d", 0.0)
+    assert [type(effect) for effect in effects] == [SendMedia, SendMedia]
 
 
 def test_plain_bytes_go_to_whoever_can_take_them() -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import hashlib
 import json
 import os
 import socket
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import socketio
+from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
+from relay_widget.server.app import AppSettings, RelayApp
+
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
     from tests.relay_process import RelayProcess
@@ -38,6 +42,18 @@ def read_metrics(relay: RelayProcess) -> dict[str, float]:
         for family in text_string_to_metric_families(body.decode())
         for sample in family.samples
     }
+
+
+@asynccontextmanager
+async def relay_in_this_process() -> AsyncIterator[str]:
+    """Its address."""
+    runner = web.AppRunner(RelayApp(AppSettings(secret="s" * 43, instance="i", needs_token=False)).web)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield "http://{}:{}".format(*runner.addresses[0])
+    finally:
+        await runner.cleanup()
 
 
 class _Client:
@@ -232,7 +248,7 @@ class RawClient:
     async def ended(self) -> None:
         """Wait until the relay has ended the connection."""
         async with asyncio.timeout(TIMEOUT_S):
-            with contextlib.suppress(ConnectionError):
+            with suppress(ConnectionError):
                 while await self._reader.read(2**16):
                     pass
 

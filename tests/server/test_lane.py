@@ -7,14 +7,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import web
 
 from relay_widget.protocol import MediaHeader, parse_header
 from relay_widget.server import lane
 from relay_widget.server.adapter import Adapter
-from relay_widget.server.app import AppSettings, RelayApp
 
-from .clients import Client, RawClient
+from .clients import Client, RawClient, relay_in_this_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,18 +50,6 @@ async def publishing(relay: RelayProcess, room: str) -> AsyncIterator[tuple[RawC
         assert (await other.next("media-chunk"))[1] == b"init"
         yield raw, other
         await raw.close()
-
-
-@asynccontextmanager
-async def relay_in_this_process() -> AsyncIterator[str]:
-    """Its address."""
-    runner = web.AppRunner(RelayApp(AppSettings(secret="s" * 43, instance="i", needs_token=False)).web)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield "http://{}:{}".format(*runner.addresses[0])
-    finally:
-        await runner.cleanup()
 
 
 async def test_media_takes_it(monkeypatch: pytest.MonkeyPatch, room: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from relay_widget.server.pulse import Pulse
+from relay_widget.server.pulse import PULSE_S, Pulse
 
 from .clients import TIMEOUT_S
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 async def test_a_beat_that_fails_is_logged_and_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
     beats, third = 0, asyncio.Event()
 
-    def end_stalled() -> None:
+    def end_stalled(within_s: float) -> None:
         nonlocal beats
+        assert within_s == PULSE_S
         beats += 1
         if beats == 1:
             raise RuntimeError

@@ -4,7 +4,7 @@ Nothing here waits, opens a socket, reads a clock or logs. The server tells it w
 is and how much waits for each client; it answers with an acknowledgement and a list of effects to perform.
 """
 
-from .effects import AllowOrigin, Close, Effect, Listen, MediaLabel, Outcome, Refused, Send, SendMedia, Tell
+from .effects import AllowOrigin, Close, Effect, Listen, MediaLabel, Outcome, Pause, Refused, Send, SendMedia, Tell
 from .limits import DEFAULT_LIMITS, Limits
 from .relay import Relay
 
@@ -17,6 +17,7 @@ __all__ = [
     "Listen",
     "MediaLabel",
     "Outcome",
+    "Pause",
     "Refused",
     "Relay",
     "Send",

@@ -77,19 +77,27 @@ class AllowOrigin:
     origin: str
 
 
+class Pause(msgspec.Struct, frozen=True):
+    """What follows is for clients that do not read at once: it may wait for a moment, until those that do have read.
+
+    Before the core hears of anything else it is to be performed.
+    """
+
+
 def inbox(node: str) -> str:
     """The channel on which one node listens for what is for it alone."""
     return f"node:{node}"
 
 
-Effect = Send | SendMedia | Close | Refused | Tell | Listen | AllowOrigin
+Effect = Send | SendMedia | Close | Refused | Tell | Listen | AllowOrigin | Pause
 
 
 @dataclass(slots=True)
 class Outcome:
     """What a client's event leads to: its acknowledgement first, then the effects in their order.
 
-    They are to be gone through once and at once: some are decided on when those before them have been performed.
+    They are to be gone through once and at once, but for a `Pause`: some are decided on when those before them have
+    been performed.
     """
 
     ack: dict[str, Any] | None = None

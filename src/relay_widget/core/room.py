@@ -16,7 +16,7 @@ from relay_widget.protocol import (
     PeerInfo,
 )
 
-from .effects import Effect, Send, SendMedia, Tell, inbox
+from .effects import Effect, Pause, Send, SendMedia, Tell, inbox
 from .limits import DEFAULT_LIMITS, Limits
 from .link import LinkObject
 from .links import Links
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from .links import Arrived
     from .load import Load
     from .stats import Stats
+
+
+MAX_AT_ONCE = 16
+"""So many who do not read at once cost less than to come back for them later."""
 
 
 class Queues(Protocol):
@@ -379,6 +383,8 @@ class Room:
         self, track: LiveTrack, item: MediaObject, others: list[tuple[str, Subscription]], now_ms: float
     ) -> Generator[Effect, None, bool]:
         """An object for those of a track's subscribers who are not just sent it."""
+        if len(others) > MAX_AT_ONCE:
+            yield Pause()
         links, busy = self._links.by_connection, self._queues.busy
         is_delta = item.label.type == "delta"
         to: list[str] = []

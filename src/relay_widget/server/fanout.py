@@ -254,7 +254,12 @@ class Fanout:
 
     def stalled(self, for_ms: float) -> list[str]:
         """Who has taken nothing for so long, although something waits; to be asked often."""
-        return [one for one in self.busy if self._outlets[one].still_ms() >= for_ms]
+        return [one for one in self.busy if self.is_stalled(one, for_ms)]
+
+    def is_stalled(self, connection: str, for_ms: float) -> bool:
+        """Whether this one has; not if it is gone, or nothing more is sent to it."""
+        outlet = self._outlets.get(connection)
+        return outlet is not None and outlet.still_ms() >= for_ms
 
     def wait_ms(self, connection: str) -> float:
         """How long what waits for this client will take; 0 while that is not known."""

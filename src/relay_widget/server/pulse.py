@@ -22,7 +22,7 @@ class Pulse:
         end_session: Ends one that has had its time.
         connect_s: How long that is.
         on_lag: Called with the seconds that the event loop was late.
-        end_stalled: Ends who has read nothing for too long.
+        end_stalled: Ends who has read nothing for too long, within so many seconds.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Pulse:
         end_session: Callable[[str], None],
         connect_s: float,
         on_lag: Callable[[float], None],
-        end_stalled: Callable[[], None],
+        end_stalled: Callable[[float], None],
     ) -> None:
         self._silent_sessions = silent_sessions
         self._end_session = end_session
@@ -50,7 +50,7 @@ class Pulse:
             try:
                 self._on_lag(max(0.0, now_s - due_s))
                 self.end_silent(now_s)
-                self._end_stalled()
+                self._end_stalled(PULSE_S)
             except Exception:  # noqa: BLE001 - logged, and not to be the last beat
                 _log.exception("a beat of the relay failed")
 
