@@ -53,7 +53,7 @@ MIN_ACHIEVED = 0.99
 MAX_GENERATOR_PERCENT = 90
 """A generator that is busier measures itself."""
 MAX_STOLEN_PERCENT = 5
-"""Of the machine, by its host for others; what is measured then is measured again."""
+"""Of one core, by the machine's host for others; what is measured then is measured again."""
 TRACK = {"track": "camera", "mimeType": "video/webm;codecs=vp8", "video": True, "timeslice_ms": 33}
 ALONE, BESIDE = "100 alone", "100 beside 100 stalled"
 STALLED_LOADS = {ALONE: Load(viewers=100), BESIDE: Load(viewers=100, stalled=100)}
@@ -170,9 +170,7 @@ def _alternately(
     twice as many turns are measured, and those count in which it took least.
     """
     turns: list[dict[str, Figures]] = []
-    while len(turns) < repeats or (
-        len(turns) < 2 * repeats and sum(_stolen_percent(turn) <= MAX_STOLEN_PERCENT for turn in turns) < repeats
-    ):
+    while len(turns) < 2 * repeats and sum(_stolen_percent(turn) <= MAX_STOLEN_PERCENT for turn in turns) < repeats:
         turn: dict[str, Figures] = {}
         for title in kinds if len(turns) % 2 == 0 else reversed(kinds):
             turn[title] = measure(*kinds[title], seconds)
