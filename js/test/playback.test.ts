@@ -398,7 +398,7 @@ describe("latency", () => {
     expect(latency.decide(joining)).toEqual({ seek_s: 9.8 });
   });
 
-  const even = { jitter_s: 0.1, timeslice_s: 0.02, penalty_s: 0, sound: false, chosen_s: null };
+  const even = { jitter_s: 0.1, timeslice_s: 0.02, penalty_s: 0, margin_s: latency.MARGIN_S, chosen_s: null };
 
   test("needs the lag of arrivals and a margin, within bounds", () => {
     const needed = (jitter_s: number, timeslice_s = jitter_s): number =>
@@ -410,8 +410,9 @@ describe("latency", () => {
     expect(latency.neededLead({ ...even, penalty_s: 0.2 })).toBeCloseTo(0.1 + latency.MARGIN_S + 0.2);
   });
 
-  test("sound needs more in hand, and lags count up to a bound beyond the pieces", () => {
-    expect(latency.neededLead({ ...even, sound: true })).toBeCloseTo(0.1 + latency.MARGIN_WITH_SOUND_S);
+  test("some elements need more in hand, and lags count up to a bound beyond the pieces", () => {
+    const margin_s = latency.MARGIN_OF_OWN_SOUND_S;
+    expect(latency.neededLead({ ...even, margin_s })).toBeCloseTo(0.1 + margin_s);
     expect(latency.neededLead({ ...even, jitter_s: 3 })).toBeCloseTo(
       0.02 + latency.MAX_JITTER_S + latency.MARGIN_S,
     );
@@ -444,7 +445,7 @@ describe("latency", () => {
   test("stalls add to the target up to a bound and are forgiven with time", () => {
     let penalty_s = 0;
     for (let stall = 0; stall < 50; stall++) {
-      const more_s = latency.penaltyAfterStall({ penalty_s, left_s: 0, sound: false });
+      const more_s = latency.penaltyAfterStall({ penalty_s, left_s: 0, margin_s: latency.MARGIN_S });
       expect(more_s).toBeGreaterThanOrEqual(penalty_s);
       penalty_s = more_s;
     }
@@ -457,7 +458,7 @@ describe("latency", () => {
     let penalty_s = 0;
     for (let stall = 0; stall < 3; stall++) {
       const before_s = penalty_s;
-      penalty_s = latency.penaltyAfterStall({ penalty_s, left_s: 0.25, sound: false });
+      penalty_s = latency.penaltyAfterStall({ penalty_s, left_s: 0.25, margin_s: latency.MARGIN_S });
       expect(penalty_s - before_s).toBeLessThanOrEqual(latency.MAX_LESSON_S + 1e-9);
     }
     expect(latency.MARGIN_S + penalty_s).toBeGreaterThan(0.25);

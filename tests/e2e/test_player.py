@@ -38,6 +38,26 @@ WITHIN_MS = 20_000
 LIVE = "() => bench.shows(performance.now() - 3000) && !bench.video.paused"
 """A picture that was drawn not long ago is on the screen."""
 
+LISTEN = """() => {
+  const { connect } = AudioNode.prototype;
+  window.ears = [];
+  AudioNode.prototype.connect = function (to, ...rest) {
+    if (to instanceof AudioDestinationNode) {
+      const ear = new AnalyserNode(to.context);
+      connect.call(this, ear);
+      window.ears.push(ear);
+    }
+    return connect.call(this, to, ...rest);
+  };
+}"""
+"""An ear at each way out of the page that is opened from now on."""
+HEARD = """() => {
+  const samples = new Float32Array(2048);
+  ears.at(-1)?.getFloatTimeDomainData(samples);
+  return samples.some((sample) => Math.abs(sample) > 0.01);
+}"""
+"""The microphone's beep is heard through the last of them."""
+
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args: Any) -> None:
@@ -195,6 +215,27 @@ def test_video_only_and_audio_only(page: Page) -> None:
     assert problems(page) == []
 
 
+def test_sound_alone_is_heard_through_one_context(page: Page) -> None:
+    page.evaluate(LISTEN)
+    start(page, mimeType="audio/webm;codecs=opus", video=False)
+    wait(page, HEARD)
+    # It is the element that says when it plays, and that is muted: both go for what is heard.
+    page.evaluate("bench.video.muted = true")
+    wait(page, "since => bench.video.currentTime > since + 2", page.evaluate("bench.video.currentTime"))
+    assert not page.evaluate(HEARD)
+    page.evaluate("bench.video.muted = false")
+    wait(page, HEARD)
+    # Another source: it has one way out all its life.
+    page.evaluate("bench.breakGroups(1)")
+    wait(page, "() => bench.problems.length > 0")
+    page.evaluate("bench.video.muted = true; bench.video.muted = false")
+    wait(page, "() => bench.video.currentTime < 5 && bench.video.currentTime > 0.5")
+    wait(page, HEARD)
+    assert page.evaluate("ears.length") == 1
+    page.evaluate("bench.player.dispose()")
+    wait(page, "() => ears[0].context.state === 'closed'")
+
+
 def test_a_new_epoch_goes_on_in_the_same_source(page: Page) -> None:
     start(page)
     wait_live(page)
@@ -343,6 +384,8 @@ def test_a_pause_of_the_network_ends_at_the_live_edge(page: Page) -> None:
     wait_live(page)
     page.evaluate("bench.pauseDelivery()")
     wait(page, "() => bench.video.readyState < 3")
+    # If it was seeking just then, only that it lasts makes it a stall.
+    page.wait_for_timeout(1000)
     page.evaluate("bench.resumeDelivery()")
     wait(page, "since => bench.shows(since)", page.evaluate("performance.now()"))
     wait_live(page)

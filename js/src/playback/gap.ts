@@ -1,7 +1,7 @@
 // Where to go on when the position is before, between or stuck in buffered ranges. Pure; seconds.
 
 /** A position this close to the end of its range has nothing left to play there; when the element waits, it has
- * run dry somewhat earlier (see MARGIN_WITH_SOUND_S). */
+ * run dry somewhat earlier (see MARGIN_S). */
 const AT_END_S = 0.06;
 const AT_END_WAITING_S = 0.3;
 /** Chromium's own tolerance between ranges is smaller than this, so landing a little inside is safe. */

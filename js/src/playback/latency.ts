@@ -5,10 +5,12 @@ export const DEFAULT_TARGET_S = 0.15;
 export const MIN_TARGET_S = 0.06;
 /** A receiver that needs more than this is not in a call any more; it seeks instead of waiting longer. */
 export const MAX_TARGET_S = 4;
-/** Kept above the lag of arrivals, for Chromium runs dry with something left in the buffer: with sound up to 0.12 s,
- * which the audio output takes ahead; without, the last two pictures of 30 a second. */
-export const MARGIN_WITH_SOUND_S = 0.13;
+/** Kept above the lag of arrivals, for Chromium runs dry with something left in the buffer: the last two pictures of 30 a
+ * second; 0.05 s of sound, or 0.12 s where the element hands it to the device itself, which takes it ahead. Sound has more in
+ * hand than that: it may be a little later than its picture, and a gap in it disturbs more. */
 export const MARGIN_S = 0.065;
+export const MARGIN_OF_SOUND_S = 0.1;
+export const MARGIN_OF_OWN_SOUND_S = 0.13;
 /** What each stall adds to the target at least, and how slowly that and any other surplus is given back. */
 export const STALL_PENALTY_S = 0.03;
 /** Kept above what was left in the buffer when it ran dry, as far as one stall can tell: a page that had no CPU for a
@@ -54,13 +56,12 @@ export function neededLead(now: {
   jitter_s: number;
   timeslice_s: number;
   penalty_s: number;
-  sound: boolean;
+  margin_s: number;
   chosen_s: number | null;
 }): number {
   if (now.chosen_s !== null) return Math.min(MAX_TARGET_S, now.chosen_s + now.penalty_s);
-  const margin_s = now.sound ? MARGIN_WITH_SOUND_S : MARGIN_S;
   const lag_s = Math.max(now.timeslice_s, Math.min(now.jitter_s, now.timeslice_s + MAX_JITTER_S));
-  return Math.min(MAX_TARGET_S, Math.max(MIN_TARGET_S, lag_s + margin_s) + now.penalty_s);
+  return Math.min(MAX_TARGET_S, Math.max(MIN_TARGET_S, lag_s + now.margin_s) + now.penalty_s);
 }
 
 /** The target: up to what is needed at once, down to it slowly, the slower the closer, but never further behind than
@@ -81,9 +82,8 @@ export function nextPenalty(penalty_s: number, elapsed_s: number): number {
 }
 
 /** `left_s`: what was left in the buffer when it ran dry. More than the margin: this machine needs more. */
-export function penaltyAfterStall(now: { penalty_s: number; left_s: number; sound: boolean }): number {
-  const margin_s = now.sound ? MARGIN_WITH_SOUND_S : MARGIN_S;
-  const learnt_s = Math.min(now.left_s + ABOVE_DRY_S - margin_s, now.penalty_s + MAX_LESSON_S);
+export function penaltyAfterStall(now: { penalty_s: number; left_s: number; margin_s: number }): number {
+  const learnt_s = Math.min(now.left_s + ABOVE_DRY_S - now.margin_s, now.penalty_s + MAX_LESSON_S);
   return Math.min(MAX_PENALTY_S, Math.max(now.penalty_s + STALL_PENALTY_S, learnt_s));
 }
 

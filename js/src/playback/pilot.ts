@@ -6,6 +6,9 @@ import { isStuck, jumpOver, MAX_NUDGES, nudge, type Ranges, rangeEnd } from "./g
 import {
   DEFAULT_TARGET_S,
   decide,
+  MARGIN_OF_OWN_SOUND_S,
+  MARGIN_OF_SOUND_S,
+  MARGIN_S,
   neededLead,
   nextPenalty,
   nextTarget,
@@ -24,6 +27,8 @@ export interface PilotOptions {
   age_s(media_s: number): number;
   /** The least latency since capture that the picture or sound beside this one asks for; NaN for none. */
   leastLatency_s(): number;
+  /** Whether the element hands its sound to the device itself. */
+  soundsByItself(): boolean;
   /** It stands still although media lies ahead, and nudging did not help. */
   onStuck(): void;
 }
@@ -45,6 +50,8 @@ export class Pilot {
   #lesson_s = 0;
   #stalls = 0;
   #waitingSince_s: number | null = null;
+  /** The waiting is a stall, and counted. */
+  #stalling = false;
   #nudges = 0;
   #steered_s = 0;
   #sought_s = Number.NEGATIVE_INFINITY;
@@ -116,6 +123,7 @@ export class Pilot {
     this.#starting = true;
     this.#behindOutage = false;
     this.#waitingSince_s = null;
+    this.#stalling = false;
     this.#nudges = 0;
     this.#setRate(1);
   }
@@ -187,7 +195,7 @@ export class Pilot {
       jitter_s: this.#arrivals.jitter_s(),
       timeslice_s: this.#timeslice_s,
       penalty_s: this.#penalty_s,
-      sound: this.#sound,
+      margin_s: this.#margin_s,
       chosen_s,
     });
     const beside_s = this.options.leastLatency_s() - this.#edgeAge_s(now_s);
@@ -196,6 +204,11 @@ export class Pilot {
     // Who moves a slider wants to see it at once.
     const before_s = chosen_s === null ? this.#target_s : needed_s;
     this.#target_s = nextTarget({ target_s: before_s, needed_s, lead_s, elapsed_s });
+  }
+
+  get #margin_s(): number {
+    if (!this.#sound) return MARGIN_S;
+    return this.options.soundsByItself() ? MARGIN_OF_OWN_SOUND_S : MARGIN_OF_SOUND_S;
   }
 
   /** How long ago what is at the live edge was captured: the way here, without any waiting. */
@@ -233,22 +246,29 @@ export class Pilot {
     this.#waitingSince_s ??= seconds();
     // The start, and the pause that a jump or a seek of ours makes, are not stalls.
     if (this.#starting || this.video.seeking) return;
-    this.#stalls += 1;
-    this.#stalled_s = seconds();
+    this.#onStall();
     const { buffered, currentTime } = this.video;
     const end_s = rangeEnd(flat(buffered), currentTime);
     // Before a hole, and in an outage, it is not for lack of margin that it runs dry.
     if (!(end_s < this.#end_s) && !this.#arrivals.isOut(seconds(), this.#end_s)) {
       const left_s = Math.max(0, end_s - currentTime);
       const before_s = this.#penalty_s;
-      this.#penalty_s = penaltyAfterStall({ penalty_s: before_s, left_s, sound: this.#sound });
+      this.#penalty_s = penaltyAfterStall({ penalty_s: before_s, left_s, margin_s: this.#margin_s });
       this.#lesson_s = this.#penalty_s - before_s;
     }
     this.steer();
   }
 
+  #onStall(): void {
+    this.#stalling = true;
+    this.#stalls += 1;
+    this.#stalled_s = seconds();
+  }
+
   /** It was an outage that made it stand still: no margin would have helped, so none is kept because of it. */
   #onOutage(): void {
+    // It was where a seek of ours led to that there was nothing more to play.
+    if (!this.#stalling && !this.#starting) this.#onStall();
     this.#behindOutage = true;
     this.#penalty_s = Math.max(0, this.#penalty_s - this.#lesson_s);
     this.#lesson_s = 0;
@@ -257,6 +277,7 @@ export class Pilot {
   #onPlaying(): void {
     this.#starting = false;
     this.#waitingSince_s = null;
+    this.#stalling = false;
     this.#lesson_s = 0;
     this.#nudges = 0;
     this.steer();

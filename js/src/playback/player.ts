@@ -16,6 +16,7 @@ import { KeepPlaying } from "./keep-playing.js";
 import { Ledger } from "./ledger.js";
 import { Pilot } from "./pilot.js";
 import { Shown } from "./shown.js";
+import { SoundOut } from "./sound-out.js";
 import { canPlay, openSource } from "./source.js";
 
 /** Over this the player gives up until the next epoch: it would only flicker. */
@@ -46,6 +47,8 @@ class MsePlayer implements Player {
   #queue: AppendQueue;
   #pilot: Pilot;
   #playing: KeepPlaying;
+  /** Of an element that only sounds; beside a picture the browser keeps its sound in step with it by itself. */
+  #soundOut: SoundOut | null;
   #ledger = new Ledger();
   #shown: Shown;
   #ahead_s = 0;
@@ -65,15 +68,18 @@ class MsePlayer implements Player {
     this.#track = options.track;
     this.element = createElement(options.track);
     this.element.muted = !options.track.audio;
+    this.#soundOut = options.track.video ? null : new SoundOut(this.element);
     this.#playing = new KeepPlaying(this.element, () => options.onMuted?.());
     this.#pilot = new Pilot(this.element, {
       track: options.track,
       chosen_s: () => options.chosen_s?.() ?? null,
       age_s: (media_s) => (options.clock.now_ms() - this.#ledger.captured_at_ms(media_s)) / 1000,
       leastLatency_s: () => (options.leastLatency_s?.() ?? Number.NaN) + this.#ahead_s,
+      soundsByItself: () => this.#soundOut?.routed !== true,
       onStuck: () => this.#rebuild("it stands still although media is there"),
     });
-    this.#shown = new Shown(this.element, (media_s, ahead_s) => {
+    const delay_s = () => this.#soundOut?.delay_s ?? 0;
+    this.#shown = new Shown(this.element, delay_s, (media_s, ahead_s) => {
       this.#ahead_s += (ahead_s - this.#ahead_s) / AHEAD_SAMPLES;
       this.#ledger.shown(media_s, options.clock.now_ms());
     });
@@ -158,6 +164,7 @@ class MsePlayer implements Player {
     this.#disposed = true;
     this.#pilot.dispose();
     this.#shown.dispose();
+    this.#soundOut?.dispose();
     this.#playing.dispose();
     this.#queue.detach();
     this.#queue.clear();

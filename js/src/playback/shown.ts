@@ -14,9 +14,11 @@ export class Shown {
   #looked_ms = Number.NEGATIVE_INFINITY;
 
   /** `onShown` hears the media time of a picture at the moment it is presented, or of the sound, and how far ahead of
-   * the element's position that is (s): browsers choose the picture for when it will be on the screen. */
+   * the element's position that is (s): browsers choose the picture for when it will be on the screen. Sound is heard
+   * `soundDelay_s` behind it. */
   constructor(
     private readonly element: HTMLMediaElement,
+    private readonly soundDelay_s: () => number,
     private readonly onShown: (media_s: number, ahead_s: number) => void,
   ) {
     const counts = element instanceof HTMLVideoElement && "requestVideoFrameCallback" in element;
@@ -37,7 +39,9 @@ export class Shown {
     // Nothing is presented in a hidden tab; what would be is as good as heard.
     const video = document.hidden ? null : this.#video;
     if (video === null) {
-      if (!this.element.paused && !this.element.seeking) this.onShown(this.element.currentTime, 0);
+      const ahead_s = -this.soundDelay_s();
+      if (!this.element.paused && !this.element.seeking)
+        this.onShown(this.element.currentTime + ahead_s, ahead_s);
       return;
     }
     if (this.#request !== null) return;

@@ -3,7 +3,7 @@
 // since 1970, so that several pages and Python speak of the same moments.
 import { beeps_s, keepSound } from "./appended.js";
 import { installCamera } from "./camera.js";
-import { watchElements } from "./elements.js";
+import { heard_s, watchElements } from "./elements.js";
 import { Meter } from "./meter.js";
 import { Participant, type ParticipantOptions } from "./participant.js";
 
@@ -47,7 +47,7 @@ class Probe {
     new Meter(video).onPicture = (_shown_ms, latency_ms) => diary.pictures.push([now_ms(), latency_ms]);
     sound.addEventListener("waiting", () => diary.sound_waits_ms.push(now_ms()));
     setInterval(() => {
-      diary.sound.push([now_ms(), sound.currentTime]);
+      diary.sound.push([now_ms(), heard_s(sound)]);
       if (participant.figures !== null) diary.figures.push({ at_ms: now_ms(), ...participant.figures });
     }, LOOK_EVERY_MS);
   }
