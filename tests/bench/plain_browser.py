@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 20
 ANSWER_TIMEOUT_S = 120
 QUIET = "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup"
-"""A browser just started prepares its omnibox, four pages of it, and half a minute later collects their garbage: 0.2 s of both
-cores, in the middle of what is measured."""
+"""A browser just started prepares its omnibox in four pages, and collects their garbage half a minute later: 0.2 s of
+both cores, in the middle of what is measured."""
 _NOTHING = object()
 
 
