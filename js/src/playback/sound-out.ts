@@ -47,14 +47,6 @@ export class SoundOut {
     if (!(await runs(context)) || this.#node !== null || this.#listening.signal.aborted) return;
     this.#node = new MediaElementAudioSourceNode(context, { mediaElement: this.element });
     this.#node.connect(context.destination);
-    // An element whose context does not run stands still.
-    context.addEventListener(
-      "statechange",
-      () => {
-        if (context.state !== "running" && context.state !== "closed") void runs(context);
-      },
-      { signal: this.#listening.signal },
-    );
   }
 }
 
@@ -65,9 +57,18 @@ async function runs(context: AudioContext): Promise<boolean> {
 }
 
 function acquire(): AudioContext {
-  shared ??= { context: new AudioContext({ latencyHint: "interactive" }), users: 0 };
+  shared ??= { context: open(), users: 0 };
   shared.users += 1;
   return shared.context;
+}
+
+function open(): AudioContext {
+  const context = new AudioContext({ latencyHint: "interactive" });
+  // The elements of a context that does not run stand still.
+  context.addEventListener("statechange", () => {
+    if (context.state !== "running" && context.state !== "closed") void runs(context);
+  });
+  return context;
 }
 
 function release(): void {
