@@ -286,41 +286,42 @@ describe("arrivals", () => {
   test.each([0.02, 0.1, 1.5])("even arrivals of %d s pieces lag by one piece", (piece_s) => {
     const arrivals = new Arrivals();
     const now_s = feed(arrivals, piece_s, 20, () => 0);
-    expect(arrivals.jitter_s()).toBeCloseTo(piece_s, 5);
+    expect(arrivals.lag().likely_s).toBeCloseTo(piece_s, 5);
     expect(arrivals.edge_s(now_s)).toBeCloseTo(now_s - 100, 5);
   });
 
   test("the worst lateness of the last twenty seconds counts", () => {
     const regular = new Arrivals();
     feed(regular, 0.05, 20, (index) => (index % 10 === 0 ? 0.04 : 0));
-    expect(regular.jitter_s()).toBeCloseTo(0.09, 5);
+    expect(regular.lag().likely_s).toBeCloseTo(0.09, 5);
     const once = new Arrivals();
     feed(once, 0.05, 40, (index) => (index === 500 ? 0.04 : 0));
-    expect(once.jitter_s()).toBeCloseTo(0.09 + 0.04 / 2, 5); // unusual: more of it may come
+    expect(once.lag().worst_s).toBeCloseTo(0.09, 5);
+    expect(once.lag().likely_s).toBeCloseTo(0.09 + 0.04 / 2, 5); // unusual: more of it may come
     expect([once.isOut(141, 40.6), once.isOut(141, 40.9)]).toEqual([true, false]);
     const stood = new Arrivals();
     feed(stood, 0.05, 40, (index) => (index === 500 ? 0.9 : 0));
-    expect(stood.jitter_s()).toBeLessThan(0.1); // the link stood still once: that is no jitter
+    expect(stood.lag().likely_s).toBeLessThan(0.1); // the link stood still once: that is no jitter
     const stands = new Arrivals();
     feed(stands, 0.05, 40, (index) => (index % 60 === 0 ? 0.9 : 0));
-    expect(stands.jitter_s()).toBeGreaterThan(0.9); // it does so every three seconds
+    expect(stands.lag().likely_s).toBeGreaterThan(0.9); // it does so every three seconds
     const gathered_s = (index: number): number => 0.05 * (11 - (index % 12)); // all that comes in 0.6 s at its end
     const busy = new Arrivals();
     feed(busy, 0.05, 31, (index) => (index > 480 && index <= 588 ? gathered_s(index) : 0));
-    expect(busy.jitter_s()).toBeLessThan(0.1); // for five seconds, until a second ago
+    expect(busy.lag().likely_s).toBeLessThan(0.1); // for five seconds, until a second ago
     const stillBusy = new Arrivals();
     feed(stillBusy, 0.05, 29, (index) => (index > 480 ? gathered_s(index) : 0));
-    expect(stillBusy.jitter_s()).toBeGreaterThan(0.55);
+    expect(stillBusy.lag().likely_s).toBeGreaterThan(0.55);
     const longAgo = new Arrivals();
     feed(longAgo, 0.05, 40, (index) => (index === 100 ? 0.04 : 0));
-    expect(longAgo.jitter_s()).toBeCloseTo(0.05, 5);
+    expect(longAgo.lag().likely_s).toBeCloseTo(0.05, 5);
   });
 
   test("a break in the media is no lateness", () => {
     const arrivals = new Arrivals();
     feed(arrivals, 0.05, 5, () => 0);
     arrivals.observe(107, 5, 7, false);
-    expect(arrivals.jitter_s()).toBeCloseTo(0.05, 5);
+    expect(arrivals.lag().likely_s).toBeCloseTo(0.05, 5);
   });
 
   test("the edge survives a pause longer than the window", () => {
@@ -334,7 +335,7 @@ describe("arrivals", () => {
     const arrivals = new Arrivals();
     feed(arrivals, 1.5, 20, () => 0);
     arrivals.reset();
-    expect(arrivals.jitter_s()).toBe(0);
+    expect(arrivals.lag().likely_s).toBe(0);
     expect(arrivals.edge_s(1)).toBeNaN();
   });
 });
@@ -346,6 +347,7 @@ describe("latency", () => {
     start_s: 0,
     end_s: 10,
     target_s: 0.2,
+    thin_s: 0.08,
     rate: 1,
     starting: false,
     recovering: false,
@@ -369,6 +371,23 @@ describe("latency", () => {
   test("slows down when too close", () => {
     expect(latency.decide({ ...calm, position_s: 9.9 })).toEqual({ rate: 0.96 });
     expect(latency.decide({ ...calm, position_s: 9.82, rate: 0.96 })).toEqual({ rate: 0.96 });
+  });
+
+  test("waits for what is late at half speed, until there is more than enough again", () => {
+    const late = { ...calm, edge_s: 10, position_s: 9.8, end_s: 9.87 };
+    expect(latency.decide(late)).toEqual({ rate: 0.5 });
+    expect(latency.decide({ ...late, end_s: 9.89 })).toEqual({ rate: 1 });
+    expect(latency.decide({ ...late, end_s: 9.89, rate: 0.5 })).toEqual({ rate: 0.5 });
+    expect(latency.decide({ ...late, end_s: 9.91, rate: 0.5 })).toEqual({ rate: 1 });
+    expect(latency.decide({ ...late, position_s: 9.4, end_s: 9.87 })).toEqual({ rate: 1.1 }); // late, but not thin
+  });
+
+  test("a buffer is thin when something is later than ever, and not at a target that leaves it no more", () => {
+    const margin_s = latency.MARGIN_S;
+    const most_s = margin_s + latency.THIN_ABOVE_MARGIN_S;
+    expect(latency.thinBuffer({ target_s: 0.5, worstLag_s: 0.1, margin_s })).toBeCloseTo(most_s);
+    expect(latency.thinBuffer({ target_s: 0.1 + margin_s, worstLag_s: 0.1, margin_s })).toBeCloseTo(margin_s);
+    expect(latency.thinBuffer({ target_s: 0.08, worstLag_s: 0.1, margin_s })).toBeLessThan(0);
   });
 
   test("does not catch up right after a stall", () => {

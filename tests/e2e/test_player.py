@@ -392,6 +392,16 @@ def test_a_pause_of_the_network_ends_at_the_live_edge(page: Page) -> None:
     assert figures(page)["stalls"] > 0
 
 
+def test_a_buffer_that_gets_thin_is_played_at_half_speed(page: Page) -> None:
+    start(page)
+    wait_live(page)
+    page.evaluate("bench.pauseDelivery()")
+    wait(page, "() => bench.video.playbackRate === 0.5")
+    page.evaluate("bench.resumeDelivery()")
+    wait(page, "() => bench.video.playbackRate > 0.9")
+    wait_live(page)
+
+
 def test_the_buffer_behind_is_bounded(page: Page) -> None:
     start(page)
     wait(page, "() => bench.sent.filter((entry) => entry.header.type === 'key').length >= 5")

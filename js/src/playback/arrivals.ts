@@ -56,13 +56,14 @@ export class Arrivals {
     return Number.isFinite(lead_s) ? now_s + lead_s : Number.NaN;
   }
 
-  /** How far behind the live edge the buffer's end is likely to get between arrivals. What happened once in twenty
-   * seconds will happen again; and the further that was from the usual, the further the next may be from that. */
-  jitter_s(): number {
+  /** How far behind the live edge the buffer's end got at the worst between arrivals, and how far it is likely to get. What
+   * happened once in twenty seconds will happen again; and the further that was from the usual, the further the next
+   * may be from that. */
+  lag(): { worst_s: number; likely_s: number } {
     const usual_s = this.#usual_s;
     const worst_s = this.#worst_s(usual_s + OUTAGE_S);
     // In the first seconds most buckets are empty.
-    return usual_s === 0 ? worst_s : worst_s + RESERVE * (worst_s - usual_s);
+    return { worst_s, likely_s: usual_s === 0 ? worst_s : worst_s + RESERVE * (worst_s - usual_s) };
   }
 
   get #usual_s(): number {

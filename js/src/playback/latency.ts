@@ -11,6 +11,10 @@ export const MAX_TARGET_S = 4;
 export const MARGIN_S = 0.065;
 export const MARGIN_OF_SOUND_S = 0.1;
 export const MARGIN_OF_OWN_SOUND_S = 0.13;
+/** Something to play that comes later than ever is waited for at half speed, from this much above the margin on: what is left
+ * lasts twice as long, and nothing stands still. Slower than that it does not last longer: Chromium takes a picture
+ * that is not followed for so long for the last one, and its time-stretching wants more sound in hand. */
+export const THIN_ABOVE_MARGIN_S = 0.03;
 /** What each stall adds to the target at least, and how slowly that and any other surplus is given back. */
 export const STALL_PENALTY_S = 0.03;
 /** Kept above what was left in the buffer when it ran dry, as far as one stall can tell: a page that had no CPU for a
@@ -41,6 +45,9 @@ const RATE_FAST = 1.1;
 const RATE_CATCH_UP = 1.04;
 const RATE_NORMAL = 1;
 const RATE_SLOW = 0.96;
+const RATE_STRETCHED = 0.5;
+/** At half speed until there is so much more than a thin buffer. */
+const NO_LONGER_THIN_S = 0.02;
 /** Beyond this error the faster of the two rates is used. */
 const FAR_S = 0.15;
 const CLOSE_ENOUGH_S = 0.01;
@@ -62,6 +69,12 @@ export function neededLead(now: {
   if (now.chosen_s !== null) return Math.min(MAX_TARGET_S, now.chosen_s + now.penalty_s);
   const lag_s = Math.max(now.timeslice_s, Math.min(now.jitter_s, now.timeslice_s + MAX_JITTER_S));
   return Math.min(MAX_TARGET_S, Math.max(MIN_TARGET_S, lag_s + now.margin_s) + now.penalty_s);
+}
+
+/** A buffer with less than this in it is thin: what comes next is late beyond all that is known (`worstLag_s`). Not more than
+ * there is at the worst when all is well: somebody may have chosen a target of less than the margin. */
+export function thinBuffer(now: { target_s: number; worstLag_s: number; margin_s: number }): number {
+  return Math.min(now.margin_s + THIN_ABOVE_MARGIN_S, now.target_s - now.worstLag_s);
 }
 
 /** The target: up to what is needed at once, down to it slowly, the slower the closer, but never further behind than
@@ -95,6 +108,7 @@ export interface Situation {
   start_s: number;
   end_s: number;
   target_s: number;
+  thin_s: number;
   rate: number;
   /** Nothing has played yet since the start or a rebuild. */
   starting: boolean;
@@ -114,7 +128,8 @@ export function decide(now: Situation): Decision {
   const pause_s = (SEEK_PAUSE_S * SEEK_BEHIND_S) / gain_s;
   if (gain_s > enoughAnyTime_s(now) || (gain_s > SEEK_BEHIND_S && now.sinceSeek_s > pause_s))
     return { seek_s };
-  return { rate: rateFor(error_s, now) };
+  const enough_s = now.thin_s + (now.rate === RATE_STRETCHED ? NO_LONGER_THIN_S : 0);
+  return { rate: now.end_s - now.position_s < enough_s ? RATE_STRETCHED : rateFor(error_s, now) };
 }
 
 /** What a seek must gain to be made however short a time ago the last one was. */

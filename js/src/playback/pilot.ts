@@ -1,5 +1,5 @@
 // Steers the element: near the live edge, over holes, out of a standstill. Driven by appends and the element's
-// own events, never by timers, which hidden tabs slow down to one a minute.
+// own events, not by timers, which hidden tabs slow down to one a minute: one only looks whether the buffer gets thin.
 import type { TrackInfo } from "../protocol.js";
 import { Arrivals } from "./arrivals.js";
 import { isStuck, jumpOver, MAX_NUDGES, nudge, type Ranges, rangeEnd } from "./gap.js";
@@ -14,6 +14,7 @@ import {
   nextTarget,
   penaltyAfterStall,
   SEEK_RESERVE_S,
+  thinBuffer,
 } from "./latency.js";
 
 /** A seek to near the end of a range may never end: after this long a way out is looked for. */
@@ -39,6 +40,8 @@ export class Pilot {
   #sound: boolean;
   #target_s: number;
   #needed_s = Number.NaN;
+  #thin_s = 0;
+  #watch: ReturnType<typeof setTimeout> | undefined;
   #penalty_s = 0;
   #rate = 1;
   #end_s = Number.NaN;
@@ -166,6 +169,7 @@ export class Pilot {
       start_s,
       end_s,
       target_s: this.#target_s,
+      thin_s: this.#thin_s,
       rate: this.#rate,
       starting: this.#starting,
       recovering,
@@ -180,10 +184,24 @@ export class Pilot {
     } else {
       this.#setRate(decision.rate);
     }
+    this.#watchFor(end_s - position_s - this.#thin_s);
   }
 
   dispose(): void {
     this.#listening.abort();
+    clearTimeout(this.#watch);
+  }
+
+  /** Look again when so much has been played: nothing else tells that nothing comes. */
+  #watchFor(toPlay_s: number): void {
+    if (this.#watch !== undefined || toPlay_s <= 0 || this.video.paused) return;
+    this.#watch = setTimeout(
+      () => {
+        this.#watch = undefined;
+        this.steer();
+      },
+      (1000 * toPlay_s) / this.#rate,
+    );
   }
 
   #retarget(now_s: number): void {
@@ -191,11 +209,13 @@ export class Pilot {
     this.#steered_s = now_s;
     this.#penalty_s = nextPenalty(this.#penalty_s, elapsed_s);
     const chosen_s = this.options.chosen_s();
+    const { worst_s, likely_s } = this.#arrivals.lag();
+    const margin_s = this.#margin_s;
     this.#needed_s = neededLead({
-      jitter_s: this.#arrivals.jitter_s(),
+      jitter_s: likely_s,
       timeslice_s: this.#timeslice_s,
       penalty_s: this.#penalty_s,
-      margin_s: this.#margin_s,
+      margin_s,
       chosen_s,
     });
     const beside_s = this.options.leastLatency_s() - this.#edgeAge_s(now_s);
@@ -204,6 +224,7 @@ export class Pilot {
     // Who moves a slider wants to see it at once.
     const before_s = chosen_s === null ? this.#target_s : needed_s;
     this.#target_s = nextTarget({ target_s: before_s, needed_s, lead_s, elapsed_s });
+    this.#thin_s = thinBuffer({ target_s: this.#target_s, worstLag_s: worst_s, margin_s });
   }
 
   get #margin_s(): number {
