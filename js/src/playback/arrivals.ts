@@ -9,10 +9,13 @@
 const BUCKET_S = 1;
 const BUCKETS = 20;
 /** So much more than usual, for some seconds on end, is no jitter but a link that stood still or a machine that was busy:
- * once it is over nobody wants to be late for the next twenty seconds because of it, unless it happens again and again. */
+ * once it is over nobody wants to be late for the next twenty seconds because of it, unless it happens again and again.
+ * The shorter ones are got over at half speed. */
+const RARE_S = 0.12;
+/** One of so much more than usual is an outage, in which no margin helps. */
 const OUTAGE_S = 0.25;
-const MAX_OUTAGE_BUCKETS = 8;
-const MAX_OUTAGES = 2;
+const MAX_RARE_BUCKETS = 8;
+const MAX_RARE = 2;
 /** One that goes on for longer has to be lived with until it is over. */
 const PATIENCE_BUCKETS = 2;
 /** Added to the worst lag, as a part of its distance from the usual. */
@@ -61,8 +64,8 @@ export class Arrivals {
    * may be from that. */
   lag(): { worst_s: number; likely_s: number } {
     const usual_s = this.#usual_s;
-    const worst_s = this.#worst_s(usual_s + OUTAGE_S);
     // In the first seconds most buckets are empty.
+    const worst_s = this.#worst_s(usual_s + (usual_s === 0 ? OUTAGE_S : RARE_S));
     return { worst_s, likely_s: usual_s === 0 ? worst_s : worst_s + RESERVE * (worst_s - usual_s) };
   }
 
@@ -78,15 +81,15 @@ export class Arrivals {
     return this.edge_s(now_s) - end_s > this.#usual_s + OUTAGE_S;
   }
 
-  /** The worst lag that is of no outage; in one, lags are over `bad_s`. */
+  /** The worst lag that is of no outage or other rare moment; in one, lags are over `bad_s`. */
   #worst_s(bad_s: number): number {
-    const outages_s: number[] = [];
+    const rare_s: number[] = [];
     let worst_s = 0;
     let run = 0;
     let worstOfRun_s = 0;
     const endRun = (longest: number): void => {
       if (run > longest) worst_s = Math.max(worst_s, worstOfRun_s);
-      else if (run > 0) outages_s.push(worstOfRun_s);
+      else if (run > 0) rare_s.push(worstOfRun_s);
       run = 0;
       worstOfRun_s = 0;
     };
@@ -96,13 +99,13 @@ export class Arrivals {
         run += 1;
         worstOfRun_s = Math.max(worstOfRun_s, lag_s);
       } else {
-        endRun(MAX_OUTAGE_BUCKETS);
+        endRun(MAX_RARE_BUCKETS);
         worst_s = Math.max(worst_s, lag_s);
       }
     }
     endRun(PATIENCE_BUCKETS);
-    outages_s.sort((one, other) => other - one);
-    return Math.max(worst_s, outages_s[MAX_OUTAGES] ?? 0);
+    rare_s.sort((one, other) => other - one);
+    return Math.max(worst_s, rare_s[MAX_RARE] ?? 0);
   }
 
   /** The bucket of this second; those of the seconds passed since the last call are emptied. */
