@@ -296,7 +296,7 @@ describe("arrivals", () => {
     expect(regular.lag().likely_s).toBeCloseTo(0.09, 5);
     const once = new Arrivals();
     feed(once, 0.05, 40, (index) => (index === 500 ? 0.04 : 0));
-    expect(once.lag().worst_s).toBeCloseTo(0.09, 5);
+    expect(once.lag().usual_s).toBeCloseTo(0.05, 5);
     expect(once.lag().likely_s).toBeCloseTo(0.09 + 0.04 / 2, 5); // unusual: more of it may come
     expect([once.isOut(141, 40.6), once.isOut(141, 40.9)]).toEqual([true, false]);
     const stood = new Arrivals();
@@ -382,12 +382,13 @@ describe("latency", () => {
     expect(latency.decide({ ...late, position_s: 9.4, end_s: 9.87 })).toEqual({ rate: 1.1 }); // late, but not thin
   });
 
-  test("a buffer is thin when something is later than ever, and not at a target that leaves it no more", () => {
+  test("a buffer is thin when something is later than usual, and not at a target that leaves it no more", () => {
     const margin_s = latency.MARGIN_S;
-    const most_s = margin_s + latency.THIN_ABOVE_MARGIN_S;
-    expect(latency.thinBuffer({ target_s: 0.5, worstLag_s: 0.1, margin_s })).toBeCloseTo(most_s);
-    expect(latency.thinBuffer({ target_s: 0.1 + margin_s, worstLag_s: 0.1, margin_s })).toBeCloseTo(margin_s);
-    expect(latency.thinBuffer({ target_s: 0.08, worstLag_s: 0.1, margin_s })).toBeLessThan(0);
+    const thin_s = (target_s: number, usualLag_s: number): number =>
+      latency.thinBuffer({ target_s, usualLag_s, margin_s });
+    expect(thin_s(0.5, 0.1)).toBeCloseTo(margin_s + latency.THIN_ABOVE_MARGIN_S);
+    expect(thin_s(0.1 + margin_s, 0.1)).toBeCloseTo(margin_s - latency.THIN_BEYOND_USUAL_S);
+    expect(thin_s(0.08, 0.1)).toBeLessThan(0);
   });
 
   test("does not catch up right after a stall", () => {

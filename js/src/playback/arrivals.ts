@@ -11,7 +11,7 @@ const BUCKETS = 20;
 /** So much more than usual, for some seconds on end, is no jitter but a link that stood still or a machine that was busy:
  * once it is over nobody wants to be late for the next twenty seconds because of it, unless it happens again and again.
  * The shorter ones are got over at half speed. */
-const RARE_S = 0.12;
+const RARE_S = 0.08;
 /** One of so much more than usual is an outage, in which no margin helps. */
 const OUTAGE_S = 0.25;
 const MAX_RARE_BUCKETS = 8;
@@ -59,14 +59,18 @@ export class Arrivals {
     return Number.isFinite(lead_s) ? now_s + lead_s : Number.NaN;
   }
 
-  /** How far behind the live edge the buffer's end got at the worst between arrivals, and how far it is likely to get. What
-   * happened once in twenty seconds will happen again; and the further that was from the usual, the further the next
-   * may be from that. */
-  lag(): { worst_s: number; likely_s: number } {
+  /** How far behind the live edge the buffer's end gets between arrivals in a usual second, and is likely to get at the worst.
+   * What happened once in twenty seconds will happen again; and the further that was from the usual, the further the
+   * next may be from that. */
+  lag(): { usual_s: number; likely_s: number } {
     const usual_s = this.#usual_s;
-    // In the first seconds most buckets are empty.
-    const worst_s = this.#worst_s(usual_s + (usual_s === 0 ? OUTAGE_S : RARE_S));
-    return { worst_s, likely_s: usual_s === 0 ? worst_s : worst_s + RESERVE * (worst_s - usual_s) };
+    if (usual_s === 0) {
+      // In the first seconds most buckets are empty.
+      const worst_s = this.#worst_s(OUTAGE_S);
+      return { usual_s: worst_s, likely_s: worst_s };
+    }
+    const worst_s = this.#worst_s(usual_s + RARE_S);
+    return { usual_s, likely_s: worst_s + RESERVE * (worst_s - usual_s) };
   }
 
   get #usual_s(): number {

@@ -11,10 +11,11 @@ export const MAX_TARGET_S = 4;
 export const MARGIN_S = 0.065;
 export const MARGIN_OF_SOUND_S = 0.1;
 export const MARGIN_OF_OWN_SOUND_S = 0.13;
-/** Something to play that comes later than ever is waited for at half speed, from this much above the margin on: what is left
- * lasts twice as long, and nothing stands still. Slower than that it does not last longer: Chromium takes a picture
- * that is not followed for so long for the last one, and its time-stretching wants more sound in hand. */
-export const THIN_ABOVE_MARGIN_S = 0.03;
+/** What comes later than usual by this much is waited for at half speed, if there is no more left than this much above the
+ * margin: what is left lasts twice as long, and nothing stands still. Slower than that it does not last longer: Chromium takes
+ * a picture that is not followed for so long for the last one, and its time-stretching wants more sound in hand. */
+export const THIN_BEYOND_USUAL_S = 0.02;
+export const THIN_ABOVE_MARGIN_S = 0.05;
 /** What each stall adds to the target at least, and how slowly that and any other surplus is given back. */
 export const STALL_PENALTY_S = 0.03;
 /** Kept above what was left in the buffer when it ran dry, as far as one stall can tell: a page that had no CPU for a
@@ -71,10 +72,11 @@ export function neededLead(now: {
   return Math.min(MAX_TARGET_S, Math.max(MIN_TARGET_S, lag_s + now.margin_s) + now.penalty_s);
 }
 
-/** A buffer with less than this in it is thin: what comes next is late beyond all that is known (`worstLag_s`). Not more than
- * there is at the worst when all is well: somebody may have chosen a target of less than the margin. */
-export function thinBuffer(now: { target_s: number; worstLag_s: number; margin_s: number }): number {
-  return Math.min(now.margin_s + THIN_ABOVE_MARGIN_S, now.target_s - now.worstLag_s);
+/** A buffer with less than this in it is thin: what comes next is late. Never more than there is in a usual second at this
+ * target (`usualLag_s`): somebody may have chosen one of less than the margin. */
+export function thinBuffer(now: { target_s: number; usualLag_s: number; margin_s: number }): number {
+  const left_s = now.target_s - now.usualLag_s - THIN_BEYOND_USUAL_S;
+  return Math.min(now.margin_s + THIN_ABOVE_MARGIN_S, left_s);
 }
 
 /** The target: up to what is needed at once, down to it slowly, the slower the closer, but never further behind than
@@ -94,9 +96,11 @@ export function nextPenalty(penalty_s: number, elapsed_s: number): number {
   return Math.max(0, penalty_s - PENALTY_DECAY_PER_S * elapsed_s);
 }
 
-/** `left_s`: what was left in the buffer when it ran dry. More than the margin: this machine needs more. */
+/** `left_s`: what was left in the buffer when it ran dry. More than the margin: this machine needs more, if it happens again
+ * before the first is forgiven; once, for a tenth of a second, any machine has something else to do. */
 export function penaltyAfterStall(now: { penalty_s: number; left_s: number; margin_s: number }): number {
-  const learnt_s = Math.min(now.left_s + ABOVE_DRY_S - now.margin_s, now.penalty_s + MAX_LESSON_S);
+  const most_s = now.penalty_s > 0 ? now.penalty_s + MAX_LESSON_S : 0;
+  const learnt_s = Math.min(now.left_s + ABOVE_DRY_S - now.margin_s, most_s);
   return Math.min(MAX_PENALTY_S, Math.max(now.penalty_s + STALL_PENALTY_S, learnt_s));
 }
 

@@ -209,7 +209,7 @@ export class Pilot {
     this.#steered_s = now_s;
     this.#penalty_s = nextPenalty(this.#penalty_s, elapsed_s);
     const chosen_s = this.options.chosen_s();
-    const { worst_s, likely_s } = this.#arrivals.lag();
+    const { usual_s, likely_s } = this.#arrivals.lag();
     const margin_s = this.#margin_s;
     this.#needed_s = neededLead({
       jitter_s: likely_s,
@@ -224,7 +224,7 @@ export class Pilot {
     // Who moves a slider wants to see it at once.
     const before_s = chosen_s === null ? this.#target_s : needed_s;
     this.#target_s = nextTarget({ target_s: before_s, needed_s, lead_s, elapsed_s });
-    this.#thin_s = thinBuffer({ target_s: this.#target_s, worstLag_s: worst_s, margin_s });
+    this.#thin_s = thinBuffer({ target_s: this.#target_s, usualLag_s: usual_s, margin_s });
   }
 
   get #margin_s(): number {

@@ -1,6 +1,7 @@
 // One remote track: objects in, a playing <video> out. Wires intake, append queue, source and pilot together
 // and recovers from bad media by building the source anew.
 import type { Figures, MediaHeader, TrackInfo } from "../protocol.js";
+import { asLive } from "../segment/index.js";
 import { type Append, AppendQueue } from "./append-queue.js";
 import {
   evictionRange,
@@ -176,7 +177,9 @@ class MsePlayer implements Player {
 
   #startEpoch(epoch: number, bytes: Uint8Array): void {
     const { mimeType, audio, video, packaging } = this.#track;
-    this.#init = { epoch, bytes };
+    // Beside sound in one element pictures are waited for anyway.
+    const init = video && !audio ? asLive(bytes) : bytes;
+    this.#init = { epoch, bytes: init };
     if (!canPlay(mimeType)) {
       this.#giveUp(
         "unsupported-type",
@@ -188,7 +191,7 @@ class MsePlayer implements Player {
     const fits =
       build !== null && build.audio === audio && build.video === video && build.packaging === packaging;
     if (fits && this.#detach !== null && !this.#givenUp) {
-      this.#queue.push({ kind: "new-epoch", epoch, mimeType, bytes });
+      this.#queue.push({ kind: "new-epoch", epoch, mimeType, bytes: init });
       return;
     }
     this.#open();

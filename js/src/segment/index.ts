@@ -4,10 +4,11 @@ import { ByteInput, type Parse } from "./bytes.js";
 import { Cutter, type MediaObject, SegmentError } from "./cutter.js";
 import { parseFmp4 } from "./fmp4.js";
 import { Joiner } from "./joiner.js";
+import { asLive } from "./live.js";
 import { type SoundFormat, SoundMuxer } from "./sound-muxer.js";
 import { parseWebm } from "./webm.js";
 
-export { Joiner, type MediaObject, SegmentError, type SoundFormat, SoundMuxer };
+export { asLive, Joiner, type MediaObject, SegmentError, type SoundFormat, SoundMuxer };
 
 /**
  * Cuts a recorder's byte stream at group starts, and nowhere else. Incremental: any split of the input gives

@@ -2,6 +2,7 @@
 // can be decoded by itself, so a group starts wherever we like. Pure.
 import { concatenated } from "./bytes.js";
 import type { MediaObject } from "./cutter.js";
+import { element, float, id, text, uint } from "./ebml-writer.js";
 import {
   CLUSTER,
   EBML,
@@ -119,34 +120,4 @@ function clusterStart(time_ms: number): Uint8Array {
 function simpleBlock(sinceCluster_ms: number, block: Uint8Array): Uint8Array {
   const header = Uint8Array.from([0x81, sinceCluster_ms >> 8, sinceCluster_ms & 0xff, KEY]);
   return element(SIMPLE_BLOCK, header, block);
-}
-
-function element(elementId: number, ...parts: Uint8Array[]): Uint8Array {
-  const body = concatenated(parts);
-  const size = new Uint8Array(4);
-  new DataView(size.buffer).setUint32(0, 0x1000_0000 + body.byteLength);
-  return concatenated([id(elementId), size, body]);
-}
-
-function uint(elementId: number, value: number): Uint8Array {
-  const body = new Uint8Array(4);
-  new DataView(body.buffer).setUint32(0, value);
-  return element(elementId, body);
-}
-
-function float(elementId: number, value: number): Uint8Array {
-  const body = new Uint8Array(8);
-  new DataView(body.buffer).setFloat64(0, value);
-  return element(elementId, body);
-}
-
-function text(elementId: number, value: string): Uint8Array {
-  return element(elementId, new TextEncoder().encode(value));
-}
-
-/** An id carries its own length: its first byte is never zero. */
-function id(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value);
-  return bytes.subarray(Math.clz32(value) >> 3);
 }
