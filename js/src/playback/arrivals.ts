@@ -11,7 +11,7 @@ const BUCKETS = 20;
 /** So much more than usual, for some seconds on end, is no jitter but a link that stood still or a machine that was busy:
  * once it is over nobody wants to be late for the next twenty seconds because of it, unless it happens again and again.
  * The shorter ones are got over at half speed. */
-const RARE_S = 0.08;
+const RARE_S = 0.06;
 /** One of so much more than usual is an outage, in which no margin helps. */
 const OUTAGE_S = 0.25;
 const MAX_RARE_BUCKETS = 8;

@@ -3,7 +3,7 @@
 // Each says how late it would be by itself; the other may not be so early that it shows. People notice sound that is
 // early before sound that is late (ITU-R BT.1359: from 45 ms early, from 125 ms late), so the limits are not the same.
 
-export const MAX_SOUND_LATE_S = 0.045;
+export const MAX_SOUND_LATE_S = 0.035;
 export const MAX_SOUND_EARLY_S = 0.02;
 
 /** The least latency of the picture beside this sound. */
