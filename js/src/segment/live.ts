@@ -41,7 +41,8 @@ function* undatedInfo(input: ByteInput): Parse<Element | null> {
   if (header.id !== EBML) return null;
   yield* input.skipTo(endOf(header));
   const segment = yield* elementHeader(input);
-  if (segment.id !== SEGMENT) return null;
+  // With a size it would be longer than it says.
+  if (segment.id !== SEGMENT || segment.size !== null) return null;
   for (;;) {
     const info = yield* elementHeader(input);
     const end = endOf(info);
