@@ -112,6 +112,7 @@ export interface Situation {
   start_s: number;
   end_s: number;
   target_s: number;
+  /** Less than this to play: see `thinBuffer`. */
   thin_s: number;
   rate: number;
   /** Nothing has played yet since the start or a rebuild. */
