@@ -18,8 +18,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from jupyter_client.blocking.client import BlockingKernelClient
-
 from relay_widget.background import Background
 from relay_widget.client import RelayClient
 from relay_widget.tokens import mint
@@ -29,7 +27,7 @@ from tests.bench.latency_trouble import FRESH_MS
 from tests.bench.latency_two_way import IDLE, SIZE, START_TIMEOUT_S
 from tests.bench.plain_browser import plain_chromium
 from tests.bench.results import save
-from tests.e2e.lab import JupyterLab
+from tests.e2e.lab import JupyterLab, kernel_client
 
 if TYPE_CHECKING:
     from relay_widget.protocol import MediaHeader, Track
@@ -147,10 +145,7 @@ class Kernel:
 
     def __init__(self, lab: JupyterLab, page: PlainPage) -> None:
         kernel = page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
-        self._client = BlockingKernelClient()
-        self._client.load_connection_file(str(lab.runtime / f"kernel-{kernel}.json"))
-        self._client.start_channels()
-        self._client.wait_for_ready(timeout=START_TIMEOUT_S)
+        self._client = kernel_client(lab.runtime / f"kernel-{kernel}.json", START_TIMEOUT_S)
 
     def run(self, code: str) -> str:
         """Run code beside the cells; what it printed."""

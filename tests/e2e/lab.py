@@ -272,11 +272,7 @@ class Notebook:
     @property
     def kernel(self) -> BlockingKernelClient:
         if self._client is None:
-            client = BlockingKernelClient()
-            client.load_connection_file(str(self.kernel_file))
-            client.start_channels()
-            client.wait_for_ready(timeout=30)
-            self._client = client
+            self._client = kernel_client(self.kernel_file)
         return self._client
 
     @property
@@ -292,6 +288,28 @@ class Notebook:
             self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         if self._client is not None:
             self._client.stop_channels()
+
+
+def kernel_client(kernel_file: Path, timeout_s: float = 30) -> BlockingKernelClient:
+    """A client of this kernel that hears what it publishes.
+
+    Its own `wait_for_ready()` goes on until the kernel is silent for 0.2 s: never, where media go through the kernel.
+    And then more is published between two looks than ZeroMQ keeps by itself: what it prints would be lost.
+    """
+    client = BlockingKernelClient()
+    client.context.rcvhwm = 0
+    client.load_connection_file(str(kernel_file))
+    client.start_channels()
+    deadline_s = time.monotonic() + timeout_s
+    while True:
+        client.kernel_info(reply=True, timeout=timeout_s)
+        try:
+            client.get_iopub_msg(timeout=0.2)
+        except queue.Empty:
+            if time.monotonic() > deadline_s:
+                raise
+        else:
+            return client
 
 
 @contextlib.contextmanager
