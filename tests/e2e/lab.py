@@ -290,26 +290,33 @@ class Notebook:
             self._client.stop_channels()
 
 
-def kernel_client(kernel_file: Path, timeout_s: float = 30) -> BlockingKernelClient:
-    """A client of this kernel that hears what it publishes.
+def kernel_client(kernel_file: Path, timeout_s: float = 30, silence_s: float = 3) -> BlockingKernelClient:
+    """A client of this kernel that hears what it publishes, once it is silent, or after `silence_s`.
 
-    Its own `wait_for_ready()` goes on until the kernel is silent for 0.2 s: never, where media go through the kernel.
-    And then more is published between two looks than ZeroMQ keeps by itself: what it prints would be lost.
+    Its own `wait_for_ready()` waits for silence without an end: for ever, where media go through the kernel. And then
+    more is published between two looks than ZeroMQ keeps by itself: what it prints would be lost.
     """
     client = BlockingKernelClient()
     client.context.rcvhwm = 0
     client.load_connection_file(str(kernel_file))
     client.start_channels()
     deadline_s = time.monotonic() + timeout_s
-    while True:
+    while not _says_something(client):
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"The kernel has published nothing for {timeout_s} s.")
         client.kernel_info(reply=True, timeout=timeout_s)
-        try:
-            client.get_iopub_msg(timeout=0.2)
-        except queue.Empty:
-            if time.monotonic() > deadline_s:
-                raise
-        else:
-            return client
+    end_s = time.monotonic() + silence_s
+    while time.monotonic() < end_s and _says_something(client):
+        pass
+    return client
+
+
+def _says_something(client: BlockingKernelClient) -> bool:
+    try:
+        client.get_iopub_msg(timeout=0.2)
+    except queue.Empty:
+        return False
+    return True
 
 
 @contextlib.contextmanager
