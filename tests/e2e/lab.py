@@ -42,6 +42,8 @@ CHROMIUM_ARGS = [
 ]
 START_TIMEOUT_S = 60
 CELL_TIMEOUT_S = 60
+SILENCE_S = 3
+"""For so long a kernel's silence is waited for, at most."""
 
 
 @contextlib.contextmanager
@@ -290,11 +292,12 @@ class Notebook:
             self._client.stop_channels()
 
 
-def kernel_client(kernel_file: Path, timeout_s: float = 30, silence_s: float = 3) -> BlockingKernelClient:
-    """A client of this kernel that hears what it publishes, once it is silent, or after `silence_s`.
+def kernel_client(kernel_file: Path, timeout_s: float = 30) -> BlockingKernelClient:
+    """A client of this kernel that hears what it publishes, once it is silent, or after `SILENCE_S`.
 
-    Its own `wait_for_ready()` waits for silence without an end: for ever, where media go through the kernel. And then
-    more is published between two looks than ZeroMQ keeps by itself: what it prints would be lost.
+    Code that is sent while a page is in the middle of talking to the kernel can hold up the page's answer; but
+    jupyter_client's `wait_for_ready()` waits for silence without an end: for ever, where media go through the kernel.
+    There, too, more is published between two looks than ZeroMQ keeps by itself: what the code prints would be lost.
     """
     client = BlockingKernelClient()
     client.context.rcvhwm = 0
@@ -305,7 +308,7 @@ def kernel_client(kernel_file: Path, timeout_s: float = 30, silence_s: float = 3
         if time.monotonic() > deadline_s:
             raise TimeoutError(f"The kernel has published nothing for {timeout_s} s.")
         client.kernel_info(reply=True, timeout=timeout_s)
-    end_s = time.monotonic() + silence_s
+    end_s = time.monotonic() + SILENCE_S
     while time.monotonic() < end_s and _says_something(client):
         pass
     return client
