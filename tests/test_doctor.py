@@ -145,6 +145,35 @@ async def _awaited(result: object) -> object:
     return await result  # type: ignore[misc]
 
 
+def test_what_has_waited_for_a_cell_does_not_undo_what_came_beside_it(runtime: Path) -> None:
+    result = doctor()
+    told: list[dict[str, Any]] = []
+    result.send = lambda content, _buffers=None: told.append(content)
+
+    def page_says(number: int, page: str = "a", **words: object) -> None:
+        result._handle_custom_msg({"page": page, "number": number, **words}, [])
+
+    def row(check: str) -> dict[str, str]:
+        return {"check": check, "state": "good", "code": "ok", "message": "Fine.", "advice": ""}
+
+    def of_page() -> list[str]:
+        own = len(result._own_rows)
+        return [found.check for found in result.rows[own:]]
+
+    try:
+        page_says(3, kind="rows", rows=[row("camera"), row("clock")], done=True)
+        page_says(1, kind="hello", origin=None)
+        page_says(2, kind="rows", rows=[row("camera")], done=False)
+        page_says(3, kind="rows", rows=[], done=True)
+        assert of_page() == ["camera", "clock"]
+        assert [word["number"] for word in told if word["kind"] == "heard"] == [3, 1, 2, 3]
+        assert [word["kind"] for word in told if word["kind"] != "heard"] == ["ask"], "the hello has its answer"
+        page_says(1, page="b", kind="rows", rows=[row("microphone")], done=True)
+        assert of_page() == ["microphone"], "a page that was loaded anew counts from the beginning"
+    finally:
+        result.close()
+
+
 def test_a_kernel_without_a_page_says_so(runtime: Path) -> None:
     code = """
 from relay_widget import doctor

@@ -226,6 +226,17 @@ def test_a_tunnel_that_the_kernel_does_not_know(page: Page) -> None:
     assert page.wait("before", "close")["code"] == "unknown-tunnel"
 
 
+def test_a_request_that_comes_when_it_has_ended_opens_nothing(page: Page, relay: RelayProcess) -> None:
+    """A page asks until it is answered; what has waited for a cell is heard last."""
+    page.join("ada", relay, "again")
+    page.say("ada", op="open")
+    page.say("ada", op="close")
+    page.wait("ada", "close")
+    page.say("ada", op="open")
+    page.join("bob", relay, "again")
+    assert page.said["ada"].empty()
+
+
 def test_there_are_only_so_many(page: Page, relay: RelayProcess) -> None:
     for number in range(MAX_TUNNELS):
         page.join(f"page-{number}", relay, "many")

@@ -520,6 +520,22 @@ def test_the_relay_serves_the_pages_that_have_said_hello(call: Call) -> None:
     assert status(launcher.ensure_relay().url, "https://evil.example") == 403
 
 
+def test_what_has_waited_for_a_cell_does_not_undo_what_came_beside_it(call: Call) -> None:
+    told: list[dict[str, Any]] = []
+    call.send = lambda content, _buffers=None: told.append(content)
+
+    def state(number: int, state: str, transport: str = "", page: str = "a") -> None:
+        page_says(call, kind="state", state=state, error=None, transport=transport, page=page, number=number)
+
+    state(2, "joined", "proxy")
+    state(1, "connecting")
+    state(2, "joined", "direct")
+    assert (call.state, call.transport) == ("joined", "proxy")
+    assert [word["number"] for word in told if word["kind"] == "heard"] == [2, 1, 2], "or the page says it again"
+    state(1, "left", page="b")
+    assert call.state == "left", "another page counts for itself"
+
+
 def status(url: str, origin: str) -> int:
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
     try:

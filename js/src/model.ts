@@ -3,6 +3,7 @@ import type { AnyModel } from "@anywidget/types";
 import type { RungName, Ticket } from "./transport/index.js";
 import type { KernelChannel } from "./transport/tunnel.js";
 import type { Phase, Source } from "./ui/state.js";
+import { Voice } from "./voice.js";
 
 /** The traits of relay_widget.Call that travel to the page. */
 export interface Traits {
@@ -43,7 +44,8 @@ export interface KernelLink {
 }
 
 export function kernelLink(model: AnyModel<Traits>): KernelLink {
-  const undo: (() => void)[] = [];
+  const voice = new Voice(model);
+  const undo: (() => void)[] = [() => voice.close()];
   return {
     get: (name) => model.get(name),
     set(name, value) {
@@ -60,9 +62,9 @@ export function kernelLink(model: AnyModel<Traits>): KernelLink {
       model.on("msg:custom", handler);
       undo.push(() => model.off("msg:custom", handler));
     },
-    hello: () => model.send({ kind: "hello", origin: location.origin }),
-    askTicket: () => model.send({ kind: "ticket" }),
-    tellState: (state, error, transport) => model.send({ kind: "state", state, error, transport }),
+    hello: () => voice.say({ kind: "hello", origin: location.origin }),
+    askTicket: () => voice.say({ kind: "ticket" }),
+    tellState: (state, error, transport) => voice.say({ kind: "state", state, error, transport }),
     channel: {
       send: (content, buffers) => model.send(content, undefined, buffers),
       listen(heard) {

@@ -330,6 +330,23 @@ describe("a socket through the kernel", () => {
     expect(events).toEqual(["open"]);
   });
 
+  it("asks again until it opens, for a request may wait for a cell", async () => {
+    await vi.advanceTimersByTimeAsync(300);
+    expect(ops()).toEqual(["open", "open"]);
+    hear({ op: "open" });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ops()).toEqual(["open", "open"]);
+    socket.close();
+    const givenUp = new TunnelSocket({
+      send: (word) => said.push({ word: { ...word }, buffers: [] }),
+      listen: () => () => undefined,
+    });
+    givenUp.close();
+    said = [];
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(said).toEqual([]);
+  });
+
   it("sends what comes close together in one message, and tells what waits until it is taken", async () => {
     socket.send("one");
     socket.send(new Uint8Array([1, 2]).buffer);

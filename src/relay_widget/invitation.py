@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import anywidget
 
 from .relays import check_url
+from .subshells import Hearing
 
 _STATIC = Path(__file__).parent / "static"
 _PATH = "/join"
@@ -92,6 +93,7 @@ class InviteCard(anywidget.AnyWidget):
 
     def __init__(self, link: InviteLink) -> None:
         super().__init__()
+        self._hearing = Hearing(self)
         self._link = link
         self.on_msg(self._on_page_message)
 
@@ -99,7 +101,7 @@ class InviteCard(anywidget.AnyWidget):
         return repr(self._link)
 
     def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
-        if isinstance(content, dict) and content.get("kind") == "hello":
+        if isinstance(content, dict) and content.get("kind") == "hello" and self._hearing.is_news(content):
             self.send(_contents(self._link))
 
 

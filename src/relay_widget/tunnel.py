@@ -32,6 +32,8 @@ Frame = tuple[bool, bytes]
 
 MAX_TUNNELS = 8
 """Tunnels of one call at a time: one for each page that shows it and has no other way."""
+ENDED_KEPT = 64
+"""Of so many that have ended it is remembered: a page asks again while it is not answered, and that may come late."""
 MESSAGE_INTERVAL_S = 0.04
 """At least so long between two messages with data."""
 ACK_INTERVAL_S = 0.06
@@ -129,6 +131,7 @@ class Tunnels:
         self._address = address
         self._lock = threading.Lock()
         self._tunnels: dict[str, _Tunnel] = {}
+        self._ended: deque[str] = deque(maxlen=ENDED_KEPT)
 
     def hear(self, content: dict[str, Any], buffers: Sequence[bytes | memoryview]) -> None:
         """A page's message of kind ``tunnel``. Called on whatever thread hears the page; does not wait."""
@@ -156,7 +159,7 @@ class Tunnels:
         url = self._address()
         refusal = None
         with self._lock:
-            if tunnel_id in self._tunnels:
+            if tunnel_id in self._tunnels or tunnel_id in self._ended:
                 return
             if url is None:
                 refusal = ("no-relay", "The kernel has no relay now.")
@@ -175,6 +178,7 @@ class Tunnels:
     def _forget(self, tunnel_id: str) -> None:
         with self._lock:
             self._tunnels.pop(tunnel_id, None)
+            self._ended.append(tunnel_id)
 
 
 class _Tunnel:

@@ -51,6 +51,7 @@ from .settings import (
     check_target_latency,
     check_timeslice,
 )
+from .subshells import Hearing
 from .tokens import Token, mint
 from .tunnel import Tunnels
 
@@ -220,6 +221,7 @@ class Call(anywidget.AnyWidget):
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join((*self._settable, 'url', 'token'))}."
             raise TypeError(f"{type(self).__name__}() got an unknown argument {unknown!r}: {hint}")
         super().__init__(room=room, name=_default_name() if name is None else name, **settings)
+        self._hearing = Hearing(self)
         self.on_msg(self._on_page_message)
         self.observe(self._on_room_changed, "room")
         self._follower.monitor.add(self._follower)
@@ -626,7 +628,8 @@ class Call(anywidget.AnyWidget):
         self._follower.monitor.refresh()
 
     def _on_page_message(self, _widget: object, content: object, buffers: Any) -> None:
-        self._follower.on_page_message(content, buffers)
+        if isinstance(content, dict) and self._hearing.is_news(content):
+            self._follower.on_page_message(content, buffers)
 
 
 class _Follower:
@@ -721,9 +724,7 @@ class _Follower:
 
     # -- what the page tells (the kernel's main thread, or a subshell's) --
 
-    def on_page_message(self, content: object, buffers: Any = ()) -> None:
-        if not isinstance(content, dict):
-            return
+    def on_page_message(self, content: dict[str, Any], buffers: Any = ()) -> None:
         if content.get("kind") == "tunnel":
             self._tunnels.hear(content, buffers)
         elif content.get("kind") == "hello":

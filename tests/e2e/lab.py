@@ -42,8 +42,6 @@ CHROMIUM_ARGS = [
 ]
 START_TIMEOUT_S = 60
 CELL_TIMEOUT_S = 60
-SILENCE_S = 3
-"""For so long a kernel's silence is waited for, at most."""
 
 
 @contextlib.contextmanager
@@ -284,6 +282,10 @@ class Notebook:
         )
         return self.lab.runtime / f"kernel-{kernel}.json"
 
+    def interrupt(self) -> None:
+        """Interrupt the cell that runs."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
+
     def shut_down(self) -> None:
         """End its kernel; the page stays."""
         with contextlib.suppress(Exception):  # a kernel that a test has killed cannot be shut down
@@ -293,10 +295,9 @@ class Notebook:
 
 
 def kernel_client(kernel_file: Path, timeout_s: float = 30) -> BlockingKernelClient:
-    """A client of this kernel that hears what it publishes, once it is silent, or after `SILENCE_S`.
+    """A client of this kernel that hears what it publishes.
 
-    Code that is sent while a page is in the middle of talking to the kernel can hold up the page's answer; but
-    jupyter_client's `wait_for_ready()` waits for silence without an end: for ever, where media go through the kernel.
+    jupyter_client's `wait_for_ready()` also waits until the kernel is silent: for ever, where media go through it.
     There, too, more is published between two looks than ZeroMQ keeps by itself: what the code prints would be lost.
     """
     client = BlockingKernelClient()
@@ -304,22 +305,12 @@ def kernel_client(kernel_file: Path, timeout_s: float = 30) -> BlockingKernelCli
     client.load_connection_file(str(kernel_file))
     client.start_channels()
     deadline_s = time.monotonic() + timeout_s
-    while not _says_something(client):
-        if time.monotonic() > deadline_s:
-            raise TimeoutError(f"The kernel has published nothing for {timeout_s} s.")
+    while time.monotonic() < deadline_s:
         client.kernel_info(reply=True, timeout=timeout_s)
-    end_s = time.monotonic() + SILENCE_S
-    while time.monotonic() < end_s and _says_something(client):
-        pass
-    return client
-
-
-def _says_something(client: BlockingKernelClient) -> bool:
-    try:
-        client.get_iopub_msg(timeout=0.2)
-    except queue.Empty:
-        return False
-    return True
+        with contextlib.suppress(queue.Empty):
+            client.get_iopub_msg(timeout=0.2)
+            return client
+    raise TimeoutError(f"The kernel has published nothing for {timeout_s} s.")
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 REMOTE_HOST = "lab.example"
+BUSY = "while True: sum(range(1000))"
 NO_PROXY = '--ServerApp.jpserver_extensions={"jupyter_server_proxy": False}'
 
 
@@ -109,12 +110,25 @@ def test_the_tunnel_goes_on_while_a_cell_runs(without_proxy: tuple[JupyterLab, B
     """In JupyterLab what a page says reaches a kernel with subshells beside a running cell."""
     lab, browser = without_proxy
     with two_way(lab, browser, "busy") as (ada, grace):
-        busy = "import time\nend = time.monotonic() + 8\nwhile time.monotonic() < end: sum(range(1000))"
-        cell_id = ada.kernel.execute(busy, store_history=False)
-        assert ada.reply_to(cell_id, within_s=60) is not None
-        plays(ada)
+        cell_id = ada.kernel.execute(BUSY, store_history=False)
+        ada.page.wait_for_timeout(3000)  # what was on its way before has come
         plays(grace)
+        plays(ada)
+        assert ada.reply_to(cell_id, within_s=0.1) is None, "the cell has ended: nothing has been shown"
+        ada.interrupt()
+        assert ada.reply_to(cell_id, within_s=30) is not None
         ada.wait_python("call.state == 'joined' and call.transport == 'tunnel'")
+
+
+@pytest.mark.parametrize("way", ["proxy", "tunnel"])
+def test_a_call_comes_up_while_the_next_cell_runs(request: pytest.FixtureRequest, way: str) -> None:
+    """*Run all*, and the second cell keeps Python busy from before the page has said where it comes from."""
+    lab, browser = request.getfixturevalue("with_proxy" if way == "proxy" else "without_proxy")
+    with open_notebook(lab, browser, lab.write(f"next-{way}.ipynb", cell("next", "Ada"), BUSY)) as ada:
+        joined(ada)
+        assert ada.page.locator(".jp-InputPrompt").nth(1).inner_text() == "[*]:", "the cell has ended"
+        ada.interrupt()
+        ada.wait_python(f"call.state == 'joined' and call.transport == {way!r}")
 
 
 def test_a_port_that_swallows_everything_is_gone_around(lab: JupyterLab, browser: Browser) -> None:

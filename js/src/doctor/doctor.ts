@@ -3,6 +3,7 @@ import type { AnyModel } from "@anywidget/types";
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { probeRungs } from "../transport/probe.js";
 import type { KernelChannel } from "../transport/tunnel.js";
+import { Voice } from "../voice.js";
 import { type Kind, lookHere, tryDevice } from "./facts.js";
 import { clockRow, localRows, noTicketRow, type Row, wayRows } from "./rows.js";
 
@@ -36,6 +37,7 @@ export class Doctor {
   readonly rows: ReadonlySignal<readonly Row[]>;
   readonly #undo: (() => void)[] = [];
   readonly #opened: Record<Kind, string | null> = { camera: null, microphone: null };
+  readonly #voice: Voice;
   #begun = false;
 
   constructor(private readonly model: AnyModel<DoctorTraits>) {
@@ -44,7 +46,11 @@ export class Doctor {
       kernelRows.value = model.get("_kernel_rows");
     };
     model.on("change:_kernel_rows", changed);
-    this.#undo.push(() => model.off("change:_kernel_rows", changed));
+    this.#voice = new Voice(model);
+    this.#undo.push(
+      () => model.off("change:_kernel_rows", changed),
+      () => this.#voice.close(),
+    );
     this.kernelRows = kernelRows;
     this.rows = computed(() => [...this.#ownRows.value, ...kernelRows.value]);
   }
@@ -108,13 +114,13 @@ export class Doctor {
         resolve(ask);
       };
       this.model.on("msg:custom", heard);
-      this.model.send({ kind: "hello", origin: location.origin, again });
+      this.#voice.say({ kind: "hello", origin: location.origin, again });
     });
   }
 
   #tell(rows: readonly Row[], done: boolean): void {
     this.#ownRows.value = rows;
-    this.model.send({ kind: "rows", rows, done });
+    this.#voice.say({ kind: "rows", rows, done });
   }
 
   readonly #channel: KernelChannel = {

@@ -2,6 +2,7 @@
 // it comes in a message and is in no trait: notebooks are saved with their traits.
 import type { AnyModel } from "@anywidget/types";
 import { guestSentence, untilWords } from "../ui/phrases.js";
+import { Voice } from "../voice.js";
 import "../ui/style.css";
 import "./invite.css";
 
@@ -51,8 +52,10 @@ function render({ model, el }: { model: AnyModel; el: HTMLElement }): () => void
     root.replaceChildren(qrCode(message), words(message));
   };
   model.on("msg:custom", heard);
-  model.send({ kind: "hello" });
+  const voice = new Voice(model);
+  voice.say({ kind: "hello" });
   return () => {
+    voice.close();
     model.off("msg:custom", heard);
     clearTimeout(patience);
     clearTimeout(expiry);

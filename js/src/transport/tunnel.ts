@@ -6,6 +6,7 @@
 // close together share one. What is under way is bounded by acknowledgements; the rest waits here, where
 // `bufferedAmount` tells of it, and the uplink leaves out what would come too late.
 import { WebSocket as WebSocketTransport } from "socket.io-client";
+import { sayUntilHeard } from "../voice.js";
 import { SendWindow } from "./send-window.js";
 import { type Frame, pack, packedSize, unpack } from "./tunnel-frames.js";
 
@@ -71,6 +72,7 @@ export class TunnelSocket {
 
   readonly #id = newId();
   readonly #stopListening: () => void;
+  readonly #stopAsking: () => void;
   readonly #window = new SendWindow();
   #frames: Frame[] = [];
   #waiting_bytes = 0;
@@ -86,7 +88,7 @@ export class TunnelSocket {
 
   constructor(private readonly kernel: KernelChannel) {
     this.#stopListening = kernel.listen((content, buffers) => this.#hear(content as Word, buffers));
-    this.#say({ op: "open" });
+    this.#stopAsking = sayUntilHeard(() => this.#say({ op: "open" }));
   }
 
   /** Waits here, or is under way and not acknowledged. */
@@ -115,6 +117,7 @@ export class TunnelSocket {
     }
     switch (word.op) {
       case "open":
+        this.#stopAsking();
         this.#opened = true;
         this.onopen();
         break;
@@ -194,6 +197,7 @@ export class TunnelSocket {
   #end(code: string, reason: string): void {
     this.#over = true;
     this.#stopListening();
+    this.#stopAsking();
     clearTimeout(this.#flushTimer);
     clearTimeout(this.#ackTimer);
     this.#frames = [];
