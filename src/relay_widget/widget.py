@@ -635,9 +635,8 @@ class Call(anywidget.AnyWidget):
 class _Follower:
     """What a call knows from its page and from the relay, and the one place that turns it into traits.
 
-    The page's word comes through the kernel's message queue and waits while a cell is busy; the relay's word
-    comes on the monitor's thread at once. So the relay is believed on whether the participant is in the room,
-    the page on everything else.
+    The page's word may wait for a cell, where the frontend has no subshells; the relay's word comes on the monitor's
+    thread at once. So the relay is believed on whether the participant is in the room, the page on everything else.
     """
 
     def __init__(self, call: Call, named: NamedRelay | None) -> None:
