@@ -64,7 +64,9 @@ def test_media_knows_no_socket(path: Path) -> None:
     assert foreign <= (STDLIB - {"asyncio", "socket", "threading"}) | heavy
 
 
-@pytest.mark.parametrize("name", ["monitor", "client", "background", "streams", "publication", "peer", "tunnel", "subshells"])
+@pytest.mark.parametrize(
+    "name", ["monitor", "client", "background", "streams", "publication", "peer", "tunnel", "subshells"]
+)
 def test_clients_know_no_relay(name: str) -> None:
     assert not own(PACKAGE / f"{name}.py") & {".core", ".server", ".widget", ".cli"}
 
