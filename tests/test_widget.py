@@ -509,7 +509,7 @@ def test_asyncio_of_the_kernel_is_left_alone(call: Call) -> None:
 
 
 def page_says(call: Call, **content: Any) -> None:
-    call._on_page_message(call, content, [])
+    call._handle_custom_msg(content, [])
 
 
 def test_the_relay_serves_the_pages_that_have_said_hello(call: Call) -> None:

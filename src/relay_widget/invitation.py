@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import anywidget
 
 from .relays import check_url
-from .subshells import Hearing
+from .subshells import hear_pages
 
 _STATIC = Path(__file__).parent / "static"
 _PATH = "/join"
@@ -93,15 +93,14 @@ class InviteCard(anywidget.AnyWidget):
 
     def __init__(self, link: InviteLink) -> None:
         super().__init__()
-        self._hearing = Hearing(self)
         self._link = link
-        self.on_msg(self._on_page_message)
+        hear_pages(self, self._on_page_message)
 
     def __repr__(self) -> str:
         return repr(self._link)
 
-    def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
-        if isinstance(content, dict) and content.get("kind") == "hello" and self._hearing.is_news(content):
+    def _on_page_message(self, content: dict[str, Any], _buffers: object) -> None:
+        if content.get("kind") == "hello":
             self.send(_contents(self._link))
 
 

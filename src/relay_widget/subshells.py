@@ -6,44 +6,49 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ipywidgets import Widget
 
 _ROUTE = "_reply_subshell_for"
 _MAX_REMEMBERED = 256
 
 
-class Hearing:
-    """Hears what the pages of a widget say: each thing once, and nothing that has been overtaken.
+def hear_pages(widget: Widget, heard: Callable[[dict[str, Any], Any], None]) -> None:
+    """Hear what the pages of a widget say: each thing once, and nothing that has been overtaken.
 
     What a page says goes beside a running cell only from a moment after its widget has come, when the frontend has
     begun a subshell for it. What it has said before may wait for the cell to end. So it says things until it is told
     that they are heard, and what has waited comes late: after what it has said since.
 
     Args:
-        widget: One that has its comm. Its handlers are called on any thread.
+        widget: One that has its comm.
+        heard: Called with each message and its buffers, on any thread.
     """
+    # ipykernel from 7.4 on does not leave a page's words where the page has sent them. It takes them to the thread
+    # that has last said something to the page: after a cell has shown a widget, to the main one, where they wait.
+    # It asks the comm where to; what the comm cannot tell stays where it is, as with older ones.
+    if hasattr(widget.comm, _ROUTE):
+        setattr(widget.comm, _ROUTE, None)
+    widget.on_msg(_Hearing(heard))
 
-    def __init__(self, widget: Widget) -> None:
-        # ipykernel from 7.4 on does not leave a page's words where the page has sent them. It takes them to the thread
-        # that has last said something to the page: after a cell has shown a widget, to the main one, where they wait.
-        # It asks the comm where to; what the comm cannot tell stays where it is, as with older ones.
-        if hasattr(widget.comm, _ROUTE):
-            setattr(widget.comm, _ROUTE, None)
-        self._widget = widget
+
+class _Hearing:
+    def __init__(self, heard: Callable[[dict[str, Any], Any], None]) -> None:
+        self._heard = heard
         self._lock = threading.Lock()
         self._last: dict[tuple[str, str], int] = {}
 
-    def is_news(self, content: dict[str, Any]) -> bool:
-        """Whether this is to be acted upon. The page is told that it is heard.
+    def __call__(self, widget: Widget, content: object, buffers: Any) -> None:
+        if isinstance(content, dict) and self._is_news(widget, content):
+            self._heard(content, buffers)
 
-        Args:
-            content: The page's message: its ``kind``, the ``page`` that says it, and the ``number`` it has there. What
-                has no number is news.
-        """
+    def _is_news(self, widget: Widget, content: dict[str, Any]) -> bool:
+        """Tell the page that it is heard. What has no number is said once, and is news."""
         kind, page, number = content.get("kind"), content.get("page"), content.get("number")
         if not (isinstance(kind, str) and isinstance(page, str) and isinstance(number, int)):
             return True
-        self._widget.send({"kind": "heard", "page": page, "number": number})
+        widget.send({"kind": "heard", "page": page, "number": number})
         with self._lock:
             if number <= self._last.get((page, kind), 0):
                 return False

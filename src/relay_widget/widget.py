@@ -51,7 +51,7 @@ from .settings import (
     check_target_latency,
     check_timeslice,
 )
-from .subshells import Hearing
+from .subshells import hear_pages
 from .tokens import Token, mint
 from .tunnel import Tunnels
 
@@ -221,8 +221,7 @@ class Call(anywidget.AnyWidget):
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join((*self._settable, 'url', 'token'))}."
             raise TypeError(f"{type(self).__name__}() got an unknown argument {unknown!r}: {hint}")
         super().__init__(room=room, name=_default_name() if name is None else name, **settings)
-        self._hearing = Hearing(self)
-        self.on_msg(self._on_page_message)
+        hear_pages(self, self._follower.on_page_message)
         self.observe(self._on_room_changed, "room")
         self._follower.monitor.add(self._follower)
 
@@ -626,10 +625,6 @@ class Call(anywidget.AnyWidget):
         self._end_recordings()
         self._follower.forget_room()
         self._follower.monitor.refresh()
-
-    def _on_page_message(self, _widget: object, content: object, buffers: Any) -> None:
-        if isinstance(content, dict) and self._hearing.is_news(content):
-            self._follower.on_page_message(content, buffers)
 
 
 class _Follower:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser
-
     from .lab import Notebook
 
     OpenNotebook = Callable[..., Notebook]
@@ -108,13 +106,12 @@ def test_one_cell_may_wait_for_its_own_page(notebook: OpenNotebook) -> None:
     ada.wait_python("'camera' in globals().get('answered', ())", timeout_s=90)
 
 
-def test_the_next_cell_may_wait_for_the_page(lab: JupyterLab, browser: Browser) -> None:
+def test_the_next_cell_may_wait_for_the_page(notebook: OpenNotebook) -> None:
     """As *Run all* has it: from when the page first speaks, the kernel's main thread waits for it."""
-    path = lab.write("next.ipynb", cell(), "rows = {row.check: row.state for row in result.wait()}")
-    with open_notebook(lab, browser, path) as ada:
-        ada.run_all()
-        ada.wait_python("'camera' in globals().get('rows', ())", timeout_s=90)
-        assert "bad" not in ada.python("print(rows)")
+    ada = notebook(cell(), "rows = {row.check: row.state for row in result.wait()}")
+    ada.run_all()
+    ada.wait_python("'camera' in globals().get('rows', ())", timeout_s=90)
+    assert "bad" not in ada.python("print(rows)")
 
 
 def test_camera_and_microphone_are_denied(lab: JupyterLab) -> None:

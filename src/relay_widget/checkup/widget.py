@@ -15,7 +15,7 @@ from relay_widget.errors import FrontendMissingError, WireError
 from relay_widget.monitor import shared_monitor
 from relay_widget.protocol import check_origin
 from relay_widget.relays import named_relay
-from relay_widget.subshells import Hearing
+from relay_widget.subshells import hear_pages
 from relay_widget.tunnel import Tunnels
 
 from .probes import STATIC, look
@@ -87,8 +87,7 @@ class Doctor(anywidget.AnyWidget):
         facts, self._relay = look(named)  # what to show the relay is no trait: traits are saved in notebooks
         self._own_rows = rows_of(facts)
         super().__init__(_kernel_rows=[row.as_json() for row in self._own_rows])
-        self._hearing = Hearing(self)
-        self.on_msg(self._on_page_message)
+        hear_pages(self, self._on_page_message)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -139,13 +138,9 @@ class Doctor(anywidget.AnyWidget):
 
     # -- what the page tells (the kernel's main thread, or a subshell's) --
 
-    def _on_page_message(self, _widget: object, content: object, buffers: Any) -> None:
-        if not isinstance(content, dict):
-            return
+    def _on_page_message(self, content: dict[str, Any], buffers: Any) -> None:
         if content.get("kind") == "tunnel":
             self._tunnels.hear(content, buffers)
-        elif not self._hearing.is_news(content):
-            return
         elif content.get("kind") == "hello":
             self._page_is_there(again=content.get("again") is True)
             self._serve(content.get("origin"))
