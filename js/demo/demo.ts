@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { HopFigures } from "../src/protocol.js";
 import type { Quality } from "../src/quality.js";
 import { mountCall, problemFor } from "../src/ui/index.js";
-import type { CallActions, CallState, Phase, Tile } from "../src/ui/state.js";
+import type { CallActions, CallState, KernelPresence, Phase, Tile } from "../src/ui/state.js";
 import "../src/ui/style.css";
 
 const SCENES = [
@@ -24,6 +24,9 @@ const SCENES = [
   "call&people=3&views=2",
   "connecting&people=1",
   "reconnecting&people=3",
+  "call&people=3&kernel=gone",
+  "call&people=3&host-muted",
+  "lobby&kernel=gone",
   "left",
   "failed&problem=replaced",
 ];
@@ -62,6 +65,8 @@ const state: CallState = {
   microphoneId: signal("m1"),
   peopleHere: signal(query.has("nobody") ? [] : ["Grace", "Katherine"]),
   tiles: signal([]),
+  kernel: signal((query.get("kernel") ?? "here") as KernelPresence),
+  mutedByHost: signal({ audio: query.has("host-muted"), video: query.has("host-muted-video") }),
   transport: signal("direct"),
   quality: signal(phase === "joined" ? own(query.get("own") ?? "good") : null),
   canCapture: signal(!query.has("insecure")),
@@ -88,6 +93,9 @@ const actions: CallActions = {
   },
   leave: () => {
     state.phase.value = "left";
+  },
+  toLobby: () => {
+    state.phase.value = "idle";
   },
   setRoom: (room) => {
     state.room.value = room;

@@ -13,14 +13,25 @@ import {
   type TrackMuted,
   type WireError,
 } from "./protocol.js";
-import { Publisher, VIDEO_TRACK, type Wishes } from "./publisher.js";
+import { AUDIO_TRACK, Publisher, VIDEO_TRACK, type Wishes } from "./publisher.js";
 import type { Quality } from "./quality.js";
 import { Receiver } from "./receiver.js";
 import { Session } from "./session.js";
 import { SendRate } from "./stats.js";
 import type { RungName } from "./transport/index.js";
 import { ladder } from "./transport/ladder.js";
-import type { CallActions, CallState, Device, Invitation, Phase, Problem, Source, Tile } from "./ui/state.js";
+import type {
+  CallActions,
+  CallState,
+  Device,
+  Invitation,
+  KernelPresence,
+  MutedByHost,
+  Phase,
+  Problem,
+  Source,
+  Tile,
+} from "./ui/state.js";
 import { whyNone } from "./ui/ways.js";
 import { problemFor } from "./ui/words.js";
 
@@ -105,6 +116,8 @@ export class CallController {
       microphoneId: signal(""),
       peopleHere: signal<string[] | null>(null),
       tiles: signal<Tile[]>([]),
+      kernel: signal<KernelPresence>("here"),
+      mutedByHost: signal<MutedByHost>({ audio: false, video: false }),
       transport: signal<RungName | "">(""),
       quality: signal<Quality | null>(null),
       canCapture: signal(window.isSecureContext && navigator.mediaDevices !== undefined),
@@ -115,6 +128,7 @@ export class CallController {
       startPreview: () => void this.#preview(),
       join: (options) => void this.#join(options?.media ?? "all"),
       leave: () => this.#leave("left"),
+      toLobby: () => this.#toLobby(),
       setRoom: (room) => link.set("room", room),
       setName: (name) => {
         this.state.name.value = name; // as typed, spaces and all
@@ -355,6 +369,7 @@ export class CallController {
     clearTimeout(this.#patienceTimer);
     this.#tokenRefusals = 0;
     this.#mutedTracks.clear(); // the relay says it anew when we publish
+    this.#showMuted();
     state.phase.value = "joined";
     state.problem.value = null;
     state.transport.value = this.#session.rung;
@@ -388,8 +403,15 @@ export class CallController {
     if (muted) this.#mutedTracks.add(track);
     else if (track === null) this.#mutedTracks.clear();
     else this.#mutedTracks.delete(track);
-    if (this.#mutedTracks.size > 0) this.#say("track-muted");
-    else if (this.state.problem.value?.code === "track-muted") this.state.problem.value = null;
+    this.#showMuted();
+  }
+
+  #showMuted(): void {
+    const all = this.#mutedTracks.has(null);
+    this.state.mutedByHost.value = {
+      audio: all || this.#mutedTracks.has(AUDIO_TRACK),
+      video: all || this.#mutedTracks.has(VIDEO_TRACK),
+    };
   }
 
   #leave(phase: "left" | "failed" | "idle"): void {
@@ -406,6 +428,13 @@ export class CallController {
     state.quality.value = null;
     state.phase.value = phase;
     if (!this.#closed) this.link.askTicket();
+  }
+
+  #toLobby(): void {
+    const { phase, problem } = this.state;
+    if (phase.value !== "left" && phase.value !== "failed") return;
+    problem.value = null;
+    phase.value = "idle";
   }
 
   async #retry(): Promise<void> {

@@ -5,7 +5,17 @@ import { Call } from "./call-view.js";
 import type { CallActions, CallState } from "./state.js";
 import { createView, ViewContext } from "./view.js";
 
-export type { CallActions, CallState, Device, Phase, Problem, Source, Tile } from "./state.js";
+export type {
+  CallActions,
+  CallState,
+  Device,
+  KernelPresence,
+  MutedByHost,
+  Phase,
+  Problem,
+  Source,
+  Tile,
+} from "./state.js";
 export { problemFor } from "./words.js";
 
 export interface MountOptions {

@@ -8,6 +8,16 @@ import type { RungName } from "../transport/index.js";
 export type Phase = "idle" | "connecting" | "joined" | "reconnecting" | "left" | "failed";
 export type Source = "camera" | "screen" | "pattern";
 
+/** Whether Python is there. silent: nothing has been heard from the kernel for a while (it may be stopped, or the
+ * network to it be down); gone: it was restarted, killed or shut down, and this widget gets no other kernel. */
+export type KernelPresence = "here" | "silent" | "gone";
+
+/** Which of one's own tracks the host has muted: the relay passes them on to nobody. */
+export interface MutedByHost {
+  audio: boolean;
+  video: boolean;
+}
+
 /** Something in the way, in words: what it is, what to do, and which buttons help. */
 export interface Problem {
   code: string;
@@ -79,6 +89,9 @@ export interface CallState {
   /** Names of the people already in the room, as the kernel tells the lobby; null while unknown. */
   peopleHere: Signal<string[] | null>;
   tiles: Signal<Tile[]>;
+  /** Whether Python is there. A call goes on without it; joining needs it. A join page has no kernel: always here. */
+  kernel: Signal<KernelPresence>;
+  mutedByHost: Signal<MutedByHost>;
   /** How media travel now, for the head's chip; "" before the first connection. */
   transport: Signal<RungName | "">;
   /** How well one's own picture and sound get away; null before the call. */
@@ -95,6 +108,8 @@ export interface CallActions {
   startPreview(): void;
   join(options?: { media: "all" | "sound" | "none" }): void;
   leave(): void;
+  /** After the call (left, failed): back to the lobby, where room, name and devices can be chosen. */
+  toLobby(): void;
   setRoom(room: string): void;
   setName(name: string): void;
   setSource(source: Source): void;
