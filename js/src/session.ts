@@ -1,5 +1,8 @@
 // One participant's dialogue with the relay: join, publish, subscribe, clock, reports; and coming back after
 // a lost connection under the same peer id. Knows the wire, not the socket, the recorder or the page.
+// Where it stands and what follows from what is a table (session-states.ts); here is what its actions do.
+import { EarlyEvents } from "./early-events.js";
+import { Machine } from "./machine.js";
 import {
   type ClockAck,
   EVENT,
@@ -17,7 +20,8 @@ import {
   type TrackMuted,
   type WireError,
 } from "./protocol.js";
-import { local_ms, RelayClock } from "./time.js";
+import { SESSION, type SessionAction, type SessionEvent, type SessionState } from "./session-states.js";
+import { local_ms, MAX_TIMER_MS, RelayClock } from "./time.js";
 import type { Reason, RungName, Ticket, Transport, TransportEvents } from "./transport/index.js";
 import { Uplink, type UplinkState } from "./uplink.js";
 
@@ -30,8 +34,6 @@ const UNREACHABLE_AFTER_ATTEMPTS = 4;
 /** Errors after which the relay ends the connection, and which coming back by itself would not mend. */
 const ENDS = new Set(["replaced", "removed", "room-ended", "expired-token"]);
 const MIN_RENEWAL_MS = 500;
-/** Timers of browsers cannot be set to more than 24 days. */
-const MAX_RENEWAL_MS = 24 * 3_600_000;
 
 export interface SessionEvents {
   /** In the room (again); the relay knows nothing of our media. */
@@ -64,25 +66,41 @@ export interface JoinRequest {
   loopback?: boolean;
 }
 
+/** What comes with an event. */
+interface Detail {
+  error?: WireError;
+  /** The relay's yes to `join`, and when it was asked for what. */
+  entry?: { ack: Extract<JoinAck, { ok: true }>; asked_ms: number; asked: JoinRequest };
+  /** A fresh ticket, and the relay's yes to it. */
+  renewal?: { ticket: Ticket; ack?: Extract<RenewAck, { ok: true }> };
+}
+
 export class Session {
   readonly clock = new RelayClock();
+  readonly #machine = new Machine<SessionState, SessionEvent, SessionAction, Detail>(
+    SESSION,
+    "closed",
+    (action, detail) => this.#act(action, detail),
+  );
   #transport: Transport | null = null;
   #ticket: Ticket | null = null;
   #resume: Ticket | null = null;
   #openedUrl = "";
-  #join: JoinRequest | null = null;
-  #joined = false;
+  /** Where the last wish is to be, and under which name; null: nowhere. */
+  #wish: JoinRequest | null = null;
+  /** The room that we are in, or that the relay has been asked for, and the name that it knows. */
+  #place: JoinRequest | null = null;
+  /** The question whose answer moves the machine: a join or a leave. Others' answers come too late. */
+  #question: object | null = null;
+  #departed: Promise<void> = Promise.resolve();
   #peer = "";
   #peers = new Map<string, PeerInfo>();
   #tracks = new Map<string, TrackInfo>();
   #clockTimer: ReturnType<typeof setInterval> | undefined;
   #renewalTimer: ReturnType<typeof setTimeout> | undefined;
-  #expiring = false;
   readonly #uplink = new Uplink();
-  #entering = false;
-  #moving = false;
   /** What arrived between the relay's yes to `join` and our reading of it (one polling answer holds both). */
-  #early: { event: string; args: unknown[] }[] = [];
+  readonly #early = new EarlyEvents();
   #sent = { bytes: 0, chunks: 0 };
 
   constructor(
@@ -90,8 +108,13 @@ export class Session {
     private readonly events: SessionEvents,
   ) {}
 
+  get state(): SessionState {
+    return this.#machine.state;
+  }
+
+  /** The relay has us in the room, and nothing else is under way. */
   get joined(): boolean {
-    return this.#joined;
+    return this.state === "joined" || this.state === "expiring";
   }
 
   get peer(): string {
@@ -121,71 +144,46 @@ export class Session {
   /** A ticket from the kernel: used for the next connection that has no resume token of its own. */
   offerTicket(ticket: Ticket): void {
     this.#ticket = ticket;
-    if (this.#join === null) return;
-    if (this.#joined && this.#expiring && this.#resume?.url === ticket.url) void this.#renew(ticket);
-    if (this.#transport === null) this.#open();
-    else if (this.#openedUrl !== ticket.url && !this.#joined) {
-      this.#resume = null; // another relay: the old one's token and peer id mean nothing there
-      this.#reopen();
-    }
+    if (this.#transport === null || ticket.url === this.#openedUrl)
+      this.#send("ticket", { renewal: { ticket } });
+    else this.#send("new-relay"); // the old one's token and peer id mean nothing there
   }
 
   /** Enter a room, or move to another. Settles through the events. */
   join(request: JoinRequest): void {
-    const moving = this.#joined && this.#join?.room !== request.room;
-    this.#join = request;
-    if (this.#entering || this.#moving) return; // both look again at their end
-    if (moving) void this.#move();
-    else if (!this.#joined) {
-      if (this.#transport === null) {
-        if (this.#ticket !== null) this.#open();
-      } else if (!this.#transport.up) this.#transport.connect();
-      else void this.#enter();
-    }
+    this.#wish = request;
+    this.#send(this.#place !== null && this.#place.room !== request.room ? "move" : "join");
   }
 
   rename(name: string): void {
-    if (this.#join === null) return;
-    this.#join = { ...this.#join, name };
-    if (this.#joined) void this.#ask(EVENT.rename, { name });
+    if (this.#wish !== null) this.join({ ...this.#wish, name });
   }
 
-  /** Leave the room and end the connection. */
-  async leave(): Promise<void> {
-    const transport = this.#transport;
-    const wasIn = this.#joined;
-    this.#join = null;
-    this.#tracks.clear();
-    this.#forgetRoom();
-    this.#transport = null;
+  /** Leave the room and end the connection. Resolves when the relay knows, or cannot be told. */
+  leave(): Promise<void> {
+    this.#wish = null;
     this.#resume = null;
-    this.#stopTimers();
-    if (transport === null) return;
-    try {
-      if (wasIn && transport.up) await transport.request(EVENT.leave);
-    } catch {
-      // The relay sees the connection end all the same; there is nobody left to tell.
-    } finally {
-      transport.close();
-    }
+    this.#tracks.clear();
+    this.#send("leave");
+    return this.#departed;
   }
 
   /** Announce a track, or a change of its description. Remembered, and said again after a reconnection. */
   publish(track: TrackInfo): void {
     this.#tracks.set(track.track, track);
-    if (this.#joined) void this.#ask(EVENT.publish, track);
+    if (this.joined) void this.#ask(EVENT.publish, track);
   }
 
   unpublish(track: string): void {
     this.#uplink.forget(track);
-    if (this.#tracks.delete(track) && this.#joined) void this.#ask(EVENT.unpublish, { track });
+    if (this.#tracks.delete(track) && this.joined) void this.#ask(EVENT.unpublish, { track });
   }
 
   /** One object. Whole groups are left out while the uplink is too slow for them, sound last. */
   sendMedia(header: MediaHeader, bytes: Uint8Array): void {
     const transport = this.#transport;
     const track = this.#tracks.get(header.track);
-    if (!this.#joined || transport === null || track === undefined) return;
+    if (!this.joined || transport === null || track === undefined) return;
     const now_ms = local_ms();
     if (this.#uplink.ask(now_ms)) void this.#askUplink(now_ms);
     const { type } = header;
@@ -197,59 +195,109 @@ export class Session {
   }
 
   report(report: Report): void {
-    if (this.#joined) this.#transport?.send(EVENT.report, report);
+    if (this.joined) this.#transport?.send(EVENT.report, report);
+  }
+
+  #send(event: SessionEvent, detail?: Detail): void {
+    this.#machine.send(event, detail);
+  }
+
+  #act(action: SessionAction, detail?: Detail): void {
+    switch (action) {
+      case "use-ticket":
+        if (this.#ticket !== null) this.offerTicket(this.#ticket);
+        break;
+      case "open":
+        this.#open();
+        break;
+      case "connect":
+        if (!this.#transport?.up) this.#transport?.connect();
+        break;
+      case "close":
+        this.#close();
+        break;
+      case "enter":
+        void this.#enter();
+        break;
+      case "settle":
+        if (detail?.entry !== undefined) this.#settle(detail.entry);
+        break;
+      case "rename":
+        this.#rename();
+        break;
+      case "depart":
+        this.#departed = this.#depart();
+        break;
+      case "forget":
+        this.#forget();
+        break;
+      case "lose":
+        this.#stopTimers();
+        this.#place = null;
+        this.events.onReconnecting();
+        break;
+      case "drop-resume":
+        this.#resume = null;
+        break;
+      case "ask-ticket":
+        this.events.onExpiring();
+        break;
+      case "renew":
+        if (detail?.renewal !== undefined) void this.#renew(detail.renewal.ticket);
+        break;
+      case "stay":
+        if (detail?.renewal?.ack !== undefined) this.#stay(detail.renewal.ticket, detail.renewal.ack);
+        break;
+      case "fail":
+        this.#wish = this.#resume = null;
+        // A ticket is good for one try after a refusal; the kernel sends another.
+        this.#ticket = null;
+        if (detail?.error !== undefined) this.events.onFailed(detail.error);
+        break;
+    }
   }
 
   #open(): void {
     this.#openedUrl = this.#currentTicket().url;
-    this.#entering = this.#moving = false;
     // What an old transport still has to say is not about this session any more.
-    const current = () => this.#transport === transport;
+    const ifCurrent =
+      <T extends unknown[]>(heard: (...args: T) => void) =>
+      (...args: T): void => {
+        if (this.#transport === transport) heard(...args);
+      };
     const transport = this.createTransport(() => this.#currentTicket(), {
-      onUp: () => {
-        if (current()) void this.#enter();
-      },
-      onDown: () => {
-        if (!current()) return;
-        const wasIn = this.#joined;
-        this.#joined = false;
-        this.#stopTimers();
-        if (wasIn && this.#join !== null) this.events.onReconnecting();
-      },
-      onRefused: (error) => {
-        if (!current()) return;
-        // A resume token that has grown old is no reason to give up while the kernel's ticket is fresh.
-        if (this.#resume !== null) {
-          this.#resume = null;
-          transport.connect();
-        } else if (this.#join !== null) this.#fail(error);
-      },
-      onUnreachable: (attempts) => {
-        if (current() && attempts % UNREACHABLE_AFTER_ATTEMPTS === 0) this.events.onUnreachable();
-      },
-      onEvent: (event, args) => {
-        if (current()) this.#onEvent(event, args);
-      },
+      onUp: ifCurrent(() => this.#send("up")),
+      onDown: ifCurrent(() => {
+        this.#question = null;
+        this.#send("down");
+      }),
+      // A resume token that has grown old is no reason to give up while the kernel's ticket is fresh.
+      onRefused: ifCurrent((error) =>
+        this.#send(this.#resume === null ? "refused" : "resume-refused", { error }),
+      ),
+      onUnreachable: ifCurrent((attempts) => {
+        if (attempts % UNREACHABLE_AFTER_ATTEMPTS === 0) this.events.onUnreachable();
+      }),
+      onEvent: ifCurrent((event, args) => this.#onEvent(event, args)),
     });
     this.#transport = transport;
     transport.connect();
   }
 
-  #reopen(): void {
-    this.#transport?.close();
-    this.#transport = null;
-    this.#open();
+  #close(): void {
+    const transport = this.#transport;
+    this.#transport = null; // first: that its end is no reconnection
+    this.#question = null;
+    this.#early.clear();
+    this.#stopTimers();
+    transport?.close();
   }
 
   /** All pages of a relay come back to the next one, each at a time of its own. */
   #goBeforeItEnds(within_ms: number): void {
     const transport = this.#transport;
     setTimeout(() => {
-      if (this.#transport !== transport || !this.#joined) return;
-      this.#joined = false;
-      this.#stopTimers();
-      this.events.onReconnecting();
-      this.#reopen();
+      if (this.#transport === transport) this.#send("ending");
     }, Math.random() * within_ms);
   }
 
@@ -265,29 +313,23 @@ export class Session {
   }
 
   async #enter(): Promise<void> {
-    const request = this.#join;
-    const transport = this.#transport;
-    if (request === null) return;
-    const t0 = local_ms();
-    this.#entering = true;
-    const ack = (await this.#ask(EVENT.join, this.#called(request))) as JoinAck | null;
-    if (this.#transport !== transport) return;
-    this.#entering = false;
-    const early = this.#early.splice(0);
-    if (this.#join === null) return;
-    if (ack === null) {
-      // No answer although the connection stands: begin anew. If it is going, it comes back by itself.
-      if (transport?.up) this.#reopen();
-      return;
-    }
-    if (!ack.ok) {
-      this.#fail(ack.error);
-      return;
-    }
+    const asked = this.#wish;
+    if (asked === null) return;
+    this.#place = null;
+    this.#early.clear();
+    const asked_ms = local_ms();
+    await this.#inquire(EVENT.join, this.#called(asked), (answer) => {
+      const ack = answer as JoinAck;
+      if (ack.ok) this.#send("entered", { entry: { ack, asked_ms, asked } });
+      else this.#send("denied", { error: ack.error });
+    });
+  }
+
+  #settle({ ack, asked_ms, asked }: NonNullable<Detail["entry"]>): void {
+    this.#place = asked;
     this.clock.reset();
-    this.clock.add(t0, ack.now_ms, local_ms());
+    this.clock.add(asked_ms, ack.now_ms, local_ms());
     this.#peer = ack.peer;
-    this.#joined = true;
     this.#stay(this.#currentTicket(), ack);
     this.#uplink.reset();
     for (const peer of this.#peers.keys()) {
@@ -295,20 +337,24 @@ export class Session {
     }
     for (const peer of ack.peers) this.#peers.set(peer.id, peer);
     this.#peersChanged();
-    for (const { event, args } of early) this.#onEvent(event, args);
+    for (const { event, args } of this.#early.take()) this.#onEvent(event, args);
     for (const track of this.#tracks.values()) void this.#ask(EVENT.publish, track);
     this.events.onJoined();
     this.#keepClock();
     // Asked for while the answer was under way.
-    if (this.#join.room !== request.room) void this.#move();
-    else if (this.#join.name !== request.name) void this.#ask(EVENT.rename, { name: this.#join.name });
+    if (this.#wish !== null) this.join(this.#wish);
+  }
+
+  #rename(): void {
+    if (this.#wish === null || this.#place === null || this.#wish.name === this.#place.name) return;
+    this.#place = { ...this.#place, name: this.#wish.name };
+    void this.#ask(EVENT.rename, { name: this.#wish.name });
   }
 
   /** What the relay gives us to come back with; and ask for a fresh ticket at half of the time that is left, and again
    * at half of the rest, since a kernel that computes answers late. */
   #stay(ticket: Ticket, { resume, expires_ms }: { resume: string; expires_ms: number | null }): void {
     this.#resume = { ...ticket, token: resume };
-    this.#expiring = false;
     clearTimeout(this.#renewalTimer);
     if (expires_ms !== null) this.#awaitExpiry(expires_ms);
   }
@@ -317,31 +363,35 @@ export class Session {
     const half_ms = (expires_ms - this.clock.now_ms()) / 2;
     this.#renewalTimer = setTimeout(
       () => {
-        if (!this.#joined) return;
-        if (half_ms <= MAX_RENEWAL_MS) {
-          this.#expiring = true;
-          this.events.onExpiring();
-        }
+        if (half_ms <= MAX_TIMER_MS) this.#send("expiry");
         this.#awaitExpiry(expires_ms);
       },
-      Math.min(MAX_RENEWAL_MS, Math.max(MIN_RENEWAL_MS, half_ms)),
+      Math.min(MAX_TIMER_MS, Math.max(MIN_RENEWAL_MS, half_ms)),
     );
   }
 
   async #renew(ticket: Ticket): Promise<void> {
     const transport = this.#transport;
     const ack = (await this.#ask(EVENT.renew, { token: ticket.token })) as RenewAck | null;
-    if (this.#transport === transport && this.#joined && ack?.ok) this.#stay(ticket, ack);
+    if (this.#transport === transport && ack?.ok) this.#send("renewed", { renewal: { ticket, ack } });
   }
 
-  async #move(): Promise<void> {
-    const transport = this.#transport;
-    this.#moving = true;
-    const ack = await this.#ask(EVENT.leave);
-    if (this.#transport !== transport) return;
-    this.#moving = false;
-    this.#forgetRoom();
-    if (ack !== null) await this.#enter();
+  async #depart(): Promise<void> {
+    this.#stopTimers();
+    this.#place = null;
+    await this.#inquire(EVENT.leave, undefined, () => this.#send("departed"));
+  }
+
+  /** Ask what the machine waits for. No answer although the connection stands is one, too; if the connection is going,
+   * its end is. */
+  async #inquire(event: string, payload: unknown, answered: (ack: unknown) => void): Promise<void> {
+    const question = {};
+    this.#question = question;
+    const ack = await this.#ask(event, payload);
+    if (this.#question !== question) return;
+    this.#question = null;
+    if (ack !== null) answered(ack);
+    else if (this.#transport?.up) this.#send("unanswered");
   }
 
   #stopTimers(): void {
@@ -349,24 +399,11 @@ export class Session {
     clearTimeout(this.#renewalTimer);
   }
 
-  #forgetRoom(): void {
-    this.#joined = false;
-    this.#early = [];
+  #forget(): void {
+    this.#place = null;
+    this.#early.clear();
     for (const peer of this.#peers.keys()) this.#drop(peer, "left");
     this.#peersChanged();
-  }
-
-  #fail(error: WireError): void {
-    const transport = this.#transport;
-    this.#transport = null; // first: that its end is no reconnection
-    transport?.close();
-    this.#join = null;
-    this.#resume = null;
-    // A ticket is good for one try after a refusal; the kernel sends another.
-    this.#ticket = null;
-    this.#stopTimers();
-    this.#forgetRoom();
-    this.events.onFailed(error);
   }
 
   /** A request whose refusal is told to the user; null when the connection went meanwhile. */
@@ -387,7 +424,7 @@ export class Session {
   }
 
   async #syncClock(): Promise<void> {
-    if (!this.#joined) return;
+    if (!this.joined) return;
     const t0 = local_ms();
     const ack = (await this.#ask(EVENT.clock, t0)) as ClockAck | null;
     if (ack?.ok) this.clock.add(t0, ack.now_ms, local_ms());
@@ -397,7 +434,7 @@ export class Session {
   async #askUplink(asked_ms: number): Promise<void> {
     const transport = this.#transport;
     const ack = (await this.#ask(EVENT.clock, asked_ms)) as ClockAck | null;
-    if (this.#transport !== transport || !this.#joined) return;
+    if (this.#transport !== transport || !this.joined) return;
     const now_ms = local_ms();
     if (ack?.ok) {
       this.#uplink.answered(ack.now_ms - this.clock.toRelay_ms(asked_ms) - this.clock.error_ms, now_ms);
@@ -405,11 +442,14 @@ export class Session {
   }
 
   #onEvent(event: string, args: unknown[]): void {
-    if (this.#entering) {
-      this.#early.push({ event, args });
+    const [payload, bytes] = args;
+    if (event === EVENT.error && ENDS.has((payload as WireError).code)) {
+      this.#send("ended", { error: payload as WireError });
       return;
     }
-    const [payload, bytes] = args;
+    if (event === EVENT.relayEnding) this.#goBeforeItEnds((payload as RelayEnding).reconnect_ms);
+    else if (this.state === "entering") this.#early.add({ event, args });
+    if (!this.joined) return;
     switch (event) {
       case EVENT.mediaChunk: {
         const header = payload as RelayedHeader;
@@ -455,15 +495,9 @@ export class Session {
       case EVENT.groupsDropped:
         this.events.onGroupsDropped(payload as GroupsDropped);
         break;
-      case EVENT.relayEnding:
-        this.#goBeforeItEnds((payload as RelayEnding).reconnect_ms);
+      case EVENT.error:
+        this.events.onWireError(payload as WireError);
         break;
-      case EVENT.error: {
-        const error = payload as WireError;
-        if (ENDS.has(error.code)) this.#fail(error);
-        else this.events.onWireError(error);
-        break;
-      }
     }
   }
 

@@ -7,6 +7,10 @@ const DRIFT_PPM = 100;
 /** Browsers round what they say the time is. */
 const RESOLUTION_MS = 0.1;
 
+/** The longest wait to give a timer: 24 days. Browsers keep it in 31 bits of milliseconds (24.8 days) and fire at once
+ * when it is longer. */
+export const MAX_TIMER_MS = 24 * 24 * 3_600_000;
+
 /** This page's monotonic wall clock, ms since 1970. */
 export function local_ms(): number {
   return performance.timeOrigin + performance.now();

@@ -1,6 +1,7 @@
 // The card that a cell shows for an invite link: the QR code, what the link allows, and how to copy it. What is secret of
 // it comes in a message and is in no trait: notebooks are saved with their traits.
 import type { AnyModel } from "@anywidget/types";
+import { MAX_TIMER_MS } from "../time.js";
 import { guestSentence, untilWords } from "../ui/phrases.js";
 import { Voice } from "../voice.js";
 import "../ui/style.css";
@@ -23,8 +24,6 @@ interface Invite {
 /** A kernel that has not answered by then has been restarted, or there is none. */
 const PATIENCE_MS = 5000;
 const COPIED_SHOWN_MS = 2000;
-/** Timers of browsers cannot be set to more than 24 days. */
-const MAX_TIMER_MS = 24 * 24 * 3_600_000;
 
 function render({ model, el }: { model: AnyModel; el: HTMLElement }): () => void {
   const root = element("div", "rw rw-invite");

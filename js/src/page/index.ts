@@ -3,6 +3,7 @@
 import { CallController } from "../call.js";
 import { playableTypes } from "../capture/index.js";
 import { canPlay } from "../playback/index.js";
+import { MAX_TIMER_MS } from "../time.js";
 import { mountCall } from "../ui/index.js";
 import type { Invitation } from "../ui/state.js";
 import { readInvitation, takeToken } from "./invitation.js";
@@ -10,8 +11,6 @@ import { PageLink } from "./page-link.js";
 
 /** What a link allows that is none. */
 const NOTHING: Invitation = { room: null, name: null, publish: false, subscribe: false, expires_ms: null };
-/** Timers of browsers cannot be set to more than 24 days. */
-const MAX_TIMER_MS = 24 * 24 * 3_600_000;
 
 /** Show the call that this page's link invites to inside `el`. */
 export function mountPage(el: HTMLElement): void {
