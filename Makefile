@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-tunnel bench-frames bench-fanout bench-stalled bench-nodes fuzz screenshots constraints clean
+.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-tunnel bench-frames bench-fanout bench-stalled bench-nodes fuzz walk screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -32,10 +32,11 @@ help:
 	  'make bench-hidden  a minute in a hidden tab' \
 	  'make bench-sync    lip-sync, from beeps and pictures' \
 	  'make bench-tunnel  a call through the kernel: kbit/s, latency, and a kernel that is busy' \
-  'make bench-frames  frames as arrays, arrays on a screen: how many, how old' \
+	  'make bench-frames  frames as arrays, arrays on a screen: how many, how old' \
 	  'make bench-fanout  what a delivery costs, against Node socket.io; a table (15 minutes)' \
 	  'make bench-stalled what subscribers that read nothing cost the others (8 minutes)' \
 	  'make bench-nodes   two and three relays over Redis: what crossing costs, and one that is killed' \
+	  'make walk          live in notebooks at random: MINUTES=20, SEED=… to walk the same way again' \
 	  'make fuzz          what any bytes do to the core, the wire and a real relay (MINUTES=10)' \
 	  'make screenshots   the pictures of the README, from a real call' \
 	  'make constraints   pin the newest Python packages'
@@ -96,10 +97,14 @@ bench-stalled: build
 bench-nodes: build .make/services
 	@$(BIN)/python -m tests.bench.nodes
 
-MINUTES ?= 10
+fuzz: MINUTES ?= 10
 fuzz: build
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet -c constraints.txt --group fuzz
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
+
+walk: MINUTES ?= 20
+walk: build .make/browser
+	@$(BIN)/python -m tests.walk --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 screenshots: build .make/browser
 	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py tests/e2e/test_lab.py tests/e2e/test_doctor.py::test_its_picture

@@ -1,0 +1,477 @@
+"""Does a step in a real JupyterLab, in a real Chromium; and looks: at the pages, into the kernels, at the relay."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import socketio
+
+from relay_widget.peer import Peer
+from relay_widget.tokens import mint
+from tests.e2e.lab import JupyterLab, Notebook
+
+from .model import PEER, ROOMS, Model
+from .network import Network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Browser, Locator
+
+    from .model import Step
+
+PROBE = Path(__file__).with_name("probe.py")
+STARTUP = f"""
+import importlib.util as _util
+_spec = _util.spec_from_file_location("walk_probe", {str(PROBE)!r})
+_probe = _util.module_from_spec(_spec)
+_spec.loader.exec_module(_probe)
+_probe.start()
+spin = _probe.spin
+"""
+CLICK_TIMEOUT_MS = 10_000
+LOOK_AGAIN_S = 0.1
+SPIN_S = 30.0
+"""How long the busy cell computes, if nothing ends it before."""
+
+PANEL = """
+const app = window.jupyterapp;
+const all = [...app.shell.widgets("main")];
+const panel = all.find((one) => one.context && one.content?.widgets);
+const others = all.filter((one) => one !== panel && one.content?.node.querySelector(".jp-OutputArea"));
+const cells = panel?.content.widgets ?? [];
+const titleOf = (cell) => cell.model.sharedModel.getSource().split("\\n")[0].replace("# ", "");
+const cellOf = (title) => cells.find((cell) => titleOf(cell) === title);
+const activate = (title) => {
+  panel.content.activeCellIndex = cells.indexOf(cellOf(title));
+  panel.content.mode = "command";
+};
+"""
+
+LOOK = f"""() => {{ {PANEL}
+  const mediaOf = (tile) => {{
+    const video = tile.querySelector("video");
+    const id = tile.dataset.peer;
+    const sounds = [...document.querySelectorAll(`audio[data-peer-id="${{id}}"]`), ...(video ? [video] : [])];
+    return {{
+      id, name: tile.getAttribute("aria-label"), frames: video?.getVideoPlaybackQuality().totalVideoFrames ?? -1,
+      time_s: video?.currentTime ?? -1, face: tile.querySelector(".rw-face") !== null,
+      note: tile.querySelector(".rw-tile-note")?.textContent ?? "",
+      sound_bytes: Math.max(-1, ...sounds.map((one) => one.webkitAudioDecodedByteCount ?? 0)),
+    }};
+  }};
+  const pressed = (root, label) =>
+    root.querySelector(`button[aria-label^="${{label}}"]`)?.getAttribute("aria-pressed") ?? null;
+  const viewOf = (root) => ({{
+    phase: root.dataset.phase, chip: root.querySelector(".rw-head .rw-chip")?.textContent ?? "",
+    room: root.querySelector(".rw-room")?.textContent ?? root.querySelector("input[name=rw-room]")?.value ?? null,
+    name: root.querySelector("input[name=rw-name]")?.value ?? null,
+    tiles: [...root.querySelectorAll("li[data-peer]")].map(mediaOf),
+    microphone: pressed(root, "Microphone"), camera: pressed(root, "Camera"),
+    banners: [...root.querySelectorAll(".rw-banner, .rw-end b")].map((one) => one.textContent.slice(0, 200)),
+  }});
+  const outputOf = (output) => ({{
+    type: output.output_type, text: [output.text ?? output.ename ?? ""].flat().join("").slice(0, 300),
+    model: output.data?.["application/vnd.jupyter.widget-view+json"]?.model_id ?? null,
+  }});
+  const roots = [...document.querySelectorAll(".rw")];
+  return {{
+    open: panel !== undefined,
+    kernel: panel?.sessionContext.session?.kernel?.id ?? null,
+    cells: Object.fromEntries(cells.map((cell) => [titleOf(cell), {{
+      outputs: (cell.model.type === "code" ? cell.model.outputs.toJSON() : []).map(outputOf),
+      views: roots.filter((root) => cell.node.contains(root)).map(viewOf),
+      text: cell.outputArea?.node.innerText.slice(0, 400) ?? "",
+    }}])),
+    mirrors: roots.filter((root) => !cells.some((cell) => cell.node.contains(root))).map(viewOf),
+    dialogs: [...document.querySelectorAll(".jp-Dialog")].map((one) => one.innerText.slice(0, 200)),
+    recorders: window.__walk_recorders?.().length ?? 0,
+  }};
+}}"""
+
+COUNT_RECORDERS = """
+(() => {
+  const all = [];
+  const Native = window.MediaRecorder;
+  window.MediaRecorder = class extends Native { constructor(...args) { super(...args); all.push(new WeakRef(this)); } };
+  window.__walk_recorders = () => all.map((one) => one.deref()).filter((one) => one && one.state !== "inactive");
+})();
+"""
+
+
+@dataclass
+class Seen:
+    """What all sides say at one moment."""
+
+    pages: dict[str, dict[str, Any]]
+    kernels: dict[str, dict[str, Any] | None]
+    relay: dict[str, list[dict[str, Any]]] | None
+    """The peers of each room; None: no relay answers."""
+    troubles: list[str] = field(default_factory=list)
+
+    def view(self, cell: str) -> dict[str, Any]:
+        """What the page shows in a cell; empty if it shows no cell of this name."""
+        found: dict[str, Any] = self.pages.get(cell[0], {}).get("cells", {}).get(cell, {})
+        return found
+
+
+class RelayView:
+    """The relay's own view, as it gives it to monitors."""
+
+    def __init__(self, lab: JupyterLab) -> None:
+        self._lab = lab
+        self._instance = ""
+        self._client: socketio.Client | None = None
+
+    def look(self) -> dict[str, list[dict[str, Any]]] | None:
+        """The peers of each room; None while no relay answers."""
+        try:
+            record = self._lab.relay()
+            if self._client is None or not self._client.connected or record["instance"] != self._instance:
+                self._connect(record)
+            assert self._client is not None
+            return {room: self._client.call("watch", {"room": room}, timeout=2)["peers"] for room in ROOMS}
+        except (OSError, ValueError, socketio.exceptions.SocketIOError):
+            return None
+
+    def _connect(self, record: dict[str, Any]) -> None:
+        self.close()
+        client = socketio.Client(reconnection=False)
+        token = mint(record["secret"], role="monitor", lifetime_s=3600)
+        client.connect(record["url"], auth={"token": token, "protocol": 1}, transports=["websocket"], wait_timeout=2)
+        self._client, self._instance = client, record["instance"]
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.disconnect()
+
+
+class WideLab(JupyterLab):
+    """JupyterLab as people have it, with tabs side by side; each kernel tells the walker what Python sees."""
+
+    document_path = "lab/tree"
+
+    def start(self) -> None:
+        startup = self.folder / "ipython" / "profile_default" / "startup"
+        startup.mkdir(parents=True, exist_ok=True)
+        (startup / "00-walk.py").write_text(STARTUP)
+        super().start()
+
+
+def cell_code(name: str, *, room: str, auto_join: bool) -> str:
+    """A cell that makes and shows a call."""
+    variable = name.lower()
+    arguments = f'room="{room}", name="{name}", source="pattern", auto_join={auto_join}'
+    return f"# {name}\nfrom relay_widget import Call\n{variable} = Call({arguments})\n{variable}"
+
+
+class Tab:
+    """One notebook in a browser context of its own, with a network of its own."""
+
+    def __init__(self, lab: JupyterLab, browser: Browser, model: Model, name: str) -> None:
+        self.name = name
+        self._lab = lab
+        cells = [
+            cell_code(cell.name, room=cell.room, auto_join=cell.auto_join)
+            for cell in model.notebooks[name].cells.values()
+        ]
+        path = lab.write(f"walk-{name}.ipynb", *cells, f"# {name}0\nspin()")
+        self.network = Network().__enter__()
+        context = browser.new_context(viewport={"width": 1000, "height": 1700}, proxy={"server": self.network.url})
+        context.add_init_script(COUNT_RECORDERS)
+        self.notebook = Notebook(lab, context, path)
+        self.page = self.notebook.page
+        self.js('app.commands.execute("application:toggle-left-area")')
+        self.kernel_id: str | None = self.js("return panel.sessionContext.session.kernel.id")
+
+    def js(self, body: str, **values: Any) -> Any:
+        """Run a script that knows `app`, `panel`, `cellOf`, and these values."""
+        names = ", ".join(values)
+        return self.page.evaluate(f"async ({{ {names} }}) => {{ {PANEL} {body} }}", values)
+
+    def command(self, name: str, cell: str = "") -> None:
+        """One of JupyterLab's, on this cell."""
+        self.js("if (cell) activate(cell); await app.commands.execute(name)", name=name, cell=cell)
+
+    def python(self, code: str) -> str:
+        """Run code in the kernel, as another cell would."""
+        status, text = self.js(
+            """
+            const future = panel.sessionContext.session.kernel.requestExecute({ code, store_history: false });
+            let text = "";
+            future.onIOPub = ({ content }) => { text += content.text ?? (content.traceback ?? []).join("\\n"); };
+            return [(await future.done).content.status, text];
+            """,
+            code=code,
+        )
+        if status != "ok":
+            raise AssertionError(f"{code!r} in {self.name}: {text}")
+        return str(text).strip()
+
+    def view(self, cell: str) -> Locator:
+        """The call that the cell shows."""
+        self.js(
+            """
+            for (const one of document.querySelectorAll("[data-walk]")) delete one.dataset.walk;
+            for (const one of cellOf(cell).node.querySelectorAll(".rw")) one.dataset.walk = cell;
+            """,
+            cell=cell,
+        )
+        return self.page.locator(f'[data-walk="{cell}"]')
+
+    def press(self, cell: str, label: str) -> None:
+        """Click a button of the call."""
+        button = self.view(cell).locator(f'button[aria-label^="{label}"], button:has-text("{label}")').first
+        button.click(timeout=CLICK_TIMEOUT_MS)
+
+    def ask(self, question: str = "look") -> dict[str, Any] | None:
+        """What the kernel's probe answers; None if there is no kernel."""
+        path = self._lab.runtime / f"kernel-{self.kernel_id}.probe"
+        try:
+            with socket.socket(socket.AF_UNIX) as line:
+                line.settimeout(5)
+                line.connect(str(path))
+                line.sendall(question.encode())
+                answer = b"".join(iter(lambda: line.recv(65_536), b""))
+        except OSError:
+            return None
+        return dict(json.loads(answer)) if answer else None
+
+    def look(self) -> dict[str, Any]:
+        """What the page shows."""
+        seen: dict[str, Any] = self.page.evaluate(LOOK)
+        if seen["kernel"] is not None:
+            self.kernel_id = seen["kernel"]
+        return seen
+
+    def troubles(self) -> list[str]:
+        """Errors of the page."""
+        return [line for line in self.notebook.console if line.startswith("pageerror")]
+
+    def close(self) -> None:
+        self.notebook.shut_down()
+        self.page.context.close()
+        self.network.__exit__()
+
+
+class Driver:
+    """Does steps, and looks. A context manager."""
+
+    def __init__(self, lab: JupyterLab, browser: Browser, model: Model) -> None:
+        self.lab = lab
+        self.model = model
+        self.relay = RelayView(lab)
+        self.tabs = {name: Tab(lab, browser, model, name) for name in model.notebooks}
+        self._peer: Peer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._peer_goes()
+        self.relay.close()
+        for tab in self.tabs.values():
+            tab.close()
+
+    def do(self, step: Step) -> None:
+        """Do a step, as a person does; the model has not taken it yet."""
+        act: Callable[..., None] = getattr(self, f"_{step.action}")
+        act(*step.words)
+
+    def look(self) -> Seen:
+        """What all sides say now."""
+        relay = self.relay.look()
+        pages = {name: tab.look() for name, tab in self.tabs.items()}
+        kernels = {name: tab.ask() for name, tab in self.tabs.items()}
+        troubles = [f"{name}: {line}" for name, tab in self.tabs.items() for line in tab.troubles()]
+        return Seen(pages, kernels, relay, troubles)
+
+    def now_s(self) -> float:
+        """The time, from somewhen on."""
+        return time.monotonic()
+
+    def pause(self) -> None:
+        """Let a moment pass before the next look."""
+        time.sleep(LOOK_AGAIN_S)
+
+    def pictures(self, folder: Path) -> list[Path]:
+        """Screenshots of the pages."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for name, tab in self.tabs.items():
+            path = folder / f"{name}.png"
+            with contextlib.suppress(Exception):  # a page that hangs has no picture; what failed is told all the same
+                tab.page.screenshot(path=path, timeout=5000)
+                paths.append(path)
+        return paths
+
+    def _tab(self, cell: str) -> Tab:
+        return self.tabs[cell[0]]
+
+    # -- the notebook --
+
+    def _run(self, cell: str) -> None:
+        self._tab(cell).command("notebook:run-cell", cell)
+
+    _run_again = _run
+
+    def _run_all(self, name: str) -> None:
+        self.tabs[name].command("notebook:run-all-cells")
+
+    def _clear(self, cell: str) -> None:
+        self._tab(cell).command("notebook:clear-cell-output", cell)
+
+    def _delete(self, cell: str) -> None:
+        self._tab(cell).command("notebook:delete-cell", cell)
+
+    def _cut(self, cell: str) -> None:
+        self._tab(cell).command("notebook:cut-cell", cell)
+
+    def _undo(self, cell: str) -> None:
+        self._tab(cell).command("notebook:undo-cell-action")
+
+    def _paste(self, cell: str) -> None:
+        self._tab(cell).command("notebook:paste-cell-below")
+
+    def _second_view(self, cell: str) -> None:
+        self._tab(cell).command("notebook:create-output-view", cell)
+
+    def _close_second_view(self, cell: str) -> None:
+        self._tab(cell).js("others.forEach((one) => one.close())")
+
+    def _reload(self, name: str) -> None:
+        tab = self.tabs[name]
+        tab.command("docmanager:save")
+        tab.notebook.open()
+
+    def _close_tab(self, name: str) -> None:
+        tab = self.tabs[name]
+        tab.command("docmanager:save")
+        tab.js("others.forEach((one) => one.close()); panel.close()")
+
+    def _open_tab(self, name: str) -> None:
+        tab = self.tabs[name]
+        tab.js('await app.commands.execute("docmanager:open", { path })', path=tab.notebook.path)
+        tab.page.wait_for_function(
+            f"() => {{ {PANEL} return panel?.sessionContext.session?.kernel?.status === 'idle'; }}"
+        )
+
+    def _busy(self, name: str) -> None:
+        tab = self.tabs[name]
+        tab.ask(f"spin {SPIN_S}")
+        tab.js('activate(cell); void app.commands.execute("notebook:run-cell")', cell=f"{name}0")
+        tab.page.wait_for_function(f"() => {{ {PANEL} return panel.sessionContext.session.kernel.status === 'busy'; }}")
+
+    def _finish(self, name: str) -> None:
+        tab = self.tabs[name]
+        tab.ask("spin 0")
+        self._await_idle(tab)
+
+    def _interrupt(self, name: str) -> None:
+        tab = self.tabs[name]
+        tab.command("notebook:interrupt-kernel")
+        self._await_idle(tab)
+
+    def _await_idle(self, tab: Tab) -> None:
+        tab.page.wait_for_function(
+            f"() => {{ {PANEL} return panel.sessionContext.session?.kernel?.status === 'idle'; }}"
+        )
+
+    def _restart(self, name: str) -> None:
+        tab = self.tabs[name]
+        tab.js("await panel.sessionContext.session.kernel.restart()")
+        self._await_idle(tab)
+
+    def _shut_down(self, name: str) -> None:
+        self.tabs[name].js("await panel.sessionContext.shutdown()")
+
+    def _start_kernel(self, name: str) -> None:
+        tab = self.tabs[name]
+        tab.js('await panel.sessionContext.changeKernel({ name: "python3" })')
+        self._await_idle(tab)
+
+    # -- the call --
+
+    def _python(self, cell: str, code: str) -> None:
+        self._tab(cell).python(f"{cell.lower()}.{code}")
+
+    def _join(self, cell: str, side: str) -> None:
+        if side == "python":
+            self._python(cell, "join()")
+        else:
+            self._tab(cell).press(cell, "Join")
+
+    def _rejoin(self, cell: str, side: str) -> None:
+        if side == "python":
+            self._python(cell, "join()")
+        else:
+            self._tab(cell).press(cell, "Rejoin")
+
+    def _leave(self, cell: str, side: str) -> None:
+        if side == "python":
+            self._python(cell, "leave()")
+        else:
+            self._tab(cell).press(cell, "Leave")
+
+    def _microphone(self, cell: str, side: str) -> None:
+        if side == "python":
+            self._python(cell, f"microphone = {not self.model.call(cell).microphone}")
+        else:
+            self._tab(cell).press(cell, "Microphone")
+
+    def _camera(self, cell: str, side: str) -> None:
+        if side == "python":
+            self._python(cell, f"camera = {not self.model.call(cell).camera}")
+        else:
+            self._tab(cell).press(cell, "Camera")
+
+    def _source(self, cell: str) -> None:
+        other = "camera" if self.model.call(cell).source == "pattern" else "pattern"
+        self._python(cell, f"source = {other!r}")
+
+    def _room(self, cell: str, side: str, where: str) -> None:
+        if side == "python":
+            self._python(cell, f"room = {where!r}")
+        else:
+            field = self._tab(cell).view(cell).locator("input[name=rw-room]")
+            field.fill(where, timeout=CLICK_TIMEOUT_MS)
+            field.blur()
+
+    def _rename(self, cell: str, side: str, to: str) -> None:
+        if side == "python":
+            self._python(cell, f"name = {to!r}")
+        else:
+            self._tab(cell).view(cell).locator("input[name=rw-name]").fill(to, timeout=CLICK_TIMEOUT_MS)
+
+    # -- the world around --
+
+    def _end_relay(self, how: str) -> None:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            os.kill(self.lab.relay()["pid"], signal.SIGKILL if how == "KILL" else signal.SIGTERM)
+
+    def _drop_network(self, name: str, how: str, seconds: str) -> None:
+        network = self.tabs[name].network
+        network.set("cut" if how == "cut" else "hold")
+        time.sleep(float(seconds))  # the point: how long the network is gone
+        network.set("up")
+
+    def _peer_comes(self, where: str) -> None:
+        record = self.lab.relay()
+        token = mint(record["secret"], role="peer", lifetime_s=3600, publish=True, subscribe=True)
+        self._peer = Peer(where, PEER, url=record["url"], token=token)
+        self._peer.connect().wait()
+        self._peer.publish_pattern(160, 120, fps=10)
+
+    def _peer_goes(self) -> None:
+        peer, self._peer = self._peer, None
+        if peer is not None:
+            peer.close().wait()

@@ -1,0 +1,82 @@
+"""Runs in each kernel of a walk, as an IPython startup file: tells the walker what Python sees, also beside a cell.
+
+One question a connection, on a Unix socket beside the kernel's connection file. It imports nothing of relay_widget:
+a kernel in which no cell has run must look as one does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+MAX_SPIN_S = 60.0
+_spin_until_s = 0.0
+
+
+def spin() -> None:
+    """What the busy cell calls: computes for as long as the walker has asked for; by default not at all."""
+    while time.monotonic() < _spin_until_s:
+        sum(range(10_000))
+
+
+def _calls() -> list[dict[str, Any]]:
+    module = sys.modules.get("relay_widget")
+    if module is None:
+        return []
+    from ipywidgets.widgets import widget  # noqa: PLC0415 - not before the user's own import
+
+    found = []
+    for model_id, one in list(widget._instances.items()):
+        if isinstance(one, module.Call):
+            traits = ("state", "error", "room", "name", "microphone", "camera", "source")
+            found.append(
+                {"model": model_id, "peers": [peer.name for peer in one.peers]}
+                | {trait: getattr(one, trait) for trait in traits}
+            )
+    return found
+
+
+def _sockets() -> int:
+    count = 0
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            count += str(entry.readlink()).startswith("socket:")
+    return count
+
+
+def _answer(question: str) -> dict[str, Any]:
+    global _spin_until_s  # noqa: PLW0603 - one kernel, one busy cell
+    match question.split():
+        case ["spin", seconds]:
+            _spin_until_s = time.monotonic() + min(float(seconds), MAX_SPIN_S)
+        case ["settle"]:  # what is left once all calls are closed
+            return {"threads": sorted(thread.name for thread in threading.enumerate()), "sockets": _sockets()}
+    return {"pid": os.getpid(), "calls": _calls()}
+
+
+def _serve(path: str) -> None:
+    listening = socket.socket(socket.AF_UNIX)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 - of this kernel before its restart
+    listening.bind(path)
+    listening.listen()
+    while True:
+        connection, _ = listening.accept()
+        with connection:
+            question = connection.recv(200).decode()
+            connection.sendall(json.dumps(_answer(question), default=str).encode())
+
+
+def start() -> None:
+    """Begin to answer, at the address that `driver` knows: that of the kernel's connection file."""
+    from ipykernel.connect import get_connection_file  # noqa: PLC0415 - there is one in a kernel only
+
+    path = Path(get_connection_file()).with_suffix(".probe")
+    threading.Thread(target=_serve, args=[str(path)], name="walk-probe", daemon=True).start()
