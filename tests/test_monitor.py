@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from relay_widget import launcher
+from relay_widget.errors import RelayStartError
 from relay_widget.monitor import Monitor, shared_monitor
 from relay_widget.protocol import Event
+from relay_widget.relays import OwnRelay
 
 from .test_launcher import runtime, wait_until
 
@@ -135,8 +137,66 @@ def test_a_listener_that_moves_is_followed(monitor: Monitor) -> None:
     monitor.add(listener)
     wait_until(lambda: bool(listener.rooms))
     listener.room = "hall"
-    monitor.refresh()
+    monitor.moved(listener)
     wait_until(lambda: listener.rooms[-1] == "hall")
+
+
+@pytest.mark.parametrize("room", ["lab", "hall"])
+def test_a_late_listener_is_told_the_relay_and_its_room(monitor: Monitor, room: str) -> None:
+    first, late = Listening("lab"), Listening(room)
+    monitor.add(first)
+    wait_until(lambda: "snapshot" in first.heard)
+    monitor.add(late)
+    wait_until(lambda: "snapshot" in late.heard)
+    assert late.heard == ["relay", "snapshot"]
+    monitor.remove(late)
+    late.heard.clear()
+    monitor.add(late)
+    wait_until(lambda: "snapshot" in late.heard)
+    assert late.heard == ["relay", "snapshot"], "and again, when it comes again"
+    assert first.heard == ["relay", "snapshot"]
+
+
+def test_a_listener_that_moves_is_told_the_known_state_of_its_new_room(monitor: Monitor) -> None:
+    there, mover = Listening("hall"), Listening("lab")
+    monitor.add(there)
+    monitor.add(mover)
+    wait_until(lambda: bool(there.rooms) and bool(mover.rooms))
+    mover.room = "hall"
+    monitor.moved(mover)
+    wait_until(lambda: mover.rooms[-1] == "hall")
+    mover.room = "lab"
+    monitor.moved(mover)
+    wait_until(lambda: mover.rooms[-1] == "lab")
+
+
+def test_a_late_listener_is_told_what_has_failed(monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that comes between two attempts, and one that moves to another room."""
+    found, trying_again = launcher.ensure_relay(), threading.Event()
+    attempts: list[int] = []
+
+    def find_or_start(_named: object) -> OwnRelay:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise RelayStartError("disk-full", "The disk is full.")
+        assert trying_again.wait(60)
+        return OwnRelay(found)
+
+    monkeypatch.setattr("relay_widget.monitor.find_or_start", find_or_start)
+    first, late = Listening("lab"), Listening("hall")
+    monitor.add(first)
+    wait_until(lambda: first.heard == ["disk-full"])
+    monitor.add(late)
+    wait_until(lambda: late.heard == ["disk-full"])
+    late.heard.clear()
+    late.room = "elsewhere"
+    monitor.moved(late)
+    wait_until(lambda: late.heard == ["disk-full"])
+    with pytest.raises(RelayStartError):
+        monitor.request(Event.WATCH, {"room": "lab"})
+    wait_until(lambda: bool(late.threads))  # time goes on for them, too
+    trying_again.set()
+    wait_until(lambda: late.heard == ["disk-full", "relay", "snapshot"])
 
 
 def test_the_thread_ends_with_its_last_listener(monitor: Monitor) -> None:

@@ -19,6 +19,7 @@ import socketio
 from relay_widget import (
     Call,
     InvalidValueError,
+    LatencyLab,
     PeersTimeoutError,
     RelayRequestError,
     RelayStartError,
@@ -26,6 +27,7 @@ from relay_widget import (
     launcher,
 )
 from relay_widget.grants import Grant
+from relay_widget.protocol import Event
 from relay_widget.tokens import mint, verify
 
 from .test_launcher import no_monitor_runs, runtime, wait_until
@@ -275,6 +277,27 @@ def test_two_calls_of_one_kernel_share_one_connection(runtime: Path) -> None:
     for call in calls:
         call.close()
     wait_until(lambda: not monitors[0].is_alive())
+
+
+def test_a_call_made_after_the_first_is_connected_gets_a_ticket(call: Call) -> None:
+    """Running a cell twice; without it the second cell connects for ever."""
+    heard(call, "ticket")
+    wait_until(lambda: call._follower.monitor.request(Event.WATCH, {"room": "lab"})["ok"])
+    second = Call(room="lab", name="Grace")
+    try:
+        own = Page(second, own=True)
+        own.join("lab", "Grace")
+        wait_until(lambda: second.state == "joined")
+        assert [peer.name for peer in call.wait_for_peers(1, timeout=20)] == ["Grace"]
+        third = LatencyLab(room="lab", name="Lab")
+        try:
+            assert heard(third, "ticket")["token"]
+            wait_until(lambda: [peer.name for peer in third.peers] == ["Grace"])
+        finally:
+            third.close()
+        own.close()
+    finally:
+        second.close()
 
 
 def test_a_runtime_folder_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

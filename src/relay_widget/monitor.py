@@ -3,6 +3,9 @@
 One thread and one connection per kernel and relay, shared by all its calls. It starts the user's own relay when there
 is none, finds it again when it has died, and tells each listener what happens in its room. Listeners are called on
 the monitor's thread and must not block.
+
+The monitor keeps its knowledge as values: which relay it follows, why it follows none, and the newest snapshot of each
+room. It tells a listener all of them when the listener is added, at whatever moment, and then each change.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import logging
 import os
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import RelayRequestError, RelayStartError
@@ -51,7 +55,7 @@ class Listener(Protocol):
 
     @property
     def room(self) -> str:
-        """The room to follow; may change, then call `Monitor.refresh`."""
+        """The room to follow; may change, then call `Monitor.moved`."""
         ...
 
     def on_relay(self, relay: Relay) -> None:
@@ -67,7 +71,27 @@ class Listener(Protocol):
         """The relay could not be started or reached (it is tried again), or will not let the room be followed."""
 
     def on_tick(self) -> None:
-        """A quarter of a second has passed."""
+        """A quarter of a second has passed, whether or not a relay is followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What the relay has last said of a room: its state, or why it does not tell it."""
+
+    snapshot: dict[str, Any] | None = None
+    refusal: RelayRequestError | None = None
+    asked_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A listener, and the values that it has been told."""
+
+    listener: Listener
+    relay: Relay | None = None
+    failure: RelayWidgetError | None = None
+    room: str | None = None
+    in_room: _Room | None = None
 
 
 class Monitor:
@@ -82,21 +106,25 @@ class Monitor:
         # A widget that is collected closes itself, in whatever thread just made an object, also in here: the lock is
         # one that its holder can take again, and nobody holds it while waiting for another thread.
         self._lock = threading.RLock()
-        self._listeners: list[Listener] = []
+        self._seats: list[_Seat] = []
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wake: asyncio.Event | None = None
+        self._wakes: tuple[asyncio.Event, ...] = ()  # of the loop's tasks
+        self._relay: Relay | None = None  # that is being followed
+        self._failure: RelayWidgetError | None = None  # why none is, if that is known
+        self._rooms: dict[str, _Room] = {}  # that the relay has been asked for, and those only
         self._client: socketio.AsyncClient | None = None
-        self._connected = threading.Condition(self._lock)  # the relay is being followed
+        self._connected = threading.Condition(self._lock)  # the relay is being followed, or cannot be
         self._origins: dict[str, None] = {}  # of pages that the relay is to serve, the oldest first
         self._allowed: set[str] = set()  # those that it has been told
-        self._once_allowed: list[Callable[[], None]] = []
+        self._once_allowed: dict[Listener, Callable[[], None]] = {}
 
     def add(self, listener: Listener) -> None:
-        """Follow this listener's room from now on."""
+        """Follow this listener's room from now on, and tell it what is known already."""
         fresh = None
         with self._lock:
-            self._listeners.append(listener)
+            if self._seat_of(listener) is None:
+                self._seats.append(_Seat(listener))
             if self._thread is None:
                 fresh = self._thread = threading.Thread(target=self._run, name="relay-widget-monitor", daemon=True)
         if fresh is not None:
@@ -106,20 +134,29 @@ class Monitor:
     def remove(self, listener: Listener) -> None:
         """Stop telling this listener anything; the last one ends the thread."""
         with self._lock:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            self._seats = [seat for seat in self._seats if seat.listener is not listener]
+            self._once_allowed.pop(listener, None)
+        self.refresh()
+
+    def moved(self, listener: Listener) -> None:
+        """The listener is in another room, and has forgotten what it was told of the one before."""
+        with self._lock:
+            seat = self._seat_of(listener)
+            if seat is not None:
+                seat.failure = seat.room = seat.in_room = None
         self.refresh()
 
     def refresh(self) -> None:
-        """Look at the listeners' rooms again."""
+        """Look at the listeners again."""
         with self._lock:
-            if self._loop is not None and self._wake is not None:
-                self._loop.call_soon_threadsafe(self._wake.set)
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._poke)
 
-    def allow_origin(self, origin: str, then: Callable[[], None]) -> None:
+    def allow_origin(self, listener: Listener, origin: str, then: Callable[[], None]) -> None:
         """Have the relay serve pages of this origin, now and whenever there is another relay.
 
         Args:
+            listener: One that was added. If it is removed, nothing is called.
             origin: As in ``https://lab.example``.
             then: Called once when the relay knows: now, or later on the monitor's thread.
         """
@@ -129,8 +166,8 @@ class Monitor:
             self._origins[origin] = None
             if len(self._origins) > MAX_ALLOWED_ORIGINS:
                 del self._origins[next(iter(self._origins))]
-            if not known:
-                self._once_allowed.append(then)
+            if not known and self._seat_of(listener) is not None:
+                self._once_allowed[listener] = then
         if known:
             then()
         else:
@@ -141,6 +178,7 @@ class Monitor:
 
         Raises:
             RelayRequestError: It refused, or did not answer.
+            RelayStartError: There is no relay and none could be started.
         """
         if threading.current_thread() is self._thread:
             raise RelayRequestError(
@@ -152,6 +190,8 @@ class Monitor:
         with self._connected:
             # In slices, so that interrupting the kernel is heard.
             while self._client is None and self._thread is not None and time.monotonic() < deadline_s:
+                if self._failure is not None:
+                    raise self._failure
                 self._connected.wait(0.5)
             client, loop = self._client, self._loop
         if client is None or loop is None:
@@ -168,7 +208,8 @@ class Monitor:
     def stop(self) -> None:
         """Let go of the relay, at the interpreter's end."""
         with self._lock:
-            self._listeners.clear()
+            self._seats.clear()
+            self._once_allowed.clear()
             thread = self._thread
         self.refresh()
         if thread is not None:
@@ -178,39 +219,47 @@ class Monitor:
         asyncio.run(self._follow())
 
     async def _follow(self) -> None:
+        wake, wake_telling = asyncio.Event(), asyncio.Event()
         with self._lock:
             self._loop = asyncio.get_running_loop()
-            self._wake = asyncio.Event()
+            self._wakes = (wake, wake_telling)
+        telling = asyncio.create_task(self._keep_telling(wake_telling))
+        try:
+            await self._keep_following(wake)
+        finally:
+            telling.cancel()
+
+    async def _keep_following(self, wake: asyncio.Event) -> None:
         failed = 0
         while True:
             with self._lock:
-                if not self._listeners:
-                    self._thread = self._loop = self._wake = None
+                if not self._seats:
+                    self._thread = self._loop = self._failure = None
+                    self._wakes = ()
                     return
             try:
                 relay = await asyncio.to_thread(find_or_start, self._named)
                 try:
-                    await self._stay_with(relay)
+                    await self._stay_with(relay, wake)
                     failed = 0
                 except _UnreachableError as error:
                     failed += 1
                     if self._named is not None and failed >= _PATIENCE:
                         raise no_answer(relay.url, error) from error
-                    await self._pause(_RETRY_S)
+                    await _pause(wake, _RETRY_S)
             except (RelayStartError, RelayRequestError) as error:
-                self._tell("on_failed", error)
-                await self._pause(_FAILED_RETRY_S)
+                self._fail(error)
+                await _pause(wake, _FAILED_RETRY_S)
             except Exception:  # noqa: BLE001
                 if not threading.main_thread().is_alive():  # the program ends: it takes no more work, nor imports
                     with self._lock:
-                        self._listeners.clear()
+                        self._seats.clear()
                     continue
                 # A mistake of ours must not leave the kernel's calls without their relay for good.
                 _log.exception("following the relay failed")
-                self._tell("on_lost")
-                await self._pause(_FAILED_RETRY_S)
+                await _pause(wake, _FAILED_RETRY_S)
 
-    async def _stay_with(self, relay: Relay) -> None:
+    async def _stay_with(self, relay: Relay, wake: asyncio.Event) -> None:
         """Follow one relay until it is gone or nobody listens.
 
         Raises:
@@ -227,7 +276,11 @@ class Monitor:
             self._poke()
 
         async def on_room(snapshot: dict[str, Any]) -> None:
-            self._deliver(snapshot)
+            room = str(snapshot.get("room"))
+            with self._lock:
+                if room in self._rooms:  # else it was on its way when the room was given up
+                    self._rooms[room] = _Room(snapshot)
+            self._tell_all()
 
         refusals: list[Any] = []
         client.on("connect_error", refusals.append)
@@ -255,44 +308,49 @@ class Monitor:
             except socketio.exceptions.SocketIOError as error:
                 _log.info("the relay did not answer the monitor: %s", error)
                 raise _UnreachableError from error
-            self._tell("on_relay", relay)
-            self._follow_with(client)
-            await self._watch_rooms(client, gone, relay)
+            self._follow_with(client, relay)
+            await self._watch_rooms(client, gone, relay, wake)
         finally:
-            self._follow_with(None)
-            with self._lock:
-                self._allowed.clear()
+            self._follow_with(None, None)
             await client.disconnect()
-        self._tell("on_lost")
 
-    def _follow_with(self, client: socketio.AsyncClient | None) -> None:
+    def _follow_with(self, client: socketio.AsyncClient | None, relay: Relay | None) -> None:
         with self._connected:
-            self._client = client
+            self._client, self._relay = client, relay
+            self._rooms.clear()
+            if relay is None:
+                self._allowed.clear()
+            else:
+                self._failure = None
             self._connected.notify_all()
+        self._tell_all()
 
-    async def _watch_rooms(self, client: socketio.AsyncClient, gone: asyncio.Event, relay: Relay) -> None:
+    def _fail(self, error: RelayWidgetError) -> None:
+        with self._connected:
+            self._failure = error
+            self._connected.notify_all()
+        self._tell_all()
+
+    async def _watch_rooms(
+        self, client: socketio.AsyncClient, gone: asyncio.Event, relay: Relay, wake: asyncio.Event
+    ) -> None:
         import socketio  # noqa: PLC0415 - as above
 
         renewed_s = time.monotonic()
-        watched: dict[str, int] = {}  # room -> how many listeners have had its state
         while not gone.is_set():
             with self._lock:
-                rooms = [listener.room for listener in self._listeners]
+                rooms = {seat.listener.room for seat in self._seats}
+                over = self._rooms.keys() - rooms
             if not rooms:
                 return
             try:
                 await self._allow_origins(client)
-                for room in watched.keys() - set(rooms):
+                for room in over:
+                    with self._lock:
+                        del self._rooms[room]
                     await client.call(Event.UNWATCH, {"room": room}, timeout=_REQUEST_TIMEOUT_S)
-                    del watched[room]
-                for room in dict.fromkeys(rooms):
-                    if watched.get(room) != rooms.count(room):
-                        ack = await client.call(Event.WATCH, {"room": room}, timeout=_REQUEST_TIMEOUT_S)
-                        if ack["ok"]:
-                            self._deliver(ack)
-                        else:
-                            self._refuse(room, ack["error"])
-                        watched[room] = rooms.count(room)
+                for room in rooms:
+                    await self._watch(client, room)
                 if self._named is None and time.monotonic() - renewed_s > _TOKEN_LIFETIME_S / 2:
                     fresh = relay.token_to_watch(_TOKEN_LIFETIME_S)
                     await client.call(Event.RENEW, {"token": fresh}, timeout=_REQUEST_TIMEOUT_S)
@@ -300,57 +358,106 @@ class Monitor:
             except socketio.exceptions.SocketIOError as error:
                 _log.info("the relay did not answer the monitor: %s", error)
                 return
-            self._tell("on_tick")
-            await self._pause(TICK_S)
+            await _pause(wake, TICK_S)
+
+    async def _watch(self, client: socketio.AsyncClient, room: str) -> None:
+        """Ask for a room's state, unless that is known; if the relay has refused it, now and then again."""
+        with self._lock:
+            known = self._rooms.setdefault(room, _Room())
+        now_s = time.monotonic()
+        if known.snapshot is not None or (known.asked_s and now_s - known.asked_s < _FAILED_RETRY_S):
+            return
+        ack = await client.call(Event.WATCH, {"room": room}, timeout=_REQUEST_TIMEOUT_S)
+        if ack["ok"]:
+            said = _Room(ack)
+        else:
+            said = _Room(refusal=RelayRequestError(ack["error"]["code"], ack["error"]["message"]), asked_s=now_s)
+        with self._lock:
+            newer = self._rooms[room].snapshot  # heard before the answer was looked at
+            if newer is None or (said.snapshot is not None and newer["now_ms"] < said.snapshot["now_ms"]):
+                self._rooms[room] = said
+        self._tell_all()
 
     async def _allow_origins(self, client: socketio.AsyncClient) -> None:
         """Tell the relay which pages to serve that it does not know of yet."""
         with self._lock:
             fresh = [origin for origin in self._origins if origin not in self._allowed]
-            waiting, self._once_allowed = self._once_allowed, []
         for origin in fresh:
             answer = await client.call(Event.ALLOW_ORIGIN, {"origin": origin}, timeout=_REQUEST_TIMEOUT_S)
             if not answer["ok"]:  # another's relay: pages that it does not serve come to it in another way
                 _log.info("the relay does not take origins from this kernel: %s", answer["error"]["message"])
             with self._lock:
                 self._allowed.add(origin)
+        with self._lock:
+            served = not self._origins.keys() - self._allowed
+            waiting = list(self._once_allowed.values()) if served else []
+            if served:
+                self._once_allowed.clear()
         for then in waiting:
             try:
                 then()
             except Exception:  # noqa: BLE001 - as in _call
                 _log.exception("a call's page could not be told")
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but not when there is something new to look at."""
-        assert self._wake is not None  # noqa: S101 - set before anything can pause
-        try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
-        except TimeoutError:
-            return
-        self._wake.clear()
-
     def _poke(self) -> None:
-        if self._wake is not None:
-            self._wake.set()
+        for wake in self._wakes:
+            wake.set()
 
-    def _deliver(self, snapshot: dict[str, Any]) -> None:
-        room = snapshot.get("room")
-        with self._lock:
-            listeners = [listener for listener in self._listeners if listener.room == room]
-        for listener in listeners:
-            _call(listener, "on_snapshot", snapshot)
+    # -- telling: each listener is brought from what it was told to what is so --
 
-    def _refuse(self, room: str, why: dict[str, str]) -> None:
-        with self._lock:
-            listeners = [listener for listener in self._listeners if listener.room == room]
-        for listener in listeners:
-            _call(listener, "on_failed", RelayRequestError(why["code"], why["message"]))
+    async def _keep_telling(self, wake: asyncio.Event) -> None:
+        due_s = time.monotonic() + TICK_S
+        while True:
+            self._tell_all()
+            await _pause(wake, due_s - time.monotonic())
+            if time.monotonic() >= due_s:
+                due_s = time.monotonic() + TICK_S
+                with self._lock:
+                    listeners = [seat.listener for seat in self._seats]
+                for listener in listeners:
+                    _call(listener, "on_tick")
 
-    def _tell(self, what: str, *values: object) -> None:
+    def _tell_all(self) -> None:
         with self._lock:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            _call(listener, what, *values)
+            seats = list(self._seats)
+        for seat in seats:
+            for what, *values in self._news_for(seat):
+                _call(seat.listener, what, *values)
+
+    def _news_for(self, seat: _Seat) -> list[tuple[Any, ...]]:
+        """What this listener has not been told yet; it counts as told."""
+        with self._lock:
+            room = seat.listener.room
+            known = self._rooms.get(room)
+            news: list[tuple[Any, ...]] = []
+            if self._relay is not seat.relay:
+                if seat.relay is not None:
+                    news.append(("on_lost",))
+                if self._relay is not None:
+                    news.append(("on_relay", self._relay))
+                seat.relay, seat.failure, seat.in_room = self._relay, None, None
+            if self._failure is not None and self._failure is not seat.failure:
+                news.append(("on_failed", self._failure))
+                seat.failure = self._failure
+            if seat.room != room or known is not seat.in_room:
+                if known is not None and known.snapshot is not None:
+                    news.append(("on_snapshot", known.snapshot))
+                elif known is not None and known.refusal is not None:
+                    news.append(("on_failed", known.refusal))
+                seat.room, seat.in_room = room, known
+            return news
+
+    def _seat_of(self, listener: Listener) -> _Seat | None:
+        return next((seat for seat in self._seats if seat.listener is listener), None)
+
+
+async def _pause(wake: asyncio.Event, seconds: float) -> None:
+    """Wait, but not when there is something new to look at."""
+    try:
+        await asyncio.wait_for(wake.wait(), seconds)
+    except TimeoutError:
+        return
+    wake.clear()
 
 
 def _refusal(refusals: list[Any]) -> RelayRequestError | None:

@@ -624,7 +624,6 @@ class Call(anywidget.AnyWidget):
         self._end_processing()
         self._end_recordings()
         self._follower.forget_room()
-        self._follower.monitor.refresh()
 
 
 class _Follower:
@@ -785,6 +784,7 @@ class _Follower:
             self._own_peers = []
             self._people = None
             self._set_figures([], {})
+        self.monitor.moved(self)  # and is told what is so in the new one, and the failure if it was not the room's
 
     def wait_for_peers(self, n: int, timeout_s: float | None) -> tuple[RemotePeer, ...]:
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
@@ -873,7 +873,7 @@ class _Follower:
     def _serve_page(self, origin: object) -> None:
         """Give this page its ticket, once the relay knows that it is to serve pages of its origin."""
         try:
-            self.monitor.allow_origin(check_origin(origin), then=self._send_ticket)
+            self.monitor.allow_origin(self, check_origin(origin), then=self._send_ticket)
         except WireError:
             self._send_ticket()  # the page has none that a relay could know it by
 

@@ -204,7 +204,7 @@ class _Following:
         self._timer.daemon = True
         self._timer.start()
         shared_monitor().add(self)
-        shared_monitor().allow_origin(origin, then)
+        shared_monitor().allow_origin(self, origin, then)
 
     def end(self) -> None:
         """No longer."""
