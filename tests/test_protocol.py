@@ -39,6 +39,7 @@ def test_limits_are_the_vectors() -> None:
 def test_words_are_the_vectors() -> None:
     assert list(get_args(protocol.ObjectType)) == VECTORS["object_types"]
     assert list(get_args(protocol.LeftReason)) == VECTORS["left_reasons"]
+    assert list(protocol.DOES) == VECTORS["listeners_do"]
 
 
 def test_every_name_and_limit_is_in_the_prose() -> None:

@@ -20,6 +20,8 @@ export const EVENT = {
   peerJoined: "peer-joined",
   peerLeft: "peer-left",
   peerRenamed: "peer-renamed",
+  listenerJoined: "listener-joined",
+  listenerLeft: "listener-left",
   trackPublished: "track-published",
   trackUnpublished: "track-unpublished",
   trackMuted: "track-muted",
@@ -54,6 +56,18 @@ export interface PeerInfo {
   name: string;
   plays: string[];
   tracks: TrackInfo[];
+}
+
+export const LISTENERS_DO = ["watches", "records"] as const;
+
+/** Who receives in the room without being a participant of it. */
+export interface ListenerInfo {
+  id: string;
+  /** Whose it is. */
+  name: string;
+  does: (typeof LISTENERS_DO)[number];
+  /** Whose media it gets, by peer id; null: everybody's. */
+  of: string[] | null;
 }
 
 /** The label of one object as its publisher sends it. Stamps are in the relay's clock. */
@@ -155,6 +169,8 @@ interface Stay {
   resume: string;
   expires_ms: number | null;
 }
-export type JoinAck = Ack<Stay & { peer: string; peers: PeerInfo[]; now_ms: number }>;
+export type JoinAck = Ack<
+  Stay & { peer: string; name: string; peers: PeerInfo[]; listeners: ListenerInfo[]; now_ms: number }
+>;
 export type RenewAck = Ack<Stay>;
 export type ClockAck = Ack<{ t0: number; now_ms: number }>;

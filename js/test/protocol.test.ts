@@ -5,6 +5,7 @@ import * as protocol from "../src/protocol.js";
 interface Vectors {
   protocol: number;
   events: { to_relay: string[]; from_relay: string[]; monitor: string[] };
+  listeners_do: string[];
   limits: Record<string, number>;
 }
 
@@ -19,6 +20,10 @@ describe("the wire's names and limits are the vectors'", () => {
   it("events", () => {
     const names = new Set([...vectors.events.to_relay, ...vectors.events.from_relay]);
     expect(new Set<string>(Object.values(protocol.EVENT))).toEqual(names);
+  });
+
+  it("words", () => {
+    expect([...protocol.LISTENERS_DO]).toEqual(vectors.listeners_do);
   });
 
   it("limits", () => {

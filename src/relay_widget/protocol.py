@@ -12,7 +12,7 @@ import hashlib
 import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard, get_args
 
 import msgspec
 
@@ -51,6 +51,10 @@ MAX_MEMORY_BYTES = 1_000_000_000
 """What one relay holds for clients and for late joiners before it lets nobody more in."""
 MAX_ROOMS = 1_000
 MAX_PEERS_PER_ROOM = 100
+MAX_LISTENERS_PER_ROOM = 100
+"""Clients that receive in a room and are no participants of it."""
+MAX_LISTENED_PEERS = MAX_PEERS_PER_ROOM
+"""Peers that one listener may name."""
 MAX_TRACKS_PER_ROOM = 400
 MAX_TRACKS_PER_PEER = 4
 MAX_NAME_CHARS = 64
@@ -117,6 +121,7 @@ class Event(StrEnum):
     CLOCK = "clock"
     REPORT = "report"
     RENEW = "renew"
+    LISTEN = "listen"
     WATCH = "watch"
     UNWATCH = "unwatch"
     IMPAIR = "impair"
@@ -129,6 +134,8 @@ class Event(StrEnum):
     PEER_JOINED = "peer-joined"
     PEER_LEFT = "peer-left"
     PEER_RENAMED = "peer-renamed"
+    LISTENER_JOINED = "listener-joined"
+    LISTENER_LEFT = "listener-left"
     TRACK_PUBLISHED = "track-published"
     TRACK_UNPUBLISHED = "track-unpublished"
     TRACK_MUTED = "track-muted"
@@ -180,6 +187,25 @@ _TRACK_ID = re.compile(rf"[A-Za-z0-9_.-]{{1,{MAX_TRACK_ID_CHARS}}}")
 _Count = Annotated[int, msgspec.Meta(ge=0, le=_MAX_NUMBER)]
 _Stamp = Annotated[float, msgspec.Meta(ge=-_MAX_NUMBER, le=_MAX_NUMBER)]
 LeftReason = Literal["left", "lost", "replaced", "expired", "removed"]
+Does = Literal["watches", "records"]
+"""What a listener does with the media that it receives."""
+DOES: tuple[Does, ...] = get_args(Does)
+
+
+@dataclass(frozen=True, slots=True)
+class Listens:
+    """What a listener does, and whose media it receives: peer ids, or None for everybody's."""
+
+    does: Does
+    of: tuple[str, ...] | None = None
+
+    def hears(self, peer: str) -> bool:
+        """Whether it receives the media of the peer with this id."""
+        return self.of is None or peer in self.of
+
+    def as_json(self) -> dict[str, Any]:
+        """The wire form."""
+        return {"does": self.does, "of": None if self.of is None else list(self.of)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +213,8 @@ class Join:
     """A peer asks to enter a room. ``plays`` are the MIME types it can play; empty means unknown.
 
     ``loopback``: it is to get its own tracks too, as the others get them. ``call``: a word by which whoever gave it to
-    the peer knows it again.
+    the peer knows it again. ``numbered``: nobody chose the name, so the relay numbers it if it is taken. ``listens``:
+    it enters as a listener, not as a participant.
     """
 
     room: str
@@ -195,6 +222,8 @@ class Join:
     plays: tuple[str, ...] = ()
     loopback: bool = False
     call: str | None = None
+    numbered: bool = False
+    listens: Listens | None = None
     plain: bool = False  # joined with a bare string: the origin's form
 
 
@@ -272,6 +301,33 @@ class PeerInfo:
             "plays": list(self.plays),
             "tracks": [track.as_json() for track in self.tracks],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerInfo:
+    """Who receives in a room without being a participant, as everybody in the room sees it.
+
+    Attributes:
+        id: Its id on the relay.
+        name: Whose it is.
+        does: ``"watches"`` (a program gets the frames) or ``"records"`` (a file is made).
+        of: Ids of the peers whose media it receives; None for everybody's, empty for nobody's at this moment.
+    """
+
+    id: str
+    name: str
+    does: Does
+    of: tuple[str, ...] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The wire form."""
+        return {"id": self.id, "name": self.name, **Listens(self.does, self.of).as_json()}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> ListenerInfo:
+        """From the wire form, as the relay sends it."""
+        of = record["of"]
+        return cls(record["id"], record["name"], record["does"], None if of is None else tuple(of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,20 +432,46 @@ def check_version(value: object) -> None:
 
 
 def parse_join(payload: object) -> Join:
-    """``{room, name, plays?, loopback?, call?}``, or a bare room name (the origin's form)."""
+    """``{room, name, plays?, loopback?, call?, numbered?, listener?}``, or a bare room name (the origin's form)."""
     if isinstance(payload, str):
         return Join(room=check_room(payload), name="guest", plain=True)
     body = _mapping(payload, Event.JOIN)
     plays = body.get("plays", [])
     if not isinstance(plays, list) or len(plays) > MAX_PLAYS:
         raise WireError(Code.BAD_MESSAGE, f"plays must be a list of at most {MAX_PLAYS} MIME types.")
+    listener = body.get("listener")
     return Join(
         room=check_room(body.get("room")),
         name=check_name(body.get("name")),
         plays=tuple(_mime_type(item, Code.BAD_MESSAGE) for item in plays),
         loopback=_flag(body.get("loopback", False), "loopback", Code.BAD_MESSAGE),
         call=_call(body.get("call")),
+        numbered=_flag(body.get("numbered", False), "numbered", Code.BAD_MESSAGE),
+        listens=None if listener is None else parse_listens(listener),
     )
+
+
+def parse_listens(payload: object) -> Listens:
+    """``{does, of?}``: what a listener does, and whose media it receives."""
+    if not isinstance(payload, dict):
+        raise WireError(Code.BAD_MESSAGE, f"listener must be an object with does and of, not {_short(payload)}.")
+    does = next((word for word in DOES if word == payload.get("does")), None)
+    if does is None:
+        raise WireError(Code.BAD_MESSAGE, f"does must be one of {', '.join(DOES)}, not {_short(payload.get('does'))}.")
+    return Listens(does, _ids(payload.get("of")))
+
+
+def parse_listen(payload: object) -> tuple[str, ...] | None:
+    """``{of}``: the peers whose media a listener receives from now on; None for everybody's."""
+    return _ids(_mapping(payload, Event.LISTEN).get("of"))
+
+
+def _ids(value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) > MAX_LISTENED_PEERS:
+        raise WireError(Code.BAD_MESSAGE, f"of must be a list of at most {MAX_LISTENED_PEERS} peer ids.")
+    return tuple(dict.fromkeys(_word(peer, "of") for peer in value))
 
 
 def _call(value: object) -> str | None:

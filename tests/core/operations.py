@@ -27,7 +27,9 @@ ROOMS = ("lab", "hall", "loft")
 ROLES = ("peer", "peer", "any", "any", "monitor")
 PEER_IDS = (None, None, None, "p1", "me")
 TRACKS = ("camera", "sound", "screen")
-LIMITS = Limits(connections=5, rooms=2, room_peers=3, room_tracks=4, peer_tracks=2, peer_bytes_per_s=200_000)
+LIMITS = Limits(
+    connections=5, rooms=2, room_peers=3, room_listeners=2, room_tracks=4, peer_tracks=2, peer_bytes_per_s=200_000
+)
 RIGHTS: tuple[dict[str, Any], ...] = (
     {},
     {},
@@ -83,6 +85,8 @@ class CheckedWorld(World):
                     _finite(payload)
                     if event in (Event.TRACK_UNPUBLISHED, Event.TRACK_PUBLISHED):
                         self._forget(to, payload["from"], payload)
+                    elif event == Event.LISTENER_JOINED:
+                        self._listeners_told(to, payload["listener"])
                     elif event == Event.PEER_LEFT:
                         self._forget(to, payload["peer"], {})
                 case SendMedia(to, label, data):
@@ -115,6 +119,17 @@ class CheckedWorld(World):
                 if payload.get("track", key[2]) == key[2]:
                     del self._last[key]
 
+    def _listeners_told(self, to: tuple[str, ...], listener: dict[str, Any]) -> None:
+        """Nobody hears what it is not known to: what it hears anew begins anew."""
+        client = self.relay._in_room.get(listener["id"])
+        assert client is None or client.id not in to
+        if client is not None:
+            self._last = {
+                key: last
+                for key, last in self._last.items()
+                if key[0] != client.id or listener["of"] is None or key[1] in listener["of"]
+            }
+
     def _in_order(self, name: str, header: dict[str, Any]) -> None:
         """Init, then whole groups: each object the successor of the one before."""
         if "track" not in header or header["from"] == self.relay._connections[name].peer_id:
@@ -142,12 +157,21 @@ class CheckedWorld(World):
         seen: set[str] = set()
         for name, room in relay.rooms.items():
             assert room.name == name
-            assert 0 < len(room.peers) <= LIMITS.room_peers
-            assert not seen & room.peers.keys()  # nobody is in two
-            seen |= room.peers.keys()
+            assert room.members
+            assert len(room.peers) <= LIMITS.room_peers
+            assert len(room.listeners) <= LIMITS.room_listeners
+            assert not room.peers.keys() & room.listeners.keys()
+            assert not seen & room.members.keys()  # nobody is in two
+            seen |= room.members.keys()
             tracks = [track for peer in room.peers.values() for track in peer.tracks.values()]
             assert len(tracks) <= LIMITS.room_tracks
-            inside = {peer.connection for peer in room.peers.values()}
+            inside = {peer.connection for peer in room.members.values()}
+            for listener in room.listeners.values():
+                assert not listener.tracks
+                for peer in room.peers.values():
+                    for track in peer.tracks.values():
+                        gets = listener.connection in track.subscriptions
+                        assert gets == (listener.hears(peer.id) and not track.muted)
             assert inside <= self.here
             for peer in room.peers.values():
                 assert len(peer.tracks) <= LIMITS.peer_tracks
@@ -233,6 +257,8 @@ def _enter(story: Bytes, world: CheckedWorld, name: str) -> None:
     if name in world.here:
         _handle(story, world, name, "join", [_join(story)])
         _handle(story, world, name, "publish", [_publish(story)])
+        if story.below(2) == 1:
+            _handle(story, world, name, "listen", [{"of": _of(story)}])
 
 
 def _burst(story: Bytes, world: CheckedWorld, name: str, counter: list[int]) -> None:
@@ -317,7 +343,17 @@ def _media(story: Bytes, counter: list[int]) -> tuple[dict[str, Any], int]:
 def _join(story: Bytes) -> object:
     if story.below(4) == 0:
         return story.one(ROOMS)
-    return {"room": story.one(ROOMS), "name": story.one(("Ada", "Bob")), "loopback": story.below(3) == 1}
+    request = {"room": story.one(ROOMS), "name": story.one(("Ada", "Bob")), "loopback": story.below(3) == 1}
+    match story.below(6):
+        case 1:
+            request["numbered"] = True
+        case 2 | 3:
+            request["listener"] = {"does": story.one(("watches", "records", "sings")), "of": _of(story)}
+    return request
+
+
+def _of(story: Bytes) -> object:
+    return story.one((None, [], ["me"], ["p1", "me"], ["p2"], "p1", [1]))
 
 
 def _publish(story: Bytes) -> dict[str, Any]:
@@ -330,7 +366,7 @@ def _publish(story: Bytes) -> dict[str, Any]:
 
 
 def _other(story: Bytes, world: World) -> tuple[str, list[Any]]:
-    event = story.one(tuple(Event)[:17])
+    event = story.one(tuple(Event)[:18])
     peer = story.one((*sorted(world.relay._in_room), "nobody"))
     client = world.relay._in_room.get(peer)
     room = client.room.name if client and client.room and story.below(4) else story.one(ROOMS)
@@ -351,6 +387,8 @@ def _other(story: Bytes, world: World) -> tuple[str, list[Any]]:
             body |= {**impairment, "peer": story.one((None, peer))}
         case "mute":
             body |= {"peer": peer, "track": story.one((None, *TRACKS)), "muted": story.below(2) > 0}
+        case "listen":
+            body = {"of": _of(story)}
         case "lock":
             body["locked"] = story.below(2) > 0
         case "allow-origin":

@@ -23,6 +23,8 @@ def test_long_stories_reach_most_of_what_there_is() -> None:
         "Close",
         "join ok",
         "join room-full",
+        "listen ok",
+        "listen forbidden",
         "media-chunk ok",
         "media-chunk out-of-order",
         "media-chunk too-fast",

@@ -28,7 +28,15 @@ from .world import PUBLISH, World, assert_decodable, received_media
 def test_join_tells_who_is_there() -> None:
     world = World()
     first = world.join("ada")
-    assert first == {"ok": True, "peer": "p1", "peers": [], "now_ms": 1000.0, "expires_ms": None}
+    assert first == {
+        "ok": True,
+        "peer": "p1",
+        "name": "ada",
+        "peers": [],
+        "listeners": [],
+        "now_ms": 1000.0,
+        "expires_ms": None,
+    }
     world.ask("ada", "publish", PUBLISH)
     second = world.join("bob")
     [ada] = second["peers"]
@@ -239,6 +247,7 @@ def test_peers_may_watch_too_and_only_peers_join() -> None:
         "room": "lab",
         "locked": False,
         "peers": [],
+        "listeners": [],
         "now_ms": 1000.0,
     }
     assert world.ask("any", "watch", {"room": "lab"})["ok"]
@@ -276,7 +285,9 @@ def test_monitors_see_every_change_at_most_so_often() -> None:
     assert world.relay.due_ms == world.now_ms + SNAPSHOT_INTERVAL_MS
     world.now_ms = world.relay.due_ms
     world.perform(world.relay.take_due(world.now_ms))
-    assert world.take("m") == [(Event.ROOM, {"room": "lab", "locked": False, "peers": [], "now_ms": world.now_ms})]
+    assert world.take("m") == [
+        (Event.ROOM, {"room": "lab", "locked": False, "peers": [], "listeners": [], "now_ms": world.now_ms})
+    ]
     world.ask("m", "unwatch", {"room": "lab"})
     world.join("bob")
     assert world.relay.due_ms == inf

@@ -62,8 +62,9 @@ class Lab:
 def test_peers_hear_of_each_other() -> None:
     lab = Lab("ada")
     bob = Peer("b", "bob", "Bob", ("video/webm",), None)
-    others, effects = lab.room.join(bob, 0.0)
-    assert [other.id for other in others] == ["ada"]
+    roster = lab.room.roster()
+    effects = lab.room.join(bob, 0.0)
+    assert [other["id"] for other in roster["peers"]] == ["ada"]
     assert effects == [Send(("connection of ada",), Event.PEER_JOINED, {"peer": bob.info().as_json()})]
     assert lab.room.rename(bob, "Robert") == [
         Send(("connection of ada",), Event.PEER_RENAMED, {"peer": "bob", "name": "Robert"})
@@ -77,9 +78,9 @@ def test_peers_hear_of_each_other() -> None:
 def test_a_room_has_a_last_place() -> None:
     lab = Lab(*(f"peer{number}" for number in range(MAX_PEERS_PER_ROOM)))
     with pytest.raises(WireError) as caught:
-        lab.room.check_space()
+        lab.room.check_space(listens=False)
     assert caught.value.code == Code.ROOM_FULL
-    lab.room.check_space(leaving=lab.peers[0])
+    lab.room.check_space(listens=False, leaving=lab.peers[0])
 
 
 def test_a_track_is_announced_changed_and_taken_back() -> None:
@@ -144,7 +145,7 @@ def test_who_comes_late_gets_init_and_group_of_everybody() -> None:
         for kind, number in (("init", 0), ("key", 0), ("delta", 1)):
             lab.media(peer, label(kind, number=number), f"{peer.id} {kind}".encode(), 0.0)  # type: ignore[arg-type]
     cy = Peer("c", "cy", "Cy", (), None)
-    _, effects = lab.room.join(cy, 1.0)
+    effects = lab.room.join(cy, 1.0)
     media = [(effect.to, effect.data) for effect in effects if isinstance(effect, SendMedia)]
     assert media == [
         (("c",), f"{name} {kind}".encode()) for name in ("ada", "bob") for kind in ("init", "key", "delta")

@@ -161,6 +161,38 @@ async def test_no_log_holds_a_token_or_the_secret(talkative: RelayProcess, room:
     assert relay.secret not in relay.log
 
 
+async def test_a_listener_is_seen_by_all_and_does_no_more_than_listen(relay: RelayProcess, room: str) -> None:
+    async with Client() as host, Client() as ada, Client() as rec, Client() as late, Client() as sender:
+        await host.connect(relay.url, relay.auth(administers=(room,)))
+        await ada.connect(relay.url, relay.auth())
+        await ada.join(room)
+        await ada.ask("publish", PUBLISH)
+        await ada.ask("media-chunk", header("init"), b"init")
+        await rec.connect(relay.url, relay.auth(publish=False))
+        joins = {"room": room, "name": "Rita", "listener": {"does": "records"}}
+        answer = await rec.ask("join", joins)
+        seen = {"id": answer["peer"], "name": "Rita", "does": "records", "of": None}
+        assert await ada.next() == ("listener-joined", {"listener": seen})
+        assert (await rec.next("media-chunk"))[1] == b"init"
+        await late.connect(relay.url, relay.auth())
+        there = await late.join(room, "Late")
+        assert ([peer["name"] for peer in there["peers"]], there["listeners"]) == (["Ada"], [seen])
+        for act in (("publish", PUBLISH), ("media-chunk", header("init"), b"init"), ("media-chunk", b"plain")):
+            assert await code(rec, *act) == "forbidden"
+        await sender.connect(relay.url, relay.auth(subscribe=False))
+        assert await code(sender, "join", joins) == "forbidden"
+        await rec.close()
+        assert await ada.next("listener-left") == ({"listener": seen["id"], "reason": "lost"},)
+        back = Client()
+        async with back:
+            await back.connect(relay.url, {**relay.auth(), "token": answer["resume"]})
+            assert (await back.ask("join", joins))["peer"] == seen["id"]
+            assert (await host.ask("remove", {"room": room, "peer": seen["id"]}))["ok"]
+            assert (await back.next("error"))[0]["code"] == "removed"
+        assert await late.next("listener-left") == ({"listener": seen["id"], "reason": "lost"},)
+        assert await late.next("listener-left") == ({"listener": seen["id"], "reason": "removed"},)
+
+
 async def test_acts_of_an_administrator(relay: RelayProcess, room: str) -> None:
     async with Client() as host, Client() as ada, Client() as bob, Client() as late:
         await host.connect(relay.url, relay.auth(administers=(room,)))

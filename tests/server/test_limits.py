@@ -80,7 +80,7 @@ async def code(client: Client, event: str, *args: Any) -> str:
 
 
 async def test_connections_rooms_peers_and_tracks() -> None:
-    with relay_with(connections=3, rooms=2, room_peers=2, peer_tracks=2, room_tracks=3) as relay:
+    with relay_with(connections=3, rooms=2, room_peers=2, room_listeners=1, peer_tracks=2, room_tracks=3) as relay:
         async with Client() as ada, Client() as bob, Client() as cy:
             for client in (ada, bob, cy):
                 await client.connect(relay.url, relay.auth())
@@ -88,6 +88,14 @@ async def test_connections_rooms_peers_and_tracks() -> None:
             await ada.join("one")
             await bob.join("one")
             assert await code(cy, "join", {"room": "one", "name": "Cy"}) == "room-full"
+            listens = {"room": "one", "name": "Cy", "listener": {"does": "watches", "of": []}}
+            assert (await cy.ask("join", listens))["ok"]
+            await cy.ask("leave")
+            await bob.ask("leave")
+            await bob.ask("join", {**listens, "name": "Bob"})
+            assert await code(cy, "join", listens) == "room-full"
+            await bob.ask("leave")
+            await bob.join("one")
             await cy.join("two")
             await bob.ask("leave")
             assert await code(bob, "join", {"room": "three", "name": "Bob"}) == "too-many-rooms"

@@ -52,6 +52,10 @@ async def test_it_counts_what_happens(own_relay: RelayProcess) -> None:
         assert now["held_bytes"] == 1010
         assert now["refusals_total out-of-order"] == 1
         assert now["process_resident_memory_bytes"] > 1_000_000
+        await cy.ask("leave")
+        await cy.ask("join", {"room": "lab", "name": "Cy", "listener": {"does": "records"}})
+        now = await asyncio.to_thread(read_metrics, relay)
+        assert (now["rooms"], now["peers"], now["listeners"]) == (1, 2, 1)
         await cy.close()
         async with asyncio.timeout(TIMEOUT_S):
             while await asyncio.to_thread(ended, relay) != 1:

@@ -8,7 +8,24 @@ from hypothesis import strategies as st
 from .wire import SEEDS, read
 
 NAMES = st.sampled_from(
-    ["room", "name", "track", "mimeType", "peer", "peers", "epoch", "group", "object", "type", "role", "exp", "sub"]
+    [
+        "room",
+        "name",
+        "listener",
+        "does",
+        "of",
+        "track",
+        "mimeType",
+        "peer",
+        "peers",
+        "epoch",
+        "group",
+        "object",
+        "type",
+        "role",
+        "exp",
+        "sub",
+    ]
 )
 LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70) | st.sampled_from(["key", "lab"])
@@ -20,12 +37,17 @@ SHORT = settings(derandomize=True, max_examples=300, deadline=None)
 
 
 def test_what_is_well_formed_is_taken() -> None:
-    # A report may be empty: any object is one.
-    assert [read(seed).replace("parse_report ", "") for seed in SEEDS] == [
+    # What a listener hears, and a report, may be left out: any object is one.
+    assert [
+        read(seed).removesuffix(" parse_listen").replace("parse_listen ", "").replace("parse_report ", "")
+        for seed in SEEDS
+    ] == [
         "packet 2 str",
         "packet 5 str",
         "packet 0",
         "parse_join parse_impair parse_rename parse_watch parse_lock parse_end",
+        "parse_join parse_impair parse_rename parse_watch parse_lock parse_end",
+        "parse_listens",
         "parse_publish parse_unpublish",
         "parse_header parse_unpublish",
         "parse_report",

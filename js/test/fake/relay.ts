@@ -1,6 +1,6 @@
 // A relay and the way to it, as the session sees them, in one process and without time: the test says when a connection
 // comes up, when the relay reads a request, when its answer arrives, and when anything breaks.
-import { EVENT, type JoinAck, type PeerInfo, type TrackInfo } from "../../src/protocol.js";
+import { EVENT, type JoinAck, type ListenerInfo, type PeerInfo, type TrackInfo } from "../../src/protocol.js";
 import type { Ticket, Transport, TransportEvents } from "../../src/transport/index.js";
 
 /** As the transport's own: the session hears that nothing came. */
@@ -30,6 +30,7 @@ export class FakeRelay {
   /** What the next join is refused with. */
   refusal: string | null = null;
   others: PeerInfo[] = [];
+  listeners: ListenerInfo[] = [];
   /** When a token's holder has to hand in a fresh one, ms from now; null: never. */
   lifetime_ms: number | null = null;
   #ids = 0;
@@ -53,7 +54,9 @@ export class FakeRelay {
       const ack: JoinAck = {
         ok: true,
         peer,
+        name,
         peers: this.others,
+        listeners: this.listeners,
         now_ms: Date.now(),
         resume: peer,
         expires_ms,

@@ -11,6 +11,7 @@ from relay_widget.protocol import (
     MAX_CHUNKS_PER_S_PER_PEER,
     MAX_CONNECTIONS,
     MAX_INIT_BYTES,
+    MAX_LISTENERS_PER_ROOM,
     MAX_MEMORY_BYTES,
     MAX_MESSAGE_BYTES,
     MAX_PEERS_PER_ROOM,
@@ -37,6 +38,7 @@ class Limits:
     chunk_bytes: int = _limit(MAX_CHUNK_BYTES, "bytes of one chunk of media")
     init_bytes: int = _limit(MAX_INIT_BYTES, "bytes of one init segment")
     room_peers: int = _limit(MAX_PEERS_PER_ROOM, "peers in one room")
+    room_listeners: int = _limit(MAX_LISTENERS_PER_ROOM, "listeners in one room")
     room_tracks: int = _limit(MAX_TRACKS_PER_ROOM, "tracks published in one room")
     rooms: int = _limit(MAX_ROOMS, "rooms")
     connections: int = _limit(MAX_CONNECTIONS, "clients connected at a time")

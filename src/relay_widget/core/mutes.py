@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 class Mutes:
     """Peers, and single tracks of theirs.
 
+    A track may be muted before it is published. Of each peer twice as many tracks are kept as it may publish.
+
     Args:
         max_peers: How many the room takes.
         max_tracks: How many tracks one of them may publish.
@@ -49,7 +51,15 @@ class Mutes:
             ]
         return news
 
-    def set(self, peer: str, track: str | None, *, muted: bool, present: Container[str]) -> None:
+    def set(
+        self,
+        peer: str,
+        track: str | None,
+        *,
+        muted: bool,
+        present: Container[str],
+        published: Container[str] = (),
+    ) -> None:
         """Mute a track or (None) all that a peer publishes now and later, or let it be heard again.
 
         Args:
@@ -57,6 +67,7 @@ class Mutes:
             track: Which.
             muted: Whether.
             present: Who is in the room: what is known of others is forgotten when it gets too much.
+            published: The tracks that the peer publishes: of its others the oldest is forgotten first.
         """
         if track is None:
             self._tracks.pop(peer, None)
@@ -65,8 +76,8 @@ class Mutes:
             tracks = self._tracks.setdefault(peer, {})
             tracks.pop(track, None)
             tracks[track] = muted
-            if len(tracks) > self._max_tracks:
-                del tracks[next(iter(tracks))]
+            if len(tracks) > 2 * self._max_tracks:
+                del tracks[next(one for one in tracks if one not in published)]
         if len(self._peers) + len(self._tracks) > 2 * self._max_peers:
             self._peers = {peer: muted for peer, muted in self._peers.items() if peer in present}
             self._tracks = {peer: tracks for peer, tracks in self._tracks.items() if peer in present}

@@ -22,6 +22,7 @@ from relay_widget.protocol import (
     parse_header,
     parse_impair,
     parse_join,
+    parse_listen,
     parse_lock,
     parse_mute,
     parse_publish,
@@ -151,6 +152,7 @@ class Relay:
             Event.CLOCK: self._clock,
             Event.REPORT: self._report,
             Event.RENEW: self._renew,
+            Event.LISTEN: self._listen,
             Event.WATCH: self._watch,
             Event.UNWATCH: self._unwatch,
             Event.IMPAIR: self._impair,
@@ -289,7 +291,7 @@ class Relay:
 
     def tidy(self, room: Room) -> None:
         """Somebody has left this room: it ends when nobody is in it."""
-        if room.peers:
+        if room.members:
             self.heed(room)
         else:
             self.rooms.pop(room.name, None)
@@ -376,7 +378,7 @@ class Relay:
         room = self.rooms.get(request.room)
         if room is not None:
             room.check_lock(client.peer_id)
-            room.check_space(known)
+            room.check_space(listens=request.listens is not None, leaving=known)
         if room is None or not room.here:
             self._check_rooms()
         if earlier is None:
@@ -384,23 +386,28 @@ class Relay:
         room = self.room(request.room)
         effects = [] if earlier is None else self.replace(client.peer_id)
         effects += self.sharing.supersede(client.peer_id)
+        name = client.grant.name or request.name
+        if request.numbered and client.grant.name is None and request.listens is None:
+            name = room.free_name(name, client.peer_id)
         peer = Peer(
             client.id,
             client.peer_id,
-            client.grant.name or request.name,
+            name,
             request.plays,
             client.grant.call or (None if request.call is None else shown_call(request.call)),
             subscribes=client.grant.subscribe,
             loopback=request.loopback,
+            listens=request.listens,
             since_ms=now_ms if known is None else max(now_ms, known.since_ms + 1),
         )
-        others, joined = room.join(peer, now_ms)
+        roster = room.roster()
+        joined = room.join(peer, now_ms)
         self.rooms[room.name] = room
         self._in_room[peer.id] = client
         client.peer, client.room = peer, room
         self.heed(room)
         self.changed(room)
-        ack = ok(peer=peer.id, peers=[other.as_json() for other in others], now_ms=now_ms, **_stay(client))
+        ack = ok(peer=peer.id, name=peer.name, **roster, now_ms=now_ms, **_stay(client))
         return Outcome(ack, effects + joined + self.sharing.joined(room, peer))
 
     def _leave(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
@@ -419,7 +426,7 @@ class Relay:
     def _publish(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         track = parse_publish(_only(args, Event.PUBLISH))
         peer, room = _joined(client)
-        _may_publish(client.grant)
+        _may_publish(client.grant, peer)
         effects = room.publish(peer, track) + self.sharing.published(room, peer, track.track)
         self.changed(room)
         return Outcome(ok(), effects)
@@ -436,7 +443,7 @@ class Relay:
 
     def _pass_on(self, client: _Connection, label: MediaHeader | None, data: bytes, now_ms: float) -> Iterable[Effect]:
         peer, room = _joined(client)
-        _may_publish(client.grant)
+        _may_publish(client.grant, peer)
         if len(data) > self._limits.chunk_bytes:
             if label is not None:
                 room.skip_group(peer, label.track, Code.CHUNK_TOO_LARGE)
@@ -456,7 +463,7 @@ class Relay:
             others = room.plain_media(peer, data, now_ms)
         else:
             effects, others = room.media(peer, label, data, now_ms)
-        if room.listeners_elsewhere:
+        if room.receives_elsewhere:
             effects += (
                 self.sharing.plain_media(room, peer, data, now_ms)
                 if label is None
@@ -482,6 +489,16 @@ class Relay:
         if grant.expires_s > client.grant.expires_s:
             client.grant = replace(client.grant, expires_s=grant.expires_s)
         return Outcome(ok(**_stay(client)))
+
+    def _listen(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
+        of = parse_listen(_only(args, Event.LISTEN))
+        peer, room = _joined(client)
+        if peer.listens is None:
+            raise WireError(Code.FORBIDDEN, "A participant receives everybody's media: join as a listener to choose.")
+        effects = room.listen(peer, replace(peer.listens, of=of), now_ms) + self.sharing.listens(room, peer)
+        self.changed(room)
+        self.heed(room)
+        return Outcome(ok(), effects)
 
     def _watch(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
         room = parse_watch(_only(args, Event.WATCH))
@@ -510,7 +527,7 @@ class Relay:
     def _remove(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
         name, peer_id = parse_remove(_only(args, Event.REMOVE))
         room = self._administered(client, name)
-        peer = room.peer(peer_id)
+        peer = room.member(peer_id)
         room.shut_out(peer_id)
         effects = self._have_set(room) if room.locked else []
         return Outcome(ok(), effects + (self.sharing.remove(room, peer) if peer.node else self.remove(peer_id, name)))
@@ -606,7 +623,8 @@ class Relay:
 
     def _snapshot(self, name: str, now_ms: float) -> dict[str, Any]:
         room = self.rooms.get(name)
-        return {"room": name, "locked": False, "peers": [], "now_ms": now_ms} if room is None else room.snapshot(now_ms)
+        empty = {"room": name, "locked": False, "peers": [], "listeners": [], "now_ms": now_ms}
+        return empty if room is None else room.snapshot(now_ms)
 
     def _refuse(
         self,
@@ -686,9 +704,13 @@ def _may_join(grant: Grant, request: Join) -> None:
         raise WireError(Code.FORBIDDEN, "This token is not for that room: ask for one that is.")
     if request.loopback and not grant.subscribe:
         raise WireError(Code.FORBIDDEN, "This token is for sending only: join without loopback.")
+    if request.listens is not None and not grant.subscribe:
+        raise WireError(Code.FORBIDDEN, "This token is for sending only, and a listener only receives.")
 
 
-def _may_publish(grant: Grant) -> None:
+def _may_publish(grant: Grant, peer: Peer) -> None:
+    if peer.listens is not None:
+        raise WireError(Code.FORBIDDEN, "A listener publishes nothing: leave, and join as a participant.")
     if not grant.publish:
         raise WireError(Code.FORBIDDEN, "This token is for watching and listening only: ask for one to publish with.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import ChainMap, Counter
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +13,7 @@ from relay_widget.protocol import (
     Code,
     Event,
     LeftReason,
+    ListenerInfo,
     PeerInfo,
 )
 
@@ -22,13 +23,14 @@ from .link import LinkObject
 from .links import Links
 from .load import load_of, max_wait_ms
 from .mutes import Mutes
+from .names import numbered
 from .subscription import Subscription
 from .track import LiveTrack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Generator, Iterable
 
-    from relay_widget.protocol import Impairment, MediaHeader, Report, Track
+    from relay_widget.protocol import Impairment, Listens, MediaHeader, Report, Track
 
     from .effects import MediaLabel
     from .group import MediaObject
@@ -60,10 +62,11 @@ class Queues(Protocol):
 
 
 class Peer:
-    """A participant of a room, and what the relay has counted for it.
+    """A participant or a listener of a room, and what the relay has counted for it.
 
-    ``node`` is the other node that it is connected to, empty if it is this one; then there is no ``connection``. Its
-    figures come from there. ``since_ms`` tells the newer of two that come under one id.
+    ``listens`` is None for a participant; a listener publishes nothing. ``node`` is the other node that it is connected
+    to, empty if it is this one; then there is no ``connection``. Its figures come from there. ``since_ms`` tells the
+    newer of two that come under one id.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Peer:
         *,
         subscribes: bool = True,
         loopback: bool = False,
+        listens: Listens | None = None,
         node: str = "",
         since_ms: float = 0,
     ) -> None:
@@ -88,6 +92,7 @@ class Peer:
         self.call = call
         self.subscribes = subscribes
         self.loopback = loopback
+        self.listens = listens
         self.tracks: dict[str, LiveTrack] = {}
         self.report: Report | None = None
         self.chunks = 0
@@ -96,13 +101,28 @@ class Peer:
         self.dropped_objects = 0
         self.refused: Counter[str] = Counter()
 
+    @property
+    def receives(self) -> bool:
+        """Whether it receives the media of anybody."""
+        return self.subscribes and (self.listens is None or self.listens.of != ())
+
+    def hears(self, peer_id: str) -> bool:
+        """Whether it receives the media of the peer with this id."""
+        return self.subscribes and (self.listens is None or self.listens.hears(peer_id))
+
+    def listener_info(self, listens: Listens) -> ListenerInfo:
+        """It as others see it, if it is a listener."""
+        return ListenerInfo(self.id, self.name, listens.does, listens.of)
+
     def info(self) -> PeerInfo:
-        """It as others see it: without what is muted."""
+        """It as others see it, if it is a participant: without what is muted."""
         tracks = tuple(track.info for track in self.tracks.values() if not track.muted)
         return PeerInfo(self.id, self.name, self.plays, tracks)
 
     def as_json(self) -> dict[str, Any]:
         """It as monitors see it."""
+        if self.listens is not None:
+            return {**self.listener_info(self.listens).as_json(), "call": self.call, **self.figures()}
         return {
             **self.info().as_json(),
             "muted": [track.id for track in self.tracks.values() if track.muted],
@@ -123,7 +143,11 @@ class Peer:
 
 
 class Room:
-    """Peers that see each other. Every peer is subscribed to every other peer's tracks, with loopback to its own."""
+    """Peers that see each other, and listeners, which everybody sees.
+
+    Every peer is subscribed to every other peer's tracks, with loopback to its own. A listener is subscribed to the
+    tracks of the peers that it names.
+    """
 
     def __init__(
         self,
@@ -136,15 +160,18 @@ class Room:
         self.name = name
         self._limits = limits
         self.peers: dict[str, Peer] = {}
+        self.listeners: dict[str, Peer] = {}
+        self.members = ChainMap(self.peers, self.listeners)
+        """Both, to look somebody up."""
         self._by_connection: dict[str, Peer] = {}  # those that are connected to this node
-        self.listeners_elsewhere = 0
-        """How many peers of other nodes get the media of this one."""
+        self.receives_elsewhere = False
+        """Whether somebody at another node receives media of this one."""
         self.version = (0, "")
         """Of what administrators have set: a count, and the node that set it last."""
         self._stats = stats
         self._queues = queues
         self._queued_bytes = queues.queued_bytes
-        self._links = Links(random, limits.room_peers)
+        self._links = Links(random, limits.room_peers + limits.room_listeners)
         self._mutes = Mutes(limits.room_peers, limits.peer_tracks)
         self._inside: set[str] | None = None  # the ids that may come in while it is locked
         self._unsteady: set[LiveTrack] = set()  # tracks whose publisher has something to hear, now or later
@@ -158,7 +185,7 @@ class Room:
 
     @property
     def here(self) -> Collection[Peer]:
-        """The peers that are connected to this node."""
+        """The peers and the listeners that are connected to this node."""
         return self._by_connection.values()
 
     @property
@@ -181,21 +208,21 @@ class Room:
 
     def impair(self, peer_id: str | None, impairment: Impairment | None, now_ms: float) -> list[Effect]:
         """Impair a peer, or (None) everybody here and to come; no impairment ends it."""
-        connections = {peer.id: peer.connection for peer in self.peers.values()}
+        connections = self._connections()
         if peer_id is None:
             return _arrivals(self._links.impair_all(connections, impairment, now_ms))
-        self.peer(peer_id)
+        self.member(peer_id)
         return _arrivals(self._links.impair(peer_id, connections, impairment, now_ms))
 
     def mute(self, peer_id: str, track_id: str | None, *, muted: bool) -> list[Effect]:
-        """Mute a track or (None) all that a peer publishes now and later, or let it be heard again.
+        """Mute a track, published or not, or (None) all that a peer publishes now and later; or let it be heard again.
 
         To the others it is as if it were unpublished.
         """
-        peer = self.peer(peer_id)
-        if track_id is not None:
-            self._track(peer, track_id)
-        self._mutes.set(peer_id, track_id, muted=muted, present=self.peers)
+        peer = self.peers.get(peer_id)
+        if peer is None:
+            raise self._unknown(peer_id)
+        self._mutes.set(peer_id, track_id, muted=muted, present=self.peers, published=peer.tracks)
         return _track_muted(peer, track_id, muted=muted) + self._heed_mutes(peer)
 
     def _heed_mutes(self, peer: Peer) -> list[Effect]:
@@ -236,8 +263,10 @@ class Room:
             effects += _track_muted(self.peers[peer_id], track_id, muted=muted)
         for peer in self.peers.values():
             effects += self._heed_mutes(peer)
-        connections = {peer.id: peer.connection for peer in self.peers.values()}
-        return effects + _arrivals(self._links.replace(settings["links"], connections, now_ms))
+        return effects + _arrivals(self._links.replace(settings["links"], self._connections(), now_ms))
+
+    def _connections(self) -> dict[str, str]:
+        return {member.id: member.connection for member in self.members.values()}
 
     @property
     def locked(self) -> bool:
@@ -246,46 +275,89 @@ class Room:
 
     def lock(self, *, locked: bool) -> None:
         """Let nobody in who is not here now, or everybody again."""
-        self._inside = set(self.peers) if locked else None
+        self._inside = set(self.members) if locked else None
 
     def shut_out(self, peer_id: str) -> None:
         """While the room is locked, this one does not get in again either."""
         if self._inside is not None:
             self._inside.discard(peer_id)
 
-    def peer(self, peer_id: str) -> Peer:
-        """Who is in the room under this id."""
-        peer = self.peers.get(peer_id)
-        if peer is None:
-            raise WireError(
-                Code.UNKNOWN_PEER,
-                f"There is no peer {peer_id!r} in room {self.name!r} now: name one of those who are in it.",
-            )
-        return peer
+    def member(self, peer_id: str) -> Peer:
+        """The peer or listener under this id."""
+        member = self.members.get(peer_id)
+        if member is None:
+            raise self._unknown(peer_id)
+        return member
+
+    def _unknown(self, peer_id: str) -> WireError:
+        return WireError(
+            Code.UNKNOWN_PEER,
+            f"There is no peer {peer_id!r} in room {self.name!r} now: name one of those who are in it.",
+        )
+
+    def free_name(self, name: str, peer_id: str) -> str:
+        """This name for the peer with this id, numbered if another peer has it."""
+        return numbered(name, {peer.name for peer in self.peers.values() if peer.id != peer_id})
 
     def check_lock(self, peer_id: str) -> None:
         """Refuse who was not here when the room was locked."""
         if self._inside is not None and peer_id not in self._inside:
             raise WireError(Code.ROOM_LOCKED, f"The room {self.name!r} is locked: ask somebody in it to unlock it.")
 
-    def check_space(self, leaving: Peer | None = None) -> None:
-        """Refuse one more peer if the room is full, not counting one that is about to leave."""
-        if len(self.peers) - (leaving is not None and leaving.id in self.peers) >= self._limits.room_peers:
+    def check_space(self, *, listens: bool, leaving: Peer | None = None) -> None:
+        """Refuse one more listener, or peer, if its places are taken, not counting one that is about to leave."""
+        places, most, what = (
+            (self.listeners, self._limits.room_listeners, "listeners")
+            if listens
+            else (self.peers, self._limits.room_peers, "peers")
+        )
+        if len(places) - (leaving is not None and leaving.id in places) >= most:
             raise WireError(
                 Code.ROOM_FULL,
-                f"The room {self.name!r} is full ({self._limits.room_peers} peers): wait until somebody leaves, "
-                "or use another room.",
+                f"The room {self.name!r} is full ({most} {what}): wait until somebody leaves, or use another room.",
             )
 
-    def join(self, peer: Peer, now_ms: float) -> tuple[list[PeerInfo], list[Effect]]:
-        """Let a peer in: the others as it finds them, and what happens then."""
-        others = [other.info() for other in self.peers.values()]
-        effects: list[Effect] = self._tell_others(peer, Event.PEER_JOINED, {"peer": peer.info().as_json()})
+    def roster(self) -> dict[str, Any]:
+        """Who is in it, for somebody who comes in."""
+        return {
+            "peers": [peer.info().as_json() for peer in self.peers.values()],
+            "listeners": [
+                listener.listener_info(listener.listens).as_json()
+                for listener in self.listeners.values()
+                if listener.listens is not None
+            ],
+        }
+
+    def join(self, peer: Peer, now_ms: float) -> list[Effect]:
+        """Let a peer or a listener in."""
+        effects = self._announce(peer)
         self._links.joined(peer.id, peer.connection, now_ms)
+        effects += self._catch_up(peer, self.peers.values(), now_ms)
+        self._enter(peer)
+        self._by_connection[peer.connection] = peer
+        return effects
+
+    def join_elsewhere(self, peer: Peer) -> list[Effect]:
+        """A peer or a listener has come in at another node."""
+        self._enter(peer)
+        return self._announce(peer)
+
+    def _enter(self, peer: Peer) -> None:
+        (self.peers if peer.listens is None else self.listeners)[peer.id] = peer
+
+    def _announce(self, peer: Peer) -> list[Effect]:
+        if peer.listens is None:
+            return self._tell_others(peer, Event.PEER_JOINED, {"peer": peer.info().as_json()})
+        listener = peer.listener_info(peer.listens)
+        return self._tell_others(peer, Event.LISTENER_JOINED, {"listener": listener.as_json()})
+
+    def _catch_up(self, peer: Peer, others: Iterable[Peer], now_ms: float) -> list[Effect]:
+        """Subscribe somebody who is connected here to the tracks of those of the others whom it hears."""
+        effects: list[Effect] = []
         link = self._links.by_connection.get(peer.connection)
         spare_bytes: float = MAX_GROUP_BYTES
-        for other in self.peers.values() if peer.subscribes else ():
-            for track in other.tracks.values():
+        for other in others:
+            for track in other.tracks.values() if peer.hears(other.id) else ():
                 if track.muted:
                     continue
                 subscription = track.subscriptions[peer.connection] = Subscription()
@@ -297,32 +369,51 @@ class Room:
                     spare_bytes -= len(item.data)
                     effects += self._send_one(peer.connection, link, track, item, now_ms)
                 self._watch_lag(track)
-        self.peers[peer.id] = peer
-        self._by_connection[peer.connection] = peer
-        return others, effects
+        return effects
 
-    def join_elsewhere(self, peer: Peer) -> list[Effect]:
-        """A peer has come in at another node."""
-        self.peers[peer.id] = peer
-        return self._tell_others(peer, Event.PEER_JOINED, {"peer": peer.info().as_json()})
+    def listen(self, listener: Peer, listens: Listens, now_ms: float) -> list[Effect]:
+        """A listener receives the media of others than before: everybody is told first."""
+        if listens == listener.listens:
+            return []
+        before = [peer for peer in self.peers.values() if listener.hears(peer.id)]
+        listener.listens = listens
+        effects = self._announce(listener)
+        if listener.node:
+            return effects
+        link = self._links.by_connection.get(listener.connection)
+        for peer in before:
+            if listener.hears(peer.id):
+                continue
+            self._unsubscribe(listener, peer)
+            if link is not None:
+                link.forget(peer.id)
+        fresh = [peer for peer in self.peers.values() if peer not in before]
+        return effects + self._catch_up(listener, fresh, now_ms)
+
+    def _unsubscribe(self, member: Peer, peer: Peer) -> None:
+        for track in peer.tracks.values():
+            track.subscriptions.pop(member.connection, None)
+            track.lag.left(member.connection)
+            self._watch_lag(track)
 
     def leave(self, peer: Peer, reason: LeftReason) -> list[Effect]:
-        """Take a peer out and tell the others."""
-        del self.peers[peer.id]
+        """Take a peer or a listener out and tell the others."""
+        del (self.peers if peer.listens is None else self.listeners)[peer.id]
         self._by_connection.pop(peer.connection, None)
         self._links.left(peer.connection)
         self._links.forget(peer.id)
         self._unsteady.difference_update(peer.tracks.values())
         for other in self.peers.values():
-            for track in other.tracks.values():
-                track.subscriptions.pop(peer.connection, None)
-                track.lag.left(peer.connection)
-                self._watch_lag(track)
+            self._unsubscribe(peer, other)
+        if peer.listens is not None:
+            return self._tell_others(peer, Event.LISTENER_LEFT, {"listener": peer.id, "reason": reason})
         return self._tell_others(peer, Event.PEER_LEFT, {"peer": peer.id, "reason": reason})
 
     def rename(self, peer: Peer, name: str) -> list[Effect]:
-        """Give a peer another name."""
+        """Give a peer or a listener another name."""
         peer.name = name
+        if peer.listens is not None:
+            return self._announce(peer)
         return self._tell_others(peer, Event.PEER_RENAMED, {"peer": peer.id, "name": name})
 
     def publish(self, peer: Peer, info: Track) -> list[Effect]:
@@ -429,7 +520,7 @@ class Room:
         to: list[str] = []
         lost = False
         label = {"from": peer.id, "relayed_ms": now_ms}
-        for other in self._listeners(peer) if not self._mutes.holds(peer.id, "") else ():
+        for other in self._subscribed(peer) if not self._mutes.holds(peer.id, "") else ():
             link = self._links.by_connection.get(other.connection)
             load = self._load(other.connection, self._queued_bytes(other.connection), link, None, now_ms)
             if load == "full":
@@ -456,6 +547,7 @@ class Room:
             "room": self.name,
             "locked": self.locked,
             "peers": [{**peer.as_json(), "impaired": self._impaired(peer)} for peer in self.peers.values()],
+            "listeners": [{**one.as_json(), "impaired": self._impaired(one)} for one in self.listeners.values()],
             "now_ms": now_ms,
         }
 
@@ -487,8 +579,10 @@ class Room:
 
     def _subscribers(self, track: LiveTrack) -> int:
         """How many get a track, as far as this node tells its publisher."""
-        own = not self.peers[track.owner].node
-        return len(track.subscriptions) + (self.listeners_elsewhere if own and not track.muted else 0)
+        here = len(track.subscriptions)
+        if self.peers[track.owner].node or track.muted or not self.receives_elsewhere:
+            return here
+        return here + sum(bool(one.node) and one.hears(track.owner) for one in self.members.values())
 
     def _lag_told(self, track: LiveTrack, subscribers: int, lagging: int) -> Effect:
         owner = self.peers[track.owner]
@@ -537,7 +631,7 @@ class Room:
 
     def _subscribe(self, peer: Peer, track: LiveTrack) -> None:
         """Let all who are to get this track of the peer get it, from its next group on."""
-        for other in self._listeners(peer):
+        for other in self._subscribed(peer):
             track.subscriptions[other.connection] = Subscription()
         if peer.loopback:
             track.subscriptions[peer.connection] = Subscription()
@@ -549,11 +643,12 @@ class Room:
         return track
 
     def _others(self, peer: Peer) -> Iterable[Peer]:
-        """Those that hear from this node about a peer."""
+        """Those that are told by this node about a peer or a listener."""
         return (other for other in self._by_connection.values() if other is not peer)
 
-    def _listeners(self, peer: Peer) -> Iterable[Peer]:
-        return (other for other in self._others(peer) if other.subscribes)
+    def _subscribed(self, peer: Peer) -> Iterable[Peer]:
+        """Those at this node that receive a peer's media."""
+        return (other for other in self._others(peer) if other.hears(peer.id))
 
     def _tell_published(self, peer: Peer, track: LiveTrack) -> list[Effect]:
         return self._tell_others(peer, Event.TRACK_PUBLISHED, {"from": peer.id, "track": track.info.as_json()})

@@ -8,6 +8,7 @@ tell what is old, and what is missing is asked for.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +19,8 @@ from relay_widget.protocol import (
     check_name,
     check_room,
     parse_header,
+    parse_listen,
+    parse_listens,
     parse_publish,
     parse_report,
 )
@@ -92,6 +95,7 @@ class Sharing:
             "joined": self._hear_joined,
             "left": self._hear_left,
             "renamed": self._hear_renamed,
+            "listens": self._hear_listens,
             "published": self._hear_published,
             "unpublished": self._hear_unpublished,
             "set": self._hear_set,
@@ -131,6 +135,11 @@ class Sharing:
     def renamed(self, room: Room, peer: Peer) -> list[Effect]:
         """A peer of this node has another name."""
         return self._say("renamed", room=room.name, peer=peer.id, name=peer.name)
+
+    def listens(self, room: Room, listener: Peer) -> list[Effect]:
+        """A listener of this node receives the media of others than before."""
+        of = None if listener.listens is None or listener.listens.of is None else list(listener.listens.of)
+        return self._say("listens", room=room.name, peer=listener.id, of=of) + self._review(room)
 
     def published(self, room: Room, peer: Peer, track_id: str) -> list[Effect]:
         """A peer of this node has published a track, or described it anew."""
@@ -219,7 +228,7 @@ class Sharing:
     def elsewhere(self, peer_id: str) -> Peer | None:
         """The peer of this id at another node."""
         room = self._rooms.get(peer_id)
-        return None if room is None else room.peers[peer_id]
+        return None if room is None else room.members[peer_id]
 
     def supersede(self, peer_id: str) -> list[Effect]:
         """Who was at another node has come in here."""
@@ -322,6 +331,7 @@ class Sharing:
     ) -> list[Effect]:
         """A peer is at another node, in this room: let it in here, or bring what is known of it up to date."""
         peer_id, since_ms = str(member["id"]), float(member["since_ms"])
+        listens = None if member.get("listens") is None else parse_listens(member["listens"])
         known = self._relay.peer_here(peer_id) or self.elsewhere(peer_id)
         effects: list[Effect] = []
         if known is not None and (known.node, known.since_ms) != (node, since_ms):
@@ -338,6 +348,7 @@ class Sharing:
                 tuple(map(str, member["plays"])),
                 member["call"],
                 subscribes=bool(member["subscribes"]),
+                listens=listens,
                 node=node,
                 since_ms=since_ms,
             )
@@ -347,6 +358,8 @@ class Sharing:
             room, peer = self._rooms[peer_id], known
             if peer.name != member["name"]:
                 effects += room.rename(peer, check_name(member["name"]))
+            if listens is not None and peer.listens is not None:
+                effects += room.listen(peer, listens, now_ms)
         tracks = [parse_publish(track) for track in member["tracks"]]
         for gone in set(peer.tracks) - {track.track for track in tracks}:
             effects += room.unpublish(peer, gone)
@@ -366,6 +379,14 @@ class Sharing:
     def _hear_renamed(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002
         peer = self._find(node, message)
         return [] if peer is None else self._rooms[peer.id].rename(peer, check_name(message["name"]))
+
+    def _hear_listens(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:
+        peer = self._find(node, message)
+        if peer is None or peer.listens is None:
+            return []
+        room = self._rooms[peer.id]
+        listens = replace(peer.listens, of=parse_listen(message))
+        return room.listen(peer, listens, now_ms) + self._review(room)
 
     def _hear_published(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002
         peer = self._find(node, message)
@@ -390,7 +411,7 @@ class Sharing:
 
     def _hear_remove(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002
         room = self._relay.rooms.get(message["room"])
-        peer = None if room is None else room.peers.get(message["peer"])
+        peer = None if room is None else room.members.get(message["peer"])
         if room is None or peer is None or peer.node:
             return []  # it has gone, or come in elsewhere
         return self._relay.remove(peer.id, room.name)
@@ -407,7 +428,7 @@ class Sharing:
         if room is None:
             return []
         for peer_id, figures in message["peers"].items():
-            peer = room.peers.get(peer_id)
+            peer = room.members.get(peer_id)
             if peer is not None and peer.node == node:
                 peer.report = None if figures["report"] is None else parse_report(figures["report"])
                 peer.chunks, peer.bytes = int(figures["chunks"]), int(figures["bytes"])
@@ -489,7 +510,7 @@ class Sharing:
         return peer
 
     def _peers_of(self, node: str) -> list[Peer]:
-        peers = [room.peers[peer_id] for peer_id, room in self._rooms.items()]
+        peers = [room.members[peer_id] for peer_id, room in self._rooms.items()]
         return [peer for peer in peers if peer.node == node]
 
     def _take_out(self, peer: Peer, reason: LeftReason) -> list[Effect]:
@@ -514,13 +535,13 @@ class Sharing:
         if self._bus is None:
             return []
         nodes = _nodes_of(room)
-        room.listeners_elsewhere = sum(bool(peer.node) and peer.subscribes for peer in room.peers.values())
+        room.receives_elsewhere = any(peer.node and peer.receives for peer in room.members.values())
         for peer in room.here:
             for track in peer.tracks.values():
                 track.lag.keep_nodes(nodes)
-                if not room.listeners_elsewhere:
+                if not room.receives_elsewhere:
                     track.forward = None
-        wanted = nodes if any(peer.subscribes for peer in room.here) else set()
+        wanted = nodes if any(peer.receives for peer in room.here) else set()
         before = self._listening.pop(room.name, set())
         if wanted:
             self._listening[room.name] = wanted
@@ -555,6 +576,7 @@ def _member(peer: Peer) -> dict[str, Any]:
         "plays": list(peer.plays),
         "call": peer.call,
         "subscribes": peer.subscribes,
+        "listens": None if peer.listens is None else peer.listens.as_json(),
         "since_ms": peer.since_ms,
         "tracks": [track.info.as_json() for track in peer.tracks.values()],
     }
@@ -571,4 +593,4 @@ def _media_channel(node: str, room: Room) -> str:
 
 
 def _nodes_of(room: Room) -> set[str]:
-    return {peer.node for peer in room.peers.values() if peer.node}
+    return {peer.node for peer in room.members.values() if peer.node}

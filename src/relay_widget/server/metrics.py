@@ -129,11 +129,13 @@ class Metrics:
         )
 
         stats, rooms = self._relay.stats, [room for room in self._relay.rooms.values() if room.here]
-        peers = [peer for room in rooms for peer in room.here]
+        here = [member for room in rooms for member in room.here]
+        peers = [member for member in here if member.listens is None]
         for name, what, value in (
             ("connections", "Clients connected", len(self._fanout)),
             ("rooms", "Rooms with somebody of this relay in them", len(rooms)),
             ("peers", "Peers in rooms", len(peers)),
+            ("listeners", "Listeners in rooms", len(here) - len(peers)),
             ("tracks", "Tracks published", sum(len(peer.tracks) for peer in peers)),
             ("queue_bytes", "What waits to be sent, over all clients", self._fanout.all_queued_bytes()),
             ("held_bytes", "What waits and what is kept for late joiners", self._relay.held_bytes()),
