@@ -1,5 +1,6 @@
 // Steers the element: near the live edge, over holes, out of a standstill. Driven by appends and the element's
 // own events, not by timers, which hidden tabs slow down to one a minute: one only looks whether the buffer gets thin.
+import { Machine } from "../machine.js";
 import type { TrackInfo } from "../protocol.js";
 import { Arrivals } from "./arrivals.js";
 import { isStuck, jumpOver, MAX_NUDGES, nudge, type Ranges, rangeEnd } from "./gap.js";
@@ -16,6 +17,15 @@ import {
   SEEK_RESERVE_S,
   thinBuffer,
 } from "./latency.js";
+import {
+  isBehindOutage,
+  isStarting,
+  isWaiting,
+  LIVE_STATES,
+  type LiveAction,
+  type LiveEvent,
+  type LiveState,
+} from "./live-state.js";
 
 /** A seek to near the end of a range may never end: after this long a way out is looked for. */
 const SEEK_PATIENCE_S = 1;
@@ -46,15 +56,14 @@ export class Pilot {
   #rate = 1;
   #end_s = Number.NaN;
   #continuous = false;
-  #starting = true;
-  /** It has run dry in an outage, and has not been at its target since. */
-  #behindOutage = false;
+  readonly #live: Machine<LiveState, LiveEvent, LiveAction> = new Machine(LIVE_STATES, "starting", (action) =>
+    this.#act(action),
+  );
   /** What the standstill that lasts has added to the penalty. */
   #lesson_s = 0;
   #stalls = 0;
-  #waitingSince_s: number | null = null;
-  /** The waiting is a stall, and counted. */
-  #stalling = false;
+  /** While it waits: since when, or since the last nudge. */
+  #waitingSince_s = 0;
   #nudges = 0;
   #steered_s = 0;
   #sought_s = Number.NEGATIVE_INFINITY;
@@ -123,10 +132,7 @@ export class Pilot {
   onNewSource(): void {
     this.onNewEpoch();
     this.#end_s = Number.NaN;
-    this.#starting = true;
-    this.#behindOutage = false;
-    this.#waitingSince_s = null;
-    this.#stalling = false;
+    this.#live.send("new-source");
     this.#nudges = 0;
     this.#setRate(1);
   }
@@ -138,7 +144,7 @@ export class Pilot {
     const end_s = buffered.end(buffered.length - 1);
     const grew = !(end_s <= this.#end_s);
     if (grew) {
-      if (this.#waitingSince_s !== null && this.#arrivals.isOut(seconds(), this.#end_s)) this.#onOutage();
+      if (this.#arrivals.isOut(seconds(), this.#end_s)) this.#live.send("outage");
       this.#arrivals.observe(seconds(), this.#end_s, end_s, this.#continuous);
       this.#end_s = end_s;
       this.#continuous = true;
@@ -157,12 +163,12 @@ export class Pilot {
     const end_s = buffered.end(buffered.length - 1);
     this.#retarget(now_s);
     const ranges = flat(buffered);
-    if (this.#jump(ranges, position_s, seeking || this.#waitingSince_s !== null)) return;
+    if (this.#jump(ranges, position_s, seeking || isWaiting(this.#live.state))) return;
     if (!seeking && this.#leaveStandstill(now_s, position_s, rangeEnd(ranges, position_s))) return;
     const line_s = this.#arrivals.edge_s(now_s);
     // When nothing comes in, the edge does not run away from what there is to play.
     const edge_s = Number.isNaN(line_s) ? end_s : Math.min(line_s, end_s + this.#target_s);
-    const recovering = this.#behindOutage && line_s - this.#target_s <= end_s - SEEK_RESERVE_S;
+    const recovering = isBehindOutage(this.#live.state) && line_s - this.#target_s <= end_s - SEEK_RESERVE_S;
     const decision = decide({
       position_s,
       edge_s,
@@ -171,13 +177,13 @@ export class Pilot {
       target_s: this.#target_s,
       thin_s: this.#thin_s,
       rate: this.#rate,
-      starting: this.#starting,
+      starting: isStarting(this.#live.state),
       recovering,
       sinceSeek_s: now_s - this.#caughtUp_s,
-      sinceStall_s: this.#waitingSince_s === null ? now_s - this.#stalled_s : 0,
+      sinceStall_s: isWaiting(this.#live.state) ? 0 : now_s - this.#stalled_s,
     });
     // Either it goes there now, or it is there already.
-    if (recovering) this.#behindOutage = false;
+    if (recovering) this.#live.send("at-target");
     if ("seek_s" in decision) {
       this.#caughtUp_s = now_s;
       this.#seek(decision.seek_s);
@@ -239,7 +245,7 @@ export class Pilot {
 
   #jump(ranges: Ranges, position_s: number, waiting: boolean): boolean {
     // The first picture is shown as soon as there is one; later a hole is left only for enough media.
-    const target_s = this.#starting ? 0 : this.#target_s;
+    const target_s = isStarting(this.#live.state) ? 0 : this.#target_s;
     const to_s = jumpOver({ position_s, ranges, target_s, waiting });
     if (to_s === null) return false;
     this.#seek(to_s);
@@ -247,7 +253,7 @@ export class Pilot {
   }
 
   #leaveStandstill(now_s: number, position_s: number, end_s: number): boolean {
-    if (this.#waitingSince_s === null || this.video.paused) return false;
+    if (!isWaiting(this.#live.state) || this.video.paused) return false;
     const waiting_s = now_s - this.#waitingSince_s;
     const stand = { position_s, end_s, waiting_s, target_s: this.#target_s };
     const to_s = nudge({ ...stand, nudges: this.#nudges });
@@ -264,44 +270,46 @@ export class Pilot {
   }
 
   #onWaiting(): void {
-    this.#waitingSince_s ??= seconds();
-    // The start, and the pause that a jump or a seek of ours makes, are not stalls.
-    if (this.#starting || this.video.seeking) return;
-    this.#onStall();
-    const { buffered, currentTime } = this.video;
-    const end_s = rangeEnd(flat(buffered), currentTime);
-    // Before a hole, and in an outage, it is not for lack of margin that it runs dry.
-    if (!(end_s < this.#end_s) && !this.#arrivals.isOut(seconds(), this.#end_s)) {
-      const left_s = Math.max(0, end_s - currentTime);
-      const before_s = this.#penalty_s;
-      this.#penalty_s = penaltyAfterStall({ penalty_s: before_s, left_s, margin_s: this.#margin_s });
-      this.#lesson_s = this.#penalty_s - before_s;
-    }
-    this.steer();
-  }
-
-  #onStall(): void {
-    this.#stalling = true;
-    this.#stalls += 1;
-    this.#stalled_s = seconds();
-  }
-
-  /** It was an outage that made it stand still: no margin would have helped, so none is kept because of it. */
-  #onOutage(): void {
-    // It was where a seek of ours led to that there was nothing more to play.
-    if (!this.#stalling && !this.#starting) this.#onStall();
-    this.#behindOutage = true;
-    this.#penalty_s = Math.max(0, this.#penalty_s - this.#lesson_s);
-    this.#lesson_s = 0;
+    if (!isWaiting(this.#live.state)) this.#waitingSince_s = seconds();
+    // The pause that a jump or a seek of ours makes is no stall.
+    this.#live.send(this.video.seeking ? "waiting-in-seek" : "waiting");
+    if (!isStarting(this.#live.state) && !this.video.seeking) this.steer();
   }
 
   #onPlaying(): void {
-    this.#starting = false;
-    this.#waitingSince_s = null;
-    this.#stalling = false;
-    this.#lesson_s = 0;
-    this.#nudges = 0;
+    this.#live.send("playing");
     this.steer();
+  }
+
+  #act(action: LiveAction): void {
+    switch (action) {
+      case "count-stall":
+        this.#stalls += 1;
+        this.#stalled_s = seconds();
+        break;
+      case "learn":
+        this.#learn();
+        break;
+      case "unlearn":
+        this.#penalty_s = Math.max(0, this.#penalty_s - this.#lesson_s);
+        this.#lesson_s = 0;
+        break;
+      case "settle":
+        this.#lesson_s = 0;
+        this.#nudges = 0;
+        break;
+    }
+  }
+
+  #learn(): void {
+    const { buffered, currentTime } = this.video;
+    const end_s = rangeEnd(flat(buffered), currentTime);
+    // Before a hole, and in an outage, it is not for lack of margin that it runs dry.
+    if (end_s < this.#end_s || this.#arrivals.isOut(seconds(), this.#end_s)) return;
+    const left_s = Math.max(0, end_s - currentTime);
+    const before_s = this.#penalty_s;
+    this.#penalty_s = penaltyAfterStall({ penalty_s: before_s, left_s, margin_s: this.#margin_s });
+    this.#lesson_s = this.#penalty_s - before_s;
   }
 
   #seek(to_s: number): void {
