@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ignoring, Machine, markdown, type Table } from "../src/machine.js";
+import { LIVE_STATES } from "../src/playback/live-state.js";
 import { SESSION } from "../src/session-states.js";
 
 type Light = "red" | "green";
@@ -50,6 +51,7 @@ describe("a machine", () => {
 
 const TABLES: [name: string, table: Table<string, string, string>, start: string][] = [
   ["The page's session", SESSION, "closed"],
+  ["The player of one track", LIVE_STATES, "starting"],
 ];
 
 describe.each(TABLES)("%s", (_, table, start) => {
