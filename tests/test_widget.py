@@ -217,6 +217,50 @@ def test_a_killed_relay_is_started_again_and_followed(call: Call) -> None:
     page.close()
 
 
+def told_to(call: Call) -> list[dict[str, Any]]:
+    """All that the call says to its page from now on."""
+    told: list[dict[str, Any]] = []
+    call.send = lambda content, _buffers=None: told.append(content)
+    return told
+
+
+class TestAlive:
+    def beats(self, told: list[dict[str, Any]]) -> int:
+        return sum(word == {"kind": "alive"} for word in told)
+
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("relay_widget.widget.ALIVE_INTERVAL_S", 0.01)
+
+    def test_a_page_hears_it_from_its_hello_on_until_the_call_is_closed(self, call: Call) -> None:
+        told = told_to(call)
+        wait_until(lambda: any(word["kind"] == "ticket" for word in told))
+        assert self.beats(told) == 0, "no page has said hello"
+        page_says(call, kind="hello", origin="https://lab.example")
+        deadline_s = time.monotonic() + 60
+        while self.beats(told) < 3 and time.monotonic() < deadline_s:
+            sum(range(1000))  # the interpreter is held, as by a cell
+        assert self.beats(told) >= 3
+        call.close()
+        wait_until(no_monitor_runs)
+        closed_at = self.beats(told)
+        call._follower.on_tick()
+        assert self.beats(told) == closed_at, "not after it is closed"
+
+    def test_it_is_said_while_no_relay_is_found(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "file").write_text("not a folder")
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "file"))
+        call = Call(room="lab", name="Ada")
+        told = told_to(call)
+        try:
+            page_says(call, kind="hello", origin="https://lab.example")
+            wait_until(lambda: self.beats(told) >= 3)
+            assert not any(word["kind"] == "ticket" for word in told)
+        finally:
+            call.close()
+            wait_until(no_monitor_runs)
+
+
 def test_the_page_s_word_sets_state_and_error(call: Call) -> None:
     error = {"code": "permission-denied", "message": "The browser has blocked the camera."}
     call._follower.on_page_message({"kind": "state", "state": "failed", "error": error})

@@ -295,7 +295,10 @@ class Monitor:
                 socketio_path=socketio_path(relay.url),
                 wait_timeout=_REQUEST_TIMEOUT_S,
             )
-        except socketio.exceptions.ConnectionError as error:
+        except BaseException as error:
+            await client.disconnect()  # a connection that was never made keeps its HTTP session otherwise
+            if not isinstance(error, socketio.exceptions.ConnectionError):
+                raise
             _log.info("the relay at %s did not take the monitor: %s", relay.url, error)
             refused = _refusal(refusals)
             # Of the user's own relay another token is tried, of another one that has started meanwhile.

@@ -73,6 +73,8 @@ DEFAULT_WAIT_S = 60.0
 """How long to wait for others unless told otherwise: a notebook that nobody watches must come to its end."""
 _LOST_AFTER_S = 30.0
 """A participant that was in the room and has not come back for this long has left."""
+ALIVE_INTERVAL_S = 2.0
+"""How often a page that has said hello hears that its kernel lives. After five of them unheard, the page says so."""
 _NOT_IN_CALL = ("idle", "left", "failed")  # states of a page that is not, and is not trying to be, in the room
 _MAX_INVITE_S = 366 * 24 * 3600
 _TICKET_FIRST_RETRY_S = 0.25
@@ -654,6 +656,7 @@ class _Follower:
         self._own_peers: list[str] = []
         self._hidden: set[str] = set()  # who listens or records in Python for this call
         self.history = LatencyHistory()
+        self._alive_due_s: float | None = None  # None until a page has said hello
         self._ticket_due_s = 0.0
         self._ticket_retry_s = _TICKET_FIRST_RETRY_S
         self._tunnels = Tunnels(self._send_tunnel, self._relay_url)
@@ -712,6 +715,11 @@ class _Follower:
                 self._page_state = "left"
                 self._update_state()
             due = not self._in_room and now_s >= self._ticket_due_s
+            alive = self._alive_due_s is not None and now_s >= self._alive_due_s
+            if alive:
+                self._alive_due_s = now_s + ALIVE_INTERVAL_S
+        if alive:
+            self._call.send({"kind": "alive"})
         if due:
             self._send_ticket()
 
@@ -723,6 +731,7 @@ class _Follower:
         elif content.get("kind") == "hello":
             with self._lock:
                 self._ticket_retry_s = _TICKET_RENEWAL_S
+                self._alive_due_s = 0.0
             self._serve_page(content.get("origin"))
             if self._failure is not None:
                 self.on_failed(self._failure)
@@ -758,6 +767,7 @@ class _Follower:
             self._in_room, self._lost_since_s, self._failure = False, None, None
             self._own_peers = []
             self._page_state, self._page_error = "left", None
+            self._alive_due_s = None
             self._update_state()
             self._set_figures([], {})
             self._changed.notify_all()
