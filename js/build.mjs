@@ -1,7 +1,7 @@
 // Bundles what the Python package ships: for each widget one minified ES module (anywidget loads a single file) and
 // its stylesheet.
 
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
@@ -18,8 +18,16 @@ const common = {
   logLevel: "warning",
 };
 
-// What the lab writes into notebooks is a program of its own, carried inside the lab's as text.
-const still = await build({ ...common, entryPoints: [here("src/lab/still-view.ts")], write: false });
+// The card that widgets write into notebooks is a program of its own, carried inside theirs as text.
+const still = await build({
+  ...common,
+  entryPoints: { still: here("src/still/program.ts") },
+  outdir: out,
+  write: false,
+});
+const [program] = still.outputFiles;
+mkdirSync(out, { recursive: true });
+writeFileSync(program.path, program.contents);
 
 await build({
   ...common,
@@ -32,11 +40,11 @@ await build({
   outdir: out,
   define: {
     "process.env.NODE_ENV": '"production"',
-    STILL_ESM: JSON.stringify(still.outputFiles[0].text),
+    STILL_ESM: JSON.stringify(program.text),
   },
 });
 
-console.log(`written into notebooks: ${(still.outputFiles[0].contents.length / 1000).toFixed(1)} kB`);
+console.log(`written into notebooks: ${(program.contents.length / 1000).toFixed(1)} kB`);
 for (const name of ["index.js", "lab.js", "doctor.js", "invite.js"]) {
   const gzipped_bytes = gzipSync(readFileSync(out + name)).length;
   console.log(`static/${name}: ${(gzipped_bytes / 1000).toFixed(1)} kB gzipped`);

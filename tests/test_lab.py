@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import inspect
+import itertools
 import math
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 from xml.dom.minidom import parseString
 
+import numpy as np
 import pytest
 from IPython.utils.capture import capture_output
 
@@ -30,7 +33,8 @@ __all__ = ["runtime"]  # the fixture
 
 
 @pytest.fixture
-def lab(runtime: Path) -> Iterator[LatencyLab]:
+def lab(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LatencyLab]:
+    monkeypatch.setattr(sweep, "STEADY_S", 0.5)  # this page reports twenty times a second
     made = LatencyLab(room="lab", name="Ada")
     yield made
     made.close()
@@ -45,6 +49,7 @@ class MeasuringPage:
         self._id = self._page.client.call("join", {"room": lab.room, "name": lab.name, "loopback": True})["peer"]
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
+        self.learnt_ms = 0.0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -73,6 +78,10 @@ class MeasuringPage:
                 "buffered_s": 0.1,
                 "stalls": 0,
                 "webrtc_ms": 40.0,
+                "fresh": self._lab._fresh,
+                "target_ms": 80.0,
+                "surplus_ms": 0.0,
+                "learnt_ms": self.learnt_ms,
             }
             self._page.client.emit("report", {"peers": {self._id: figures}, "sent": {}})
 
@@ -83,7 +92,7 @@ def test_a_lab_is_made_shown_and_asked_without_a_browser(lab: LatencyLab) -> Non
     assert not lab.wait_for_page(timeout=0.1)
     bundle: Any = lab._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
-    assert set(data) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
+    assert set(data) == {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
 
 
 def test_importing_it_brings_no_server_along() -> None:
@@ -216,6 +225,50 @@ async def test_a_sweep_measures_each_value_and_puts_the_setting_back(lab: Latenc
     assert "timeslice 500 ms (2 of 2)" in captured.stderr
 
 
+@pytest.mark.parametrize("value", [50, 50.0, np.int64(50), np.float64(50)])
+async def test_one_number_is_a_sweep_of_one(lab: LatencyLab, value: Any) -> None:
+    with MeasuringPage(lab):
+        rows = await lab.sweep(delay_ms=value, seconds=1, settle=0)
+    assert list(rows["delay_ms"]) == [50]
+
+
+async def test_values_may_come_from_anything_that_has_some(lab: LatencyLab) -> None:
+    with MeasuringPage(lab):
+        for values in (range(20, 60, 20), (value for value in (20, 40)), np.array([20, 40])):
+            rows = await lab.sweep(timeslice=values, seconds=1, settle=0)
+            assert list(rows["timeslice"]) == [20, 40]
+            assert all(rows["settled"])
+
+
+async def test_what_has_not_settled_is_measured_and_said(lab: LatencyLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab_module, "SETTLE_WITHIN_S", 1.0)
+    monkeypatch.setattr(sweep, "TOLERANCE_MS", 1.0)
+    monkeypatch.setattr(sweep, "TOLERANCE", 0.0)
+    monkeypatch.setattr(sweep, "MIN_REPORTS", 1000)
+    with MeasuringPage(lab):
+        with pytest.warns(UserWarning, match="had not settled when delay_ms was 50"):
+            rows = await lab.sweep(delay_ms=[50], seconds=1, settle=0)
+        assert list(rows["settled"]) == [False]
+        assert not await lab.settle(timeout=1)
+
+
+async def test_playback_begins_anew_until_stalls_teach_nothing_but_not_for_ever(lab: LatencyLab) -> None:
+    with MeasuringPage(lab) as page:
+        assert await lab.settle()
+        assert lab._fresh == 1
+        page.learnt_ms = 30.0
+        assert await lab.settle()
+        assert lab._fresh == 1 + lab_module.MAX_STARTS
+
+
+async def test_settling_needs_a_page_and_no_sweep(lab: LatencyLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab_module, "_FIRST_FIGURES_S", 0.2)
+    with pytest.raises(NothingReceivedError, match="press Join"):
+        await lab.settle()
+    with pytest.raises(InvalidValueError, match="from 1 to 600"):
+        await lab.settle(timeout=0)
+
+
 async def test_an_interrupted_sweep_puts_the_setting_back(lab: LatencyLab) -> None:
     with MeasuringPage(lab):
         running = asyncio.create_task(lab.sweep(delay_ms=[100], seconds=60, settle=0))
@@ -242,6 +295,16 @@ async def test_a_sweep_of_nothing_says_what_is_missing(lab: LatencyLab, monkeypa
         ({"target_latency": [10]}, "from 60 to 4000"),
         ({"delay_ms": [-5]}, "from 0 to"),
         ({"timeslice": []}, "at least one"),
+        ({"delay_ms": itertools.repeat(0)}, "at most 100"),
+        ({"delay_ms": "0"}, "must be a number or a list of numbers"),
+        ({"delay_ms": {0: 50}}, "must be a number or a list of numbers"),
+        ({"delay_ms": object()}, "must be a number or a list of numbers"),
+        ({"delay_ms": np.array(5)}, "must be a number or a list of numbers"),
+        ({"delay_ms": ["50"]}, "delay_ms"),
+        ({"timeslice": 20.5}, "from 10 to 3000"),
+        ({"timeslice": True}, "from 10 to 3000"),
+        ({"delay_ms": -1}, "from 0 to"),
+        ({"rate_kbps": 1}, "from 8 to"),
         ({"timeslice": [20], "seconds": 0}, "from 1 to 600"),
         ({"timeslice": [20], "seconds": math.nan}, "from 1 to 600"),
         ({"timeslice": [20], "settle": -1}, "from 0 to 600"),
@@ -282,4 +345,4 @@ def test_a_table_shows_itself_as_text_and_as_html() -> None:
 def test_the_last_chart_is_shown_where_there_are_no_widgets(lab: LatencyLab) -> None:
     lab.set_state({"last_chart": "<svg/>"})
     data, _ = lab._repr_mimebundle_()
-    assert data["text/html"] == "<svg/>"
+    assert base64.b64encode(b"<svg/>").decode() in data["text/html"]

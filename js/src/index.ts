@@ -2,32 +2,25 @@
 import type { AnyModel } from "@anywidget/types";
 import { CallController } from "./call.js";
 import { kernelLink, type Traits } from "./model.js";
+import { kept } from "./still/kept.js";
+import type { StillTraits } from "./still/words.js";
 import { mountCall } from "./ui/index.js";
 import "./ui/style.css";
 
 /** The relay's join page runs the same program (server/join.py). */
 export { mountPage } from "./page/index.js";
 
-/** A function, because anywidget calls it once per model and gives `initialize` and `render` different proxies
- * of that model: the closure is what they share. */
-export default function widget() {
-  let call: CallController | null = null;
+export default kept<Traits & StillTraits>((model) => {
+  const call = new CallController(kernelLink(model as unknown as AnyModel<Traits>));
   return {
-    initialize({ model }: { model: AnyModel<Traits> }): () => void {
-      const controller = new CallController(kernelLink(model));
-      call = controller;
-      return () => controller.close();
-    },
-    render({ el }: { model: AnyModel<Traits>; el: HTMLElement }): () => void {
-      const controller = call;
-      if (controller === null)
-        throw new Error("relay-widget: a view was rendered before its model was ready");
-      const unmount = mountCall(el, controller.state, controller.actions);
-      controller.viewOpened();
+    show(el) {
+      const unmount = mountCall(el, call.state, call.actions);
+      call.viewOpened();
       return () => {
         unmount();
-        controller.viewClosed();
+        call.viewClosed();
       };
     },
+    close: () => call.close(),
   };
-}
+});

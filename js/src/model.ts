@@ -1,5 +1,6 @@
 // The widget model as this program sees it: typed traits both ways, and the messages of the kernel.
 import type { AnyModel } from "@anywidget/types";
+import { saveChanges } from "./saving.js";
 import type { RungName, Ticket } from "./transport/index.js";
 import type { KernelChannel } from "./transport/tunnel.js";
 import type { Phase, Source } from "./ui/state.js";
@@ -51,7 +52,7 @@ export function kernelLink(model: AnyModel<Traits>): KernelLink {
     set(name, value) {
       if (model.get(name) === value) return;
       model.set(name, value);
-      model.save_changes();
+      saveChanges(model);
     },
     onChange(name, changed) {
       model.on(`change:${name}`, changed);

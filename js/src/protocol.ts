@@ -138,6 +138,12 @@ export interface Figures extends HopFigures {
   dropped_frames: number;
   dropped_groups: number;
   rate: number;
+  /** how far behind the live edge the player means to play */
+  target_ms?: number;
+  /** how much of that is more than arrivals ask for now; it is given back slowly */
+  surplus_ms?: number;
+  /** how much of what arrivals ask for stalls have taught; it is given back very slowly */
+  learnt_ms?: number;
   /** latency of the sound minus that of the picture */
   av_skew_ms?: number;
   /** how far the receiver's idea of the relay's clock may be off; -1 while unknown */

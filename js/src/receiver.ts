@@ -278,6 +278,9 @@ function add(figures: Figures, other: Figures, track: TrackInfo): void {
   figures.stalls += other.stalls;
   figures.dropped_frames += other.dropped_frames;
   figures.dropped_groups += other.dropped_groups;
+  // Each waits for the other: what one has learnt holds for both.
+  figures.surplus_ms = Math.max(figures.surplus_ms ?? 0, other.surplus_ms ?? 0);
+  figures.learnt_ms = Math.max(figures.learnt_ms ?? 0, other.learnt_ms ?? 0);
   const known = figures.latency_ms >= 0 && other.latency_ms >= 0;
   if (track.audio && !track.video && known) figures.av_skew_ms = other.latency_ms - figures.latency_ms;
 }

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import { HOP_COLOURS, HOPS } from "../src/lab/hops.js";
-import { withStill } from "../src/lab/keeper.js";
 import { nearestStep, RATES_KBPS, TARGETS_MS, TIMESLICES_MS } from "../src/lab/scales.js";
 import { axisEnd, MAX_POINTS, Recording, SPAN_MS, spanOf, stacked } from "../src/lab/series.js";
 import { age_ms, drawStamp, PICTURE, readStamp, STAMP_SPAN_MS } from "../src/lab/stamp.js";
 import { median, stillSvg } from "../src/lab/still.js";
 import type { Figures } from "../src/protocol.js";
+import { withStill } from "../src/still/keeper.js";
 
 function figures(changes: Partial<Figures> = {}): Figures {
   return {
@@ -172,7 +172,19 @@ function painted(time_ms: number): Uint8Array {
   return pixels;
 }
 
-const STILL = { svg: "<svg/>", esm: "export default {}", module_version: "~0.9.0" };
+const WORDS = {
+  title: "Call · room lab",
+  saved: "It was here.",
+  closed: "It was closed.",
+  picture: "call",
+} as const;
+const STILL = {
+  words: WORDS,
+  closed: false,
+  svg: "<svg/>",
+  esm: "export default {}",
+  module_version: "~0.9.0",
+};
 
 it("keeps the states of other widgets, and of its own only those that a cell still shows", () => {
   const foreign = { model_name: "M", model_module: "m", model_module_version: "1", state: { x: 1 } };
@@ -181,5 +193,7 @@ it("keeps the states of other widgets, and of its own only those that a cell sti
   const second = withStill(first, "b", STILL, '{"model_id":"b"}');
   expect(Object.keys(second)).toEqual(["other", "b"]);
   expect(second.other).toEqual(foreign);
-  expect(second.b?.state.last_chart).toBe("<svg/>");
+  expect(second.b?.state).toMatchObject({ last_chart: "<svg/>", _still: WORDS, _closed: false });
+  // Its own cell was cleared: nothing is left of it either.
+  expect(withStill(second, "b", STILL, "{}")).toEqual({ other: foreign });
 });

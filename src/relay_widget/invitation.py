@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import anywidget
-
 from .relays import check_url
+from .still import Still, StillWidget
 from .subshells import hear_pages
 
 _STATIC = Path(__file__).parent / "static"
@@ -81,10 +80,10 @@ def make_link(
     return link
 
 
-class InviteCard(anywidget.AnyWidget):
+class InviteCard(StillWidget):
     """A link's QR code, what it allows, and until when.
 
-    It has no traits of its own: what they hold can be saved with the notebook.
+    It has no traits of its own: traits can be saved with the notebook.
     """
 
     if (_STATIC / "invite.js").is_file():
@@ -92,12 +91,20 @@ class InviteCard(anywidget.AnyWidget):
         _css = _STATIC / "invite.css"
 
     def __init__(self, link: InviteLink) -> None:
-        super().__init__()
         self._link = link
+        super().__init__()
         hear_pages(self, self._on_page_message)
 
     def __repr__(self) -> str:
         return repr(self._link)
+
+    def _words(self) -> Still:
+        return Still(
+            title=f"Invitation · room {self._link.room}",
+            saved="An invite link is not kept in the notebook. Run the cell to make a new one.",
+            closed="This card was closed. Its link works until it ends. Run the cell to make a new one.",
+            picture="invite",
+        )
 
     def _on_page_message(self, content: dict[str, Any], _buffers: object) -> None:
         if content.get("kind") == "hello":

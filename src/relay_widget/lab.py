@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import math
+import numbers
 import sys
 import time
-import uuid
+import warnings
+from collections.abc import Iterable, Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import islice
+from typing import Any, ClassVar
 
 import traitlets as t
 
 from .errors import InvalidValueError, NothingReceivedError, WireError
 from .protocol import check_impairment
 from .settings import InvalidTraitError
-from .sweep import Row, draw, summary, table, words
+from .still import Still
+from .sweep import TOLERANCE_MS, Row, Settling, draw, summary, table, words
 from .trouble import STALL_EVERY_MS, Trouble
 from .widget import _STATIC, Call
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 MIN_SECONDS = 1.0
 MAX_SECONDS = 600.0
+MAX_VALUES = 100
+"""The most values of one sweep."""
 _TROUBLES = ("delay_ms", "jitter_ms", "rate_kbps", "stall_ms")
 _UNITS = {"rate_kbps": "kbit/s"}
 _POLL_S = 0.1
 _FIRST_FIGURES_S = 10.0
-_STEADY_S = 3.0
-_STEADY_WITHIN_S = 30.0
-_STEADY_MS = 10.0
-_STEADY_SHARE = 0.02
+SETTLE_WITHIN_S = 45.0
+"""A sweep measures a value although playback has not settled after this long beyond ``settle``, and says so."""
+MAX_STARTS = 3
+"""So often playback begins anew for one value, as long as stalls at its start have made it careful."""
 _TAKEN_UP_S = 10.0
 """A page that has not taken up a setting for this long is not there any more."""
 
@@ -82,8 +85,8 @@ class LatencyLab(Call):
     """Read only: the latency chart as an SVG, a few seconds old at most while the lab runs. Empty before."""
 
     _sweep = t.Dict().tag(sync=True)
-    _own_id = t.Unicode().tag(sync=True)
-    """The model's id, by which a notebook's metadata know it: a model's program is not told otherwise."""
+    _fresh = t.Int(0).tag(sync=True)
+    """Counts up when the page is to measure with players that remember nothing. It says back of which they are."""
 
     _settable: ClassVar[tuple[str, ...]] = (*Call._settable, *_TROUBLES)  # noqa: SLF001 - ours
     _hears_itself: ClassVar[bool] = True
@@ -99,13 +102,8 @@ class LatencyLab(Call):
         self.observe(self._trouble.changed, [*_TROUBLES, "peers", "state"])
         self.observe(self._note_reference, "peers")
 
-    def open(self) -> None:
-        """Make the model in the page, as ipywidgets does by itself."""
-        self._model_id = self._own_id
-        super().open()
-
     def close(self) -> None:
-        """Stop measuring for good: the cell goes blank and nothing of this lab runs any more."""
+        """Stop measuring for good: nothing of this lab runs any more. Its cell says so, above the last chart."""
         self._trouble.close()
         super().close()
 
@@ -128,12 +126,12 @@ class LatencyLab(Call):
     async def sweep(
         self,
         *,
-        timeslice: Sequence[int] | None = None,
-        target_latency: Sequence[float | None] | None = None,
-        delay_ms: Sequence[float] | None = None,
-        jitter_ms: Sequence[float] | None = None,
-        rate_kbps: Sequence[float] | None = None,
-        stall_ms: Sequence[float] | None = None,
+        timeslice: int | Iterable[int] | None = None,
+        target_latency: float | Iterable[float | None] | None = None,
+        delay_ms: float | Iterable[float] | None = None,
+        jitter_ms: float | Iterable[float] | None = None,
+        rate_kbps: float | Iterable[float] | None = None,
+        stall_ms: float | Iterable[float] | None = None,
         seconds: float = 8.0,
         settle: float = 3.0,
     ) -> Any:
@@ -143,20 +141,20 @@ class LatencyLab(Call):
         also when it is interrupted.
 
         Args:
-            timeslice: Values to try, ms. Give this or one of the next five.
+            timeslice: Values to try, ms; one number is a sweep of one. Give this or one of the next five.
             target_latency: Values to try, ms; None is automatic.
             delay_ms: Values to try.
             jitter_ms: Values to try.
             rate_kbps: Values to try; 0 is no cap.
             stall_ms: Values to try.
             seconds: How long to measure each, 1 to 600.
-            settle: Seconds to wait before that, at least. It then waits until the latency is steady, for up to
-                half a minute more: playback finds its pace gently.
+            settle: Seconds to wait before that, at least. Each value begins with players that remember nothing. It is
+                measured when their latency has been steady for 4 seconds, or 45 seconds later all the same.
 
         Returns:
             A row for each value, a pandas DataFrame where pandas is installed: the value, ``p50_ms`` and ``p95_ms``
             from capture to screen, the median of each hop, ``stalls``, the deepest ``queue_depth``, ``buffered_s``,
-            and how many ``samples`` there were.
+            how many ``samples`` there were, and whether playback had ``settled`` before (if not, there is a warning).
 
         Raises:
             TypeError: Not exactly one setting was given.
@@ -189,31 +187,63 @@ class LatencyLab(Call):
                 self._tell(name, unit, rows, now, len(values))
                 progress.show(len(rows), now)
                 setattr(self, name, value)
-                self._fresh(name)
                 await self._taken_up(peer_id, name, value)
-                await self._steady(peer_id, settle)
-                rows.append(summary(name, value, await self._collect(peer_id, seconds)))
+                settled = await self._settle(peer_id, settle, settle + SETTLE_WITHIN_S)
+                rows.append(summary(name, value, await self._collect(peer_id, seconds), settled=settled))
         finally:
             self._sweeping = False
             try:
                 setattr(self, name, before)  # refused where something else has been set meanwhile that forbids it
             finally:
-                self._fresh(name)
+                self._fresh += 1
                 self._tell(name, unit, rows, "", len(values))
                 progress.end(self._sweep["svg"], f"{len(rows)} of {len(values)} values measured.")
+        if unsettled := [words(row[name]) for row in rows if not row["settled"]]:
+            warnings.warn(
+                f"Playback had not settled when {name} was {', '.join(unsettled)}: these rows may be too high. "
+                "Close other programs, or sweep again with a longer settle.",
+                stacklevel=2,
+            )
         return table(rows)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None or self.last_chart == "":
-            return bundle
-        # For whoever shows notebooks without widgets.
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**data, "text/html": self.last_chart}, metadata
+    async def settle(self, timeout: float = 60.0) -> bool:  # noqa: ASYNC109 - as in every other wait of a call
+        """Begin playback anew, and wait until its latency is that of the settings as they are now.
 
-    @t.default("_own_id")
-    def _new_id(self) -> str:
-        return uuid.uuid4().hex
+        The figures in ``latency`` then hold nothing from before. Use it when a setting was changed or trouble was made,
+        before a figure is read.
+
+        Args:
+            timeout: Seconds to wait at most, 1 to 600.
+
+        Returns:
+            Whether playback has settled: its latency and its target were steady for 4 seconds, without a stall.
+
+        Raises:
+            InvalidValueError: ``bad-seconds``; or it is sweeping (``sweeping``).
+            NothingReceivedError: No page shows this lab and has joined.
+
+        Example:
+            >>> lab.jitter_ms = 0
+            >>> await lab.settle()
+            True
+            >>> lab.latency[lab.peers[0].id]["total"]
+            {'p50': 198.0, 'p95': 214.0}
+        """
+        _check_seconds("timeout", timeout, MIN_SECONDS)
+        if self._sweeping:
+            raise InvalidValueError("sweeping", "This lab is sweeping: wait for that, or interrupt its cell.")
+        return await self._settle(await self._first_figures(), 0.0, timeout)
+
+    def _words(self) -> Still:
+        return Still(
+            title=f"Latency lab · room {self.room}",
+            saved="A latency lab was here. Run the cell to measure again.",
+            closed="This lab was closed. To measure again, run the cell that made it.",
+            picture="lab",
+        )
+
+    def _chart(self) -> str:
+        return str(self.last_chart)
 
     @t.validate(*_TROUBLES)
     def _check_trouble(self, proposal: Any) -> float:
@@ -226,13 +256,22 @@ class LatencyLab(Call):
 
     # -- sweeping --
 
-    def _one_of(self, given: Mapping[str, Sequence[Any] | None]) -> tuple[str, list[Any]]:
-        chosen = {name: list(values) for name, values in given.items() if values is not None}
+    def _one_of(self, given: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        """The setting that is swept, and its values, each as an assignment would take it."""
+        chosen = {name: values for name, values in given.items() if values is not None}
         if len(chosen) != 1:
             raise TypeError(f"sweep() takes the values of one setting, one of {', '.join(given)}; not {len(chosen)}.")
         [(name, values)] = chosen.items()
-        if not values:
-            raise InvalidValueError("bad-sweep", f"There is nothing to sweep: give {name} at least one value.")
+        if isinstance(values, numbers.Real):
+            values = [values]
+        scalar = not isinstance(values, Iterable) or getattr(values, "shape", None) == ()
+        if scalar or isinstance(values, str | bytes | Mapping):
+            raise InvalidValueError(
+                "bad-sweep", f"{name} must be a number or a list of numbers, as in {name}=[0, 50], not {values!r}."
+            )
+        values = list(islice(values, MAX_VALUES + 1))
+        if not 1 <= len(values) <= MAX_VALUES:
+            raise InvalidValueError("bad-sweep", f"{name} must be at least one value and at most {MAX_VALUES}.")
         trait = type(self).class_traits()[name]
         for value in values:
             try:
@@ -280,24 +319,33 @@ class LatencyLab(Call):
                 )
             await asyncio.sleep(_POLL_S)
 
-    def _fresh(self, name: str) -> None:
-        """Have the page measure with players that remember nothing of the value before.
+    async def _settle(self, peer_id: str, least_s: float, within_s: float) -> bool:
+        """Have the page measure with players that remember nothing, and wait until they have found their pace.
 
-        A new timeslice makes it do so by itself.
+        What stalls have taught a player it forgets in minutes only. A stall at the start can be chance, so then it
+        begins anew; what is learnt each time belongs to the setting.
+
+        Returns:
+            Whether they have in time.
         """
-        if name != "timeslice":
-            self.send({"kind": "fresh"})
+        deadline_s = time.monotonic() + within_s
+        for start in range(1, MAX_STARTS + 1):
+            await self._in_step(deadline_s)
+            self._fresh += 1
+            settling = Settling(self._fresh, least_s=least_s)
+            while not settling.settled:
+                if time.monotonic() > deadline_s:
+                    return False
+                await asyncio.sleep(_POLL_S)
+                settling.hear(time.monotonic(), self._figures(peer_id))
+            if settling.learnt_ms <= TOLERANCE_MS or start == MAX_STARTS:
+                break
+        return True
 
-    async def _steady(self, peer_id: str, settle: float) -> None:
-        """Wait until playback has found its pace: its latency of the last seconds is that of the seconds before."""
-        await asyncio.sleep(settle)
-        deadline_s = time.monotonic() + _STEADY_WITHIN_S
-        before_ms = math.inf
-        while time.monotonic() < deadline_s:
-            now_ms = summary("", None, await self._collect(peer_id, _STEADY_S))["p50_ms"]
-            if now_ms is not None and abs(now_ms - before_ms) <= max(_STEADY_MS, _STEADY_SHARE * now_ms):
-                return
-            before_ms = math.inf if now_ms is None else now_ms
+    async def _in_step(self, deadline_s: float) -> None:
+        """Wait until the relay does what the settings say: new players are to see nothing of the old trouble."""
+        while not self._trouble.in_step and time.monotonic() < deadline_s:  # noqa: ASYNC110 - a thread's word, no event
+            await asyncio.sleep(_POLL_S)
 
     async def _collect(self, peer_id: str, seconds: float) -> list[Mapping[str, float]]:
         """Each report of the next seconds. It comes to the kernel past the cell that waits here."""

@@ -21,7 +21,76 @@ _LOOK = 'role="img" font-family="system-ui, sans-serif" font-size="12" fill="cur
 Row = dict[str, Any]
 
 
-def summary(name: str, value: float | None, samples: Sequence[Mapping[str, float]]) -> Row:
+STEADY_S = 4.0
+"""Playback is settled when nothing has changed for this long."""
+MIN_REPORTS = 8
+"""And when there were so many reports in that time: half of those that are due."""
+TOLERANCE_MS = 10.0
+"""What counts as no change: the larger of this,"""
+TOLERANCE = 0.05
+"""and this part of the latency."""
+
+
+class Settling:
+    """Tells from a page's reports when playback has settled. Pure: it is told the time.
+
+    Playback has settled if for `STEADY_S` each report came from the players that were asked for, nothing stalled, the
+    target did not move, the latency did not drift, and at the end no more was kept in store than arrivals ask for.
+    (Jitter makes both tremble; that is no drift.)
+
+    Args:
+        fresh: The number with which players were asked for that remember nothing of before.
+        least_s: Seconds from their first report, at least.
+    """
+
+    def __init__(self, fresh: int, least_s: float = 0.0) -> None:
+        self._fresh = fresh
+        self._least_s = least_s
+        self._first_s: float | None = None
+        self._reports: list[tuple[float, Mapping[str, float]]] = []
+
+    @property
+    def learnt_ms(self) -> float:
+        """How much of the target stalls have added, by the last report."""
+        return self._reports[-1][1].get("learnt_ms", 0.0) if self._reports else 0.0
+
+    def hear(self, now_s: float, figures: Mapping[str, float]) -> None:
+        """Note the newest report; it is harmless to be told one again."""
+        if figures.get("fresh") != self._fresh or figures.get("latency_ms", -1) < 0:
+            self._reports, self._first_s = [], None
+            return
+        if self._first_s is None:
+            self._first_s = now_s
+        if not self._reports or self._reports[-1][1] != figures:
+            self._reports.append((now_s, figures))
+        self._reports = [(at_s, report) for at_s, report in self._reports if now_s - at_s <= STEADY_S]
+
+    @property
+    def settled(self) -> bool:
+        """Whether playback has settled."""
+        if self._first_s is None or len(self._reports) < MIN_REPORTS:
+            return False
+        now_s = self._reports[-1][0]
+        if now_s - self._first_s < max(STEADY_S, self._least_s):
+            return False
+        reports = [report for _, report in self._reports]
+        first, last = reports[: len(reports) // 2], reports[len(reports) // 2 :]
+        tolerance_ms = max(TOLERANCE_MS, TOLERANCE * _mean(reports, "latency_ms"))
+        return (
+            reports[0].get("stalls", 0) == reports[-1].get("stalls", 0)
+            and reports[-1].get("surplus_ms", 0.0) <= tolerance_ms
+            and all(
+                abs(_mean(last, figure) - _mean(first, figure)) <= tolerance_ms
+                for figure in ("target_ms", "latency_ms")
+            )
+        )
+
+
+def _mean(reports: Sequence[Mapping[str, float]], figure: str) -> float:
+    return statistics.fmean(report.get(figure, 0.0) for report in reports)
+
+
+def summary(name: str, value: float | None, samples: Sequence[Mapping[str, float]], *, settled: bool = True) -> Row:
     """The row of one value: ``samples`` are the receiver's figures while it was measured, in their order."""
     latencies = [sample["latency_ms"] for sample in samples if sample.get("latency_ms", -1) >= 0]
     row: Row = {
@@ -38,6 +107,7 @@ def summary(name: str, value: float | None, samples: Sequence[Mapping[str, float
         round(statistics.median(sample.get("buffered_s", 0) for sample in samples), 2) if samples else None
     )
     row["samples"] = len(latencies)
+    row["settled"] = settled
     return row
 
 
@@ -81,6 +151,8 @@ def words(value: object) -> str:
     """A figure as people read it."""
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
@@ -110,9 +182,15 @@ def draw(name: str, unit: str, rows: Sequence[Row], reference_ms: float | None) 
             parts.append(_text(x, _BOTTOM - 8, "nothing received", 'opacity=".7" text-anchor="middle"'))
             continue
         parts += _bar(row, x, half, y)
+        unsettled = "" if row["settled"] else " · not settled"
         stalls = f" · {row['stalls']} stall{'' if row['stalls'] == 1 else 's'}" if row["stalls"] else ""
         parts.append(
-            _text(x, y(row["p95_ms"]) - 6, f"{row['p50_ms']:.0f}{stalls}", 'font-weight="600" text-anchor="middle"')
+            _text(
+                x,
+                y(row["p95_ms"]) - 6,
+                f"{row['p50_ms']:.0f}{stalls}{unsettled}",
+                'font-weight="600" text-anchor="middle"',
+            )
         )
     line = "L".join(
         f"{round(_LEFT + (index + 0.5) * step, 1)} {y(row['p50_ms'])}"

@@ -48,6 +48,14 @@ class Trouble:
         """A setting, or who is in the room, has changed. Cheap while there is nothing to tell."""
         self._look(_DEBOUNCE_S)
 
+    @property
+    def in_step(self) -> bool:
+        """Whether the relay does what the settings say now. True while there is nothing to tell."""
+        wanted = self._wanted()
+        with self._lock:
+            untouched = not self._ever and self._pending is None and wanted is not None and wanted[1].is_none
+            return wanted is None or wanted == self._told or untouched
+
     def close(self) -> None:
         """Tell nothing any more. The relay forgets a peer's trouble with its room."""
         with self._lock:

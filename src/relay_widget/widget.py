@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
-import anywidget
 import traitlets as t
 
 from .errors import (
@@ -51,6 +50,7 @@ from .settings import (
     check_target_latency,
     check_timeslice,
 )
+from .still import Still, StillWidget
 from .subshells import hear_pages
 from .tokens import Token, mint
 from .tunnel import Tunnels
@@ -105,7 +105,7 @@ class RemotePeer:
         return f"RemotePeer(name={self.name!r})"
 
 
-class Call(anywidget.AnyWidget):
+class Call(StillWidget):
     """An audio/video call in a notebook cell.
 
     The last expression of a cell shows it; press **Join** there (or pass ``auto_join=True``). Two calls with
@@ -224,6 +224,7 @@ class Call(anywidget.AnyWidget):
             raise TypeError(f"{type(self).__name__}() got an unknown argument {unknown!r}: {hint}")
         super().__init__(room=room, name=_default_name() if name is None else name, **settings)
         hear_pages(self, self._follower.on_page_message)
+        self.observe(self._refresh_still, "room")
         self.observe(self._on_room_changed, "room")
         self._follower.monitor.add(self._follower)
 
@@ -236,7 +237,7 @@ class Call(anywidget.AnyWidget):
         self._follower.ask_page("leave")
 
     def close(self) -> None:
-        """Leave for good: the cell goes blank and nothing of this call runs any more."""
+        """Leave for good: nothing of this call runs any more, and its cell says so."""
         if not hasattr(self, "_follower"):
             return  # its address was refused, and what is collected closes itself
         self._end_processing()
@@ -244,6 +245,14 @@ class Call(anywidget.AnyWidget):
         self._follower.monitor.remove(self._follower)
         self._follower.end()
         super().close()
+
+    def _words(self) -> Still:
+        return Still(
+            title=f"Call · room {self.room}",
+            saved="A call was here. Run the cell to open it.",
+            closed="This call was closed. To open it again, run the cell that made it.",
+            picture="call",
+        )
 
     def wait_for_peers(self, n: int = 1, timeout: float | None = DEFAULT_WAIT_S) -> tuple[RemotePeer, ...]:
         """Wait until at least ``n`` others are in the room.

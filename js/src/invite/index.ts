@@ -1,6 +1,8 @@
 // The card that a cell shows for an invite link: the QR code, what the link allows, and how to copy it. What is secret of
 // it comes in a message and is in no trait: notebooks are saved with their traits.
 import type { AnyModel } from "@anywidget/types";
+import { kept } from "../still/kept.js";
+import type { StillTraits } from "../still/words.js";
 import { MAX_TIMER_MS } from "../time.js";
 import { guestSentence, untilWords } from "../ui/phrases.js";
 import { Voice } from "../voice.js";
@@ -25,7 +27,7 @@ interface Invite {
 const PATIENCE_MS = 5000;
 const COPIED_SHOWN_MS = 2000;
 
-function render({ model, el }: { model: AnyModel; el: HTMLElement }): () => void {
+function show(model: AnyModel<StillTraits>, el: HTMLElement): () => void {
   const root = element("div", "rw rw-invite");
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", "Invite link");
@@ -114,4 +116,7 @@ function element(name: string, className: string, text = ""): HTMLElement {
   return made;
 }
 
-export default { render };
+export default kept((model: AnyModel<StillTraits>) => ({
+  show: (el) => show(model, el),
+  close: () => undefined,
+}));

@@ -1,6 +1,7 @@
 // The charts, their legend with the figures of now (or of where the pointer is), and the curve of a sweep.
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { safeSvg } from "../still/safe-svg.js";
 import { distinctColours } from "../ui/colour.js";
 import { useView } from "../ui/view.js";
 import {
@@ -13,7 +14,6 @@ import {
 } from "./chart.js";
 import { HOP_COLOURS, HOP_WORDS, HOPS } from "./hops.js";
 import type { Lab } from "./lab.js";
-import { safeSvg } from "./safe-svg.js";
 import type { Point } from "./series.js";
 import { median } from "./still.js";
 

@@ -3,14 +3,11 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { CallController } from "../call.js";
 import { kernelLink } from "../model.js";
-import { Keeper } from "./keeper.js";
+import { realModel } from "../still/real-model.js";
 import { Reference } from "./reference.js";
 import { Recording, type Series } from "./series.js";
 import { stillSvg } from "./still.js";
 import { type LabModel, type LabTraits, type Settings, setTrait, TraitSignals } from "./traits.js";
-
-/** The program in notebooks (still-view.ts), put here by the build. */
-declare const STILL_ESM: string;
 
 export const OWN_TILE = "You, via relay";
 /** How often Python gets the chart, at most: it is for the notebook's end, not for watching. */
@@ -33,10 +30,15 @@ export class Lab {
   /** The kernel has gone while this page was open. */
   readonly kernelGone = signal(false);
   readonly #undo: (() => void)[] = [];
-  readonly #keeper: Keeper;
+  /** Of which `_fresh` the players are. */
+  #fresh = 0;
   #chartTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly model: LabModel) {
+  /** `keep`: write the chart into the notebook now. */
+  constructor(
+    private readonly model: LabModel,
+    private readonly keep: () => void,
+  ) {
     const traits = new TraitSignals(model);
     this.settings = {
       timeslice: traits.of("timeslice"),
@@ -51,23 +53,22 @@ export class Lab {
       ownTile: OWN_TILE,
       ownFigures: () => {
         const webrtc_ms = this.reference.median_ms.peek();
-        return webrtc_ms === null ? {} : { webrtc_ms };
+        return { fresh: this.#fresh, ...(webrtc_ms === null ? {} : { webrtc_ms }) };
       },
     });
     const { phase, tiles } = this.call.state;
     this.running = computed(() => phase.value === "joined" || phase.value === "reconnecting");
-    this.#keeper = keepLastChart(model, () => this.#draw(false));
     // A receiver remembers for a while what was late. Here each setting is to be seen for itself.
     const anew = () => void this.call.beginAnew();
-    const heard = (message: { kind?: string }) => {
-      if (message.kind === "fresh") anew();
-    };
+    const wanted = traits.of("_fresh");
+    this.#fresh = wanted.peek();
     model.on("change:timeslice", anew);
-    model.on("msg:custom", heard);
     this.#undo.push(
       () => model.off("change:timeslice", anew),
-      () => model.off("msg:custom", heard),
       () => traits.close(),
+      effect(() => {
+        if (phase.value === "joined" && wanted.value !== this.#fresh) void this.#beginAnew(wanted.value);
+      }),
       effect(() => {
         // After the call the charts stay as they were; it begins to end with everybody gone, oneself too.
         if (!this.running.value || tiles.value.length === 0) return;
@@ -99,7 +100,16 @@ export class Lab {
   close(): void {
     for (const undo of this.#undo) undo();
     this.call.close();
-    this.#keeper.close();
+  }
+
+  /** Bring the chart that outlives this page up to date. */
+  refresh(): void {
+    this.#draw(false);
+  }
+
+  async #beginAnew(fresh: number): Promise<void> {
+    await this.call.beginAnew();
+    this.#fresh = fresh;
   }
 
   /** Make the picture that outlives this page. `keep`: also mark the notebook as changed. */
@@ -111,7 +121,7 @@ export class Lab {
     const svg = stillSvg({ series, reference_ms: this.reference.median_ms.peek(), note: this.#note(series) });
     if (svg === null) return;
     setTrait(this.model, "last_chart", svg);
-    if (keep) this.#keeper.write();
+    if (keep) this.keep();
   }
 
   #note(series: Series): string {
@@ -155,25 +165,7 @@ export class Lab {
   }
 }
 
-/** Have the notebook hold the last chart. `before`: called before each time that it is written. */
-export function keepLastChart(model: LabModel, before: () => void = () => undefined): Keeper {
-  return new Keeper(model.widget_manager, model.get("_own_id"), () => {
-    before();
-    return {
-      svg: model.get("last_chart"),
-      esm: STILL_ESM,
-      module_version: model.get("_model_module_version"),
-    };
-  });
-}
-
 const KERNEL_ENDS = new Set(["dead", "terminating", "restarting", "autorestarting"]);
-
-interface RealModel {
-  comm_live?: boolean;
-  on?(event: string, changed: () => void): void;
-  off?(event: string, changed: () => void): void;
-}
 
 interface StatusSignal {
   connect(slot: (sender: unknown, status: string) => void): void;
@@ -182,19 +174,5 @@ interface StatusSignal {
 
 /** What JupyterLab's widget manager has; others may lack any of it. */
 interface Manager {
-  get_model?(id: string): Promise<RealModel>;
   context?: { sessionContext?: { statusChanged?: StatusSignal } };
-}
-
-/** The widget manager's own model; null where it cannot be had. */
-async function realModel(model: LabModel): Promise<RealModel | null> {
-  const id = model.get("_own_id");
-  const manager = model.widget_manager as unknown as Manager;
-  if (id === "" || typeof manager?.get_model !== "function") return null;
-  return await manager.get_model(id).catch(() => null);
-}
-
-/** A model that came out of the notebook's file: no kernel has it. */
-export async function isDead(model: LabModel): Promise<boolean> {
-  return (await realModel(model))?.comm_live === false;
 }

@@ -2,6 +2,8 @@
 import type { AnyModel } from "@anywidget/types";
 import { type Signal, signal } from "@preact/signals";
 import type { Traits } from "../model.js";
+import { saveChanges } from "../saving.js";
+import type { StillTraits } from "../still/words.js";
 
 /** How far a sweep is, and its curve so far (an SVG that Python has drawn). */
 export interface Sweep {
@@ -23,12 +25,11 @@ export interface Settings {
   stall_ms: number;
 }
 
-export interface LabTraits extends Traits, Settings {
+export interface LabTraits extends Traits, Settings, StillTraits {
   _sweep: Partial<Sweep>;
+  /** Counts up when Python wants players that remember nothing; reported back as the figure `fresh`. */
+  _fresh: number;
   last_chart: string;
-  /** The model's id: what the notebook's metadata know it by. */
-  _own_id: string;
-  _model_module_version: string;
 }
 
 export type LabModel = AnyModel<LabTraits>;
@@ -37,7 +38,7 @@ export type LabModel = AnyModel<LabTraits>;
 export function setTrait<K extends keyof LabTraits>(model: LabModel, name: K, value: LabTraits[K]): void {
   if (model.get(name) === value) return;
   model.set(name, value);
-  model.save_changes();
+  saveChanges(model);
 }
 
 export class TraitSignals {

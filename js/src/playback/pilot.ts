@@ -50,6 +50,8 @@ export class Pilot {
   #sound: boolean;
   #target_s: number;
   #needed_s = Number.NaN;
+  /** What this and the picture or sound beside it need. */
+  #asked_s = Number.NaN;
   #thin_s = 0;
   #watch: ReturnType<typeof setTimeout> | undefined;
   #penalty_s = 0;
@@ -96,6 +98,16 @@ export class Pilot {
 
   get target_s(): number {
     return this.#target_s;
+  }
+
+  /** How much further behind than what arrivals ask for now. */
+  get surplus_s(): number {
+    return Math.max(0, this.#target_s - this.#asked_s);
+  }
+
+  /** What stalls have added to the target, and time has not yet given back. */
+  get learnt_s(): number {
+    return this.#penalty_s;
   }
 
   get #firstTarget_s(): number {
@@ -226,6 +238,7 @@ export class Pilot {
     });
     const beside_s = this.options.leastLatency_s() - this.#edgeAge_s(now_s);
     const needed_s = beside_s > this.#needed_s ? beside_s : this.#needed_s;
+    this.#asked_s = needed_s;
     const lead_s = this.#arrivals.edge_s(now_s) - this.video.currentTime;
     // Who moves a slider wants to see it at once.
     const before_s = chosen_s === null ? this.#target_s : needed_s;

@@ -148,6 +148,9 @@ class MsePlayer implements Player {
       dropped_frames: droppedFrames(this.element),
       dropped_groups: this.#droppedGroups,
       rate: this.#pilot.rate,
+      target_ms: 1000 * this.#pilot.target_s,
+      surplus_ms: 1000 * (this.#pilot.surplus_s || 0),
+      learnt_ms: 1000 * this.#pilot.learnt_s,
       ...this.#ledger.figures(now_ms),
     };
   }

@@ -7,7 +7,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets as t
 from comm import DummyComm
 
@@ -15,6 +14,7 @@ from relay_widget.errors import FrontendMissingError, WireError
 from relay_widget.monitor import shared_monitor
 from relay_widget.protocol import check_origin
 from relay_widget.relays import named_relay
+from relay_widget.still import Still, StillWidget
 from relay_widget.subshells import hear_pages
 from relay_widget.tunnel import Tunnels
 
@@ -62,7 +62,7 @@ def doctor(url: str | None = None, token: str | None = None, *, capture: bool = 
     return Doctor(named, capture=capture)
 
 
-class Doctor(anywidget.AnyWidget):
+class Doctor(StillWidget):
     """What `doctor` has found. *Try again* in the cell looks once more.
 
     Args:
@@ -120,10 +120,18 @@ class Doctor(anywidget.AnyWidget):
         return asyncio.to_thread(self.wait).__await__()
 
     def close(self) -> None:
-        """Take it out of the cell."""
+        """Stop looking. The cell says so."""
         self._following.end()
         self._tunnels.close()
         super().close()
+
+    def _words(self) -> Still:
+        return Still(
+            title="Doctor",
+            saved="The doctor looked here for what is in the way of a call. Run the cell to look again.",
+            closed="The doctor has left. Run the cell to look again.",
+            picture="doctor",
+        )
 
     def __repr__(self) -> str:
         # What is the same each time that a notebook runs where all is well; print() shows the rest.

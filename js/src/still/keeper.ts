@@ -1,7 +1,8 @@
-// Keeps the last chart in the notebook, so that it is still there when the kernel has gone. JupyterLab shows a
-// widget whose kernel has gone only if the notebook's metadata hold its state ("model not found" otherwise). The
-// whole state would carry this program with it; what is written instead is a chart and the few lines that show it.
+// Keeps a card in the notebook, so that it is still there when the kernel has gone. JupyterLab shows a widget whose
+// kernel has gone only if the notebook's metadata hold its state ("model not found" otherwise). The whole state would
+// carry a widget's program with it; what is written instead is the card and the few lines that show it.
 // Works where there is a notebook to write into (JupyterLab, Notebook 7), and does nothing elsewhere.
+import type { Words } from "./words.js";
 
 const WIDGETS = "application/vnd.jupyter.widget-state+json";
 /** Marks the entries that are ours, so that those of cells long gone can be taken out. */
@@ -37,6 +38,9 @@ interface NotebookContext {
 }
 
 export interface Still {
+  words: Words;
+  closed: boolean;
+  /** An SVG; empty for none. */
   svg: string;
   /** The program that shows it. */
   esm: string;
@@ -65,10 +69,9 @@ export class Keeper {
   write(): void {
     const model = this.#notebook?.model;
     if (model === undefined) return;
-    const still = this.still();
     const saved = model.getMetadata("widgets") as { [WIDGETS]?: SavedWidgets } | undefined;
     const before = saved?.[WIDGETS]?.state ?? {};
-    const after = withStill(before, this.id, still, JSON.stringify(model.toJSON()));
+    const after = withStill(before, this.id, this.still(), JSON.stringify(model.toJSON()));
     if (JSON.stringify(after) === JSON.stringify(before)) return;
     model.setMetadata("widgets", {
       ...saved,
@@ -81,17 +84,22 @@ export class Keeper {
   }
 }
 
-/** The saved states with this one in it, and without ours that no cell of the notebook shows any more. */
+/** The saved states with this one in it; without it, and others of ours, if no cell of the notebook shows them. */
 export function withStill(
   saved: Readonly<Record<string, ModelState>>,
   id: string,
-  { svg, esm, module_version }: Still,
+  still: Still,
   notebook: string,
 ): Record<string, ModelState> {
-  const kept = Object.entries(saved).filter(
-    ([other, { state }]) => state[OURS] !== true || notebook.includes(`"model_id":"${other}"`),
+  const shown = (model: string) => notebook.includes(`"model_id":"${model}"`);
+  const kept = Object.fromEntries(
+    Object.entries(saved).filter(([other, { state }]) => state[OURS] !== true || shown(other)),
   );
-  const own: ModelState = {
+  return shown(id) ? { ...kept, [id]: stateOf(id, still) } : kept;
+}
+
+function stateOf(id: string, { words, closed, svg, esm, module_version }: Still): ModelState {
+  return {
     model_name: "AnyModel",
     model_module: "anywidget",
     model_module_version: module_version,
@@ -102,14 +110,15 @@ export function withStill(
       _view_module: "anywidget",
       _view_module_version: module_version,
       _view_name: "AnyView",
-      _anywidget_id: "relay_widget.lab.still",
+      _anywidget_id: "relay_widget.still",
       _esm: esm,
       [OURS]: true,
       _own_id: id,
-      last_chart: svg,
+      _still: words,
+      _closed: closed,
+      ...(svg === "" ? {} : { last_chart: svg }),
     },
   };
-  return { ...Object.fromEntries(kept), [id]: own };
 }
 
 function notebookOf(manager: unknown): NotebookContext | null {
