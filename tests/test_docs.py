@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
 import re
+from contextlib import ExitStack
+from functools import partialmethod
 from pathlib import Path
+from typing import Any
 
 import pytest
+from IPython.utils.capture import capture_output
+from ipywidgets.widgets import widget as widget_module
 
+from relay_widget import Call, LatencyLab, Peer, sweep
 from relay_widget.cli import main
+from relay_widget.still import StillWidget
+
+from .test_lab import MeasuringPage
+from .test_launcher import runtime
+
+__all__ = ["runtime"]  # the fixture
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,3 +54,63 @@ def test_metrics_are_all_explained() -> None:
     text = (ROOT / "docs/deploy.md").read_text()
     for name in names:
         assert f"`{name}" in text, name
+
+
+def snippets(document: str) -> list[tuple[int, str]]:
+    """The Python of a document: each block with its line, in order."""
+    text = (ROOT / document).read_text()
+    return [
+        (text[: block.start(1)].count("\n"), block[1])
+        for block in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    ]
+
+
+async def run(line: int, source: str, names: dict[str, Any]) -> None:
+    """Run a block as a cell, in these names; what a line's comment says it is, it is."""
+    for statement in ast.parse("\n" * line + source).body:
+        text = "\n".join(source.splitlines()[statement.lineno - 1 - line : (statement.end_lineno or 0) - line])
+        said = re.search(r"# ('[^']*')$", text)
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        if said is not None and isinstance(statement, ast.Expr):
+            value = eval(compile(ast.Expression(statement.value), "README.md", "eval"), names)  # noqa: S307
+            assert value == ast.literal_eval(said[1])
+            continue
+        result = eval(compile(ast.Module([statement], []), "README.md", "exec", flags), names)  # noqa: S307
+        if inspect.isawaitable(result):
+            await result
+
+
+def close_all() -> None:
+    """Close every widget that is open, as a snippet may not have kept it."""
+    for widget in [one for one in widget_module._instances.values() if isinstance(one, StillWidget)]:
+        widget.close()
+
+
+@pytest.mark.timeout(240)
+async def test_every_snippet_of_the_readme_runs_in_its_order(
+    runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a newcomer would run them, with Grace in the room, and something that measures in the lab's page."""
+    monkeypatch.chdir(tmp_path)
+    # The real thing, but not for minutes: a loop over frames has an end, a sweep is short.
+    frames = Call.frames
+    monkeypatch.setattr(Call, "frames", lambda call, peer: itertools.islice(frames(call, peer), 3))
+    monkeypatch.setattr(LatencyLab, "sweep", partialmethod(LatencyLab.sweep, seconds=1, settle=0))
+    monkeypatch.setattr(sweep, "STEADY_S", 0.5)
+    names: dict[str, Any] = {"__name__": "readme", "token": "a token of theirs"}
+    blocks = snippets("README.md")
+    assert len(blocks) >= 10
+    with ExitStack() as around, capture_output():
+        around.callback(close_all)
+        grace = around.enter_context(Peer("lab", "Grace"))
+        grace.publish_pattern(320, 240, fps=15)
+        for line, source in blocks:
+            await run(line, source, names)
+            if "LatencyLab(" in source:
+                around.enter_context(MeasuringPage(names["lab"]))
+        names["test_somebody_is_there"](
+            "another-room", lambda name, **_: around.enter_context(Peer("another-room", name))
+        )
+        names["call"].close()
+        names["lab"].close()
+    assert (tmp_path / "talk.relay").stat().st_size > 0

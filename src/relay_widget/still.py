@@ -122,8 +122,8 @@ class _ClosedCard(anywidget.AnyWidget):
         card.comm = comm
         with cls._lock:
             cls._all.append(card)
-            oldest = cls._all.popleft() if len(cls._all) > MAX_CLOSED_CARDS else None
-        if oldest is not None:
+            beyond = [cls._all.popleft() for _ in range(len(cls._all) - MAX_CLOSED_CARDS)]
+        for oldest in beyond:
             oldest.close()
 
     def open(self) -> None:
