@@ -34,7 +34,8 @@ __all__ = ["runtime"]  # the fixture
 
 @pytest.fixture
 def lab(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LatencyLab]:
-    monkeypatch.setattr(sweep, "STEADY_S", 0.5)  # this page reports twenty times a second
+    monkeypatch.setattr(sweep, "STEADY_S", 0.5)
+    monkeypatch.setattr(sweep, "MIN_REPORTS", 2)
     made = LatencyLab(room="lab", name="Ada")
     yield made
     made.close()

@@ -30,7 +30,7 @@ def test_the_wheel_carries_the_browser_part_and_nothing_of_the_workshop(wheel: P
     names = zipfile.ZipFile(wheel).namelist()
     built = {f"relay_widget/static/{name}.{suffix}" for name in SCRIPTS for suffix in ("js", "css")}
     page = {f"relay_widget/server/page/join.{suffix}" for suffix in ("html", "js", "css")}
-    assert built | page | {"relay_widget/py.typed"} <= set(names)
+    assert built | page | {"relay_widget/py.typed", "relay_widget/static/still.js"} <= set(names)
     assert all(name.startswith(("relay_widget/", "relay_widget-")) for name in names), names
 
 
