@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import { Icon, type IconName } from "../ui/icons.js";
+import { keepKeys } from "../ui/own-keys.js";
 import type { Doctor } from "./doctor.js";
 import { asText, type Row, type State, verdict } from "./rows.js";
 
@@ -19,11 +20,11 @@ export function mountDoctor(el: HTMLElement, doctor: Doctor): () => void {
   root.className = "rw rw-doctor";
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", "Doctor");
-  // JupyterLab's shortcuts leave keys alone that are typed in here.
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
+  const releaseKeys = keepKeys(root);
   el.append(root);
   render(<DoctorView doctor={doctor} />, root);
   return () => {
+    releaseKeys();
     render(null, root);
     root.remove();
   };

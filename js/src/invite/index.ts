@@ -4,6 +4,7 @@ import type { AnyModel } from "@anywidget/types";
 import { kept } from "../still/kept.js";
 import type { StillTraits } from "../still/words.js";
 import { MAX_TIMER_MS } from "../time.js";
+import { keepKeys } from "../ui/own-keys.js";
 import { guestSentence, untilWords } from "../ui/phrases.js";
 import { Voice } from "../voice.js";
 import "../ui/style.css";
@@ -31,6 +32,7 @@ function show(model: AnyModel<StillTraits>, el: HTMLElement): () => void {
   const root = element("div", "rw rw-invite");
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", "Invite link");
+  const releaseKeys = keepKeys(root);
   el.append(root);
   const say = (...words: string[]) => root.replaceChildren(...words.map((text) => element("p", "", text)));
   let expiry: ReturnType<typeof setTimeout> | undefined;
@@ -56,6 +58,7 @@ function show(model: AnyModel<StillTraits>, el: HTMLElement): () => void {
   const voice = new Voice(model);
   voice.say({ kind: "hello" });
   return () => {
+    releaseKeys();
     voice.close();
     model.off("msg:custom", heard);
     clearTimeout(patience);

@@ -2,6 +2,7 @@
 import { effect } from "@preact/signals";
 import { type ComponentChildren, render } from "preact";
 import { Call } from "./call-view.js";
+import { keepKeys } from "./own-keys.js";
 import type { CallActions, CallState } from "./state.js";
 import { createView, ViewContext } from "./view.js";
 
@@ -38,9 +39,7 @@ export function mountCall(
   root.className = "rw";
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", options.label ?? "Call");
-  // JupyterLab's shortcuts leave keys alone that are typed in here.
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
-  for (const type of KEY_EVENTS) root.addEventListener(type, keepTyping);
+  const releaseKeys = keepKeys(root);
   // For tests and for the look of a phase.
   const stopPhase = effect(() => {
     root.dataset.phase = state.phase.value;
@@ -55,14 +54,9 @@ export function mountCall(
   return () => {
     resized.disconnect();
     stopPhase();
+    releaseKeys();
     render(null, root);
     view.close();
     root.remove();
   };
-}
-
-const KEY_EVENTS = ["keydown", "keypress", "keyup"] as const;
-
-function keepTyping(event: Event): void {
-  if (event.target instanceof Element && event.target.matches("input, select")) event.stopPropagation();
 }
