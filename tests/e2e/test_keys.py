@@ -1,0 +1,69 @@
+"""The keyboard in a call: what is pressed in it stays in it, and everything can be reached with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .test_call import cell, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Locator, Page
+
+    from .lab import Notebook
+
+    OpenNotebook = Callable[..., Notebook]
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+# In command mode each of these changes a notebook, moves to another cell or runs one.
+LETTERS = ("a", "b", "c", "x", "d", "d", "y", "r", "j", "k", "z", "Shift+m", "Shift+l")
+MOVES = ("ArrowDown", "ArrowUp", "Home", "End", "Shift+ArrowDown")
+RUNS = ("Control+Enter", "Shift+Enter", "Alt+Enter", "Enter")
+
+# What a key could have changed: the cells, which of them is active, the mode, and what has run.
+NOTEBOOK = """() => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  const cells = notebook.widgets.map(({ model }) =>
+    [model.type, model.sharedModel.source, model.type === 'code' ? model.executionCount : null]);
+  return { cells, active: notebook.activeCellIndex, mode: notebook.mode, selected: notebook.selectedCells.length };
+}"""
+
+
+def notebook_state(page: Page) -> dict[str, Any]:
+    seen: dict[str, Any] = page.evaluate(NOTEBOOK)
+    return seen
+
+
+def keys_stay_inside(page: Page, element: Locator, keys: tuple[str, ...]) -> None:
+    """Press keys with the focus on this element, and see that the notebook has heard none of them."""
+    element.focus()
+    before = notebook_state(page)
+    for key in keys:
+        element.focus()
+        page.keyboard.press(key)
+        # A notebook waits this long for the second key of a chord before it acts on the first.
+        page.evaluate("() => new Promise((done) => setTimeout(() => requestAnimationFrame(done), 20))")
+        assert notebook_state(page) == before, f"{key} on {element}"
+
+
+def test_no_key_reaches_the_notebook(notebook: OpenNotebook, room: str) -> None:
+    """In command mode with the focus on each button of the call, of the doctor and of an invitation."""
+    ada = notebook(cell(room, "Ada"), "import relay_widget\nrelay_widget.doctor()", "call.invite_link()")
+    joined(ada)
+    page = ada.page
+    page.get_by_role("button", name="Copy link").wait_for()
+    page.get_by_role("button", name="Try again").wait_for()
+    for widget in page.locator(".rw").all():
+        for button in widget.get_by_role("button").all():
+            keys_stay_inside(page, button, (*LETTERS, *MOVES))
+    keys_stay_inside(page, page.get_by_role("button", name="Figures"), RUNS)
+    ada.wait_python("call.state == 'joined'")
+
+
+@pytest.fixture
+def room(request: pytest.FixtureRequest) -> str:
+    return str(request.node.name)[:60]
