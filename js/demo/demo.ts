@@ -27,8 +27,11 @@ const SCENES = [
   "call&people=3&kernel=gone",
   "call&people=3&host-muted",
   "lobby&kernel=gone",
+  "call&people=2&host-muted",
   "left",
   "failed&problem=replaced",
+  "failed&problem=removed",
+  "failed&problem=room-full",
 ];
 const NAMES = [
   "Ada",

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { ignoring, Machine, markdown, type Table } from "../src/machine.js";
 import { LIVE_STATES } from "../src/playback/live-state.js";
 import { SESSION } from "../src/session-states.js";
+import { PUSH_TO_TALK } from "../src/ui/push-to-talk.js";
 
 type Light = "red" | "green";
 const LIGHT: Table<Light, "change" | "fail", "ring" | "shout"> = {
@@ -52,6 +53,7 @@ describe("a machine", () => {
 const TABLES: [name: string, table: Table<string, string, string>, start: string][] = [
   ["The page's session", SESSION, "closed"],
   ["The player of one track", LIVE_STATES, "starting"],
+  ["Space, held to talk", PUSH_TO_TALK, "silent"],
 ];
 
 describe.each(TABLES)("%s", (_, table, start) => {

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { mountCall } from "../src/ui/index.js";
 import { showVideo } from "../src/ui/shared-video.js";
-import type { CallActions, CallState, Tile } from "../src/ui/state.js";
+import type { CallActions, CallState, Invitation, Problem, Tile } from "../src/ui/state.js";
 
 export interface Result {
   name: string;
@@ -25,6 +25,10 @@ const NO_ACTIONS: CallActions = {
   retry() {},
   dismissProblem() {},
 };
+
+const PROBLEM: Problem = { code: "x", title: "X.", advice: "Y.", level: "warn", actions: ["dismiss"] };
+
+const WATCHER: Invitation = { room: "lab", name: null, publish: false, subscribe: true, expires_ms: null };
 
 let recording: Promise<string> | null = null;
 const TEST_LIMIT_MS = 8000;
@@ -237,6 +241,262 @@ const tests: [name: string, run: () => Promise<void> | void][] = [
       unmount();
     },
   ],
+  [
+    "keys do what people know, but not while one types",
+    async () => {
+      const { state, el, unmount } = call([]);
+      await rendered();
+      const leave = button(el, "Leave");
+      leave.focus();
+      press(leave, "m");
+      check(!state.microphone.value, "M switches the microphone off");
+      press(leave, "M");
+      check(state.microphone.value, "and on");
+      press(leave, "v");
+      check(!state.camera.value, "V switches the camera off");
+      press(leave, "m", "keydown", { ctrlKey: true });
+      check(state.microphone.value, "Ctrl+M is not ours");
+      press(leave, "?");
+      await rendered();
+      check(el.querySelector("kbd") !== null, "? shows the keys");
+      check(document.activeElement?.getAttribute("role") === "dialog", "the list has the focus");
+      press(document.activeElement ?? undefined, "Escape");
+      await rendered();
+      check(el.querySelector("kbd") === null, "Escape closes them");
+      check(document.activeElement === leave, "the focus is where it was");
+      state.phase.value = "idle";
+      await rendered();
+      const field = el.querySelector("input") ?? undefined;
+      field?.focus();
+      press(field, "m");
+      press(field, "v");
+      check(state.microphone.value && !state.camera.value, "a name may have an m and a v");
+      press(button(el, "Show preview"), "m");
+      check(!state.microphone.value, "M is also for the lobby");
+      press(button(el, "Show preview"), "f");
+      unmount();
+    },
+  ],
+  [
+    "space is held to talk, and let go of by whatever takes it away",
+    async () => {
+      const { state, el, unmount } = call([]);
+      state.microphone.value = false;
+      await rendered();
+      const root = el.querySelector<HTMLElement>(".rw") ?? undefined;
+      const talks = (end: () => void, what: string) => {
+        press(root, " ");
+        check(state.microphone.value, "one is heard while Space is held");
+        end();
+        check(!state.microphone.value, what);
+      };
+      talks(() => press(root, " ", "keyup"), "and not after");
+      talks(() => window.dispatchEvent(new Event("blur")), "not when the window is left");
+      talks(
+        () => root?.dispatchEvent(new FocusEvent("focusout", { bubbles: true })),
+        "not when the call is left",
+      );
+      talks(() => window.dispatchEvent(new Event("pagehide")), "not when the page goes");
+      press(root, " ");
+      press(root, "m");
+      press(root, " ", "keyup");
+      check(!state.microphone.value, "M ends it, too");
+      state.microphone.value = true;
+      press(root, " ");
+      press(root, " ", "keyup");
+      check(state.microphone.value, "who is heard is not switched off by it");
+      state.microphone.value = false;
+      const figures = button(el, "Figures");
+      figures.focus();
+      press(figures, " ");
+      check(!state.microphone.value, "on a button, a short press is the button's");
+      await until(() => state.microphone.value, "a long one talks");
+      const up = press(figures, " ", "keyup");
+      check(up.defaultPrevented && !state.microphone.value, "and is no press of the button");
+      press(root, " ");
+      state.phase.value = "left";
+      check(!state.microphone.value, "the end of the call ends it");
+      unmount();
+    },
+  ],
+  [
+    "a toolbar is one Tab stop, with arrow keys, Home and End",
+    async () => {
+      const { state, el, unmount } = call([]);
+      await rendered();
+      const stops = () =>
+        [...el.querySelectorAll<HTMLElement>("[role=toolbar] button")].filter(
+          ({ tabIndex }) => tabIndex === 0,
+        );
+      check(stops().length === 1, "one stop");
+      stops()[0]?.focus();
+      check(focusedWords() === "Microphone", "the first button");
+      press(document.activeElement ?? undefined, "ArrowRight");
+      check(focusedWords() === "Camera", "then the second");
+      press(document.activeElement ?? undefined, "End");
+      check(focusedWords() === "Leave", "End is the last");
+      press(document.activeElement ?? undefined, "ArrowRight");
+      check(focusedWords() === "Microphone", "after which comes the first");
+      press(document.activeElement ?? undefined, "ArrowLeft");
+      press(document.activeElement ?? undefined, "Home");
+      check(focusedWords() === "Microphone", "Home is the first");
+      press(document.activeElement ?? undefined, "ArrowRight");
+      press(document.activeElement ?? undefined, "ArrowRight");
+      check(
+        focusedWords() === "Share your screen" && stops()[0] === document.activeElement,
+        "the stop moves along",
+      );
+      state.canShareScreen.value = false;
+      await rendered();
+      check(stops().length === 1, "and there is one again when its button goes");
+      unmount();
+    },
+  ],
+  [
+    "the focus follows from screen to screen, and is taken from nobody",
+    async () => {
+      const { state, el, unmount } = call([]);
+      state.phase.value = "idle";
+      await rendered();
+      const join = el.querySelector<HTMLElement>("button[type=submit]");
+      join?.focus();
+      join?.click();
+      await rendered();
+      check(focusedWords() === "Microphone", `after Join: the controls, not ${focusedWords()}`);
+      button(el, "Leave").focus();
+      button(el, "Leave").click();
+      await rendered();
+      check(focusedWords() === "Rejoin", `after Leave: Rejoin, not ${focusedWords()}`);
+      button(el, "Back to the lobby").focus();
+      button(el, "Back to the lobby").click();
+      await rendered();
+      check(focusedWords() === "Join “lab”", `in the lobby: Join, not ${focusedWords()}`);
+      state.problem.value = PROBLEM;
+      await rendered();
+      button(el, "Dismiss").focus();
+      state.problem.value = null;
+      await rendered();
+      check(focusedWords() === "Join “lab”", "a banner that goes leaves it there, too");
+
+      const cell = document.createElement("textarea");
+      document.body.append(cell);
+      cell.focus();
+      state.phase.value = "joined";
+      await rendered();
+      check(document.activeElement === cell, "somebody who types elsewhere goes on");
+      button(el, "Leave").focus();
+      document.body.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
+      (document.activeElement as HTMLElement).blur();
+      state.phase.value = "left";
+      await rendered();
+      check(document.activeElement === document.body, "and so does somebody who has clicked elsewhere");
+      cell.remove();
+      unmount();
+    },
+  ],
+  [
+    "one's own tile has one's name, and changes it",
+    async () => {
+      const { state, el, unmount } = call([tile({})]);
+      state.name.value = "Ada";
+      await rendered();
+      const rename = () => button(el, "Ada (you): change your name");
+      rename().click();
+      await rendered();
+      const field = document.activeElement as HTMLInputElement;
+      check(field.matches(".rw-self input") && field.value === "Ada", "a field with the name has the focus");
+      field.value = "Grace";
+      press(field, "m");
+      check(state.microphone.value, "an m in it is a letter");
+      press(field, "Escape");
+      await rendered();
+      check(state.name.value === "Ada" && document.activeElement === rename(), "Escape leaves it as it was");
+      rename().click();
+      await rendered();
+      (document.activeElement as HTMLInputElement).value = "  Grace ";
+      (document.activeElement as HTMLInputElement).form?.requestSubmit();
+      await rendered();
+      check(state.name.value === "Grace", "Enter takes the new name");
+      check(focusedWords() === "Grace (you): change your name", "and the focus is at the name again");
+      unmount();
+    },
+  ],
+  [
+    "a guest who only watches has no tile, no switches and no name to give away",
+    async () => {
+      const { state, el, unmount } = call([tile({})], { invitation: WATCHER });
+      await rendered();
+      check(el.querySelectorAll(".rw-tile").length === 1, "the other one is alone on the stage");
+      check(el.querySelector('[aria-label="Microphone"]') === null, "no microphone");
+      press(button(el, "Leave"), "m");
+      check(state.microphone.value, "and no key for it");
+      state.tiles.value = [];
+      await rendered();
+      check(el.querySelectorAll(".rw-grid > li").length === 1, "alone there is only the place for others");
+      unmount();
+    },
+  ],
+  [
+    "what the host has muted is seen on the button and on one's tile, and its button says why",
+    async () => {
+      const { state, el, unmount } = call([tile({})]);
+      state.mutedByHost.value = { audio: true, video: false };
+      await rendered();
+      const microphone = button(el, "Microphone");
+      check(microphone.matches(".rw-blocked") && microphone.ariaPressed === "false", "the button looks it");
+      check(
+        el.querySelector(".rw-self")?.textContent?.includes("Muted by the host") === true,
+        "the tile says it",
+      );
+      microphone.focus();
+      check(
+        el.querySelector("[role=tooltip]")?.textContent === "Microphone: muted by the host",
+        "so does its tip",
+      );
+      press(microphone, "m");
+      await rendered();
+      check(state.microphone.value, "nothing is switched");
+      check(
+        el.querySelector("[role=dialog]")?.textContent?.includes("until the host unmutes you") === true,
+        "but why",
+      );
+      state.mutedByHost.value = { audio: false, video: false };
+      await rendered();
+      check(el.querySelector("[role=dialog]") === null, "it goes with its reason");
+      check(focusedWords() === "Microphone", "and leaves the focus at the button");
+      unmount();
+    },
+  ],
+  [
+    "facts are reached by pointer, keyboard and finger",
+    async () => {
+      const { el, unmount } = call([
+        tile({ quality: { grade: "good", words: "The connection to Ada is good." } }),
+      ]);
+      await rendered();
+      const tooltip = el.querySelector<HTMLElement>("[role=tooltip]");
+      const badge = el.querySelector<HTMLElement>("[data-peer] .rw-badge");
+      badge?.click();
+      check(
+        tooltip?.hidden === false && tooltip.textContent?.includes("Latency 50 ms") === true,
+        "by a finger",
+      );
+      press(badge ?? undefined, "Escape");
+      check(tooltip?.hidden === true, "Escape closes it");
+      badge?.focus();
+      check(tooltip?.hidden === false, "by the keyboard");
+      check(badge?.getAttribute("aria-describedby") === tooltip?.id, "and by a screen reader");
+      button(el, "About the connection").click();
+      await rendered();
+      const panel = el.querySelector("[role=dialog]")?.textContent ?? "";
+      check(
+        panel.includes("Media travel straight between this page and the relay."),
+        "the chips say what they mean",
+      );
+      check(el.querySelector("[title]") === null, "nothing stands in a title alone");
+      unmount();
+    },
+  ],
 ];
 
 const results: Result[] = [];
@@ -276,10 +536,18 @@ function press(
   key: string,
   type = "keydown",
   more: KeyboardEventInit = {},
-): void {
-  element?.dispatchEvent(
-    new KeyboardEvent(type, { key, bubbles: true, composed: true, cancelable: true, ...more }),
-  );
+): Event {
+  const event = new KeyboardEvent(type, { key, bubbles: true, composed: true, cancelable: true, ...more });
+  if (element === undefined) throw new Error(`expected: something to press ${key} on`);
+  element.dispatchEvent(event);
+  return event;
+}
+
+async function until(truth: () => boolean, what: string): Promise<void> {
+  for (let frame = 0; !truth(); frame++) {
+    check(frame < 300, what);
+    await rendered();
+  }
 }
 
 function tooLong(): Promise<never> {
@@ -385,7 +653,16 @@ function tile(given: Partial<Tile>): Tile {
   };
 }
 
-function call(tiles: Tile[]): { state: CallState; el: HTMLElement; unmount: () => void } {
+interface Given {
+  actions?: Partial<CallActions>;
+  invitation?: Invitation;
+}
+
+/** A call with these tiles, joined. Its switches do what they say. */
+function call(
+  tiles: Tile[],
+  { actions = {}, invitation }: Given = {},
+): { state: CallState; el: HTMLElement; unmount: () => void } {
   const state: CallState = {
     phase: signal("joined"),
     problem: signal(null),
@@ -409,8 +686,44 @@ function call(tiles: Tile[]): { state: CallState; el: HTMLElement; unmount: () =
     quality: signal(null),
     canCapture: signal(true),
     canShareScreen: signal(true),
-    invitation: null,
+    invitation: invitation ?? null,
   };
   const el = place();
-  return { state, el, unmount: mountCall(el, state, NO_ACTIONS) };
+  return { state, el, unmount: mountCall(el, state, { ...NO_ACTIONS, ...switches(state), ...actions }) };
+}
+
+function switches(state: CallState): Partial<CallActions> {
+  return {
+    setMicrophone: (on) => {
+      state.microphone.value = on;
+    },
+    setCamera: (on) => {
+      state.camera.value = on;
+    },
+    setName: (name) => {
+      state.name.value = name;
+    },
+    toLobby: () => {
+      state.phase.value = "idle";
+    },
+    join: () => {
+      state.phase.value = "joined";
+    },
+    leave: () => {
+      state.phase.value = "left";
+    },
+  };
+}
+
+function button(el: HTMLElement, label: string): HTMLElement {
+  const found = [...el.querySelectorAll<HTMLElement>("button")].find(
+    (one) => one.getAttribute("aria-label") === label || one.textContent === label,
+  );
+  if (found === undefined) throw new Error(`expected: a button ${label}`);
+  return found;
+}
+
+function focusedWords(): string {
+  const { activeElement } = document;
+  return activeElement?.getAttribute("aria-label") ?? activeElement?.textContent ?? "";
 }

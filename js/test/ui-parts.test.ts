@@ -91,6 +91,33 @@ describe("colours and initials", () => {
     expect(initialOf("👩🏽‍🔬 Ada")).toBe("👩🏽‍🔬");
     expect(initialOf("")).toBe("?");
   });
+
+  it("is never empty, whatever a name begins with", () => {
+    const unseen = {
+      "a zero-width joiner": "\u200d",
+      "a zero-width space": "\u200b",
+      "a byte order mark": "\ufeff",
+      "a mark of direction": "\u200f",
+      "an isolate": "\u2067",
+      "a variation selector": "\ufe0f",
+      "a combining accent": "\u0301",
+      "a soft hyphen": "\u00ad",
+      "a Hangul filler": "\u3164",
+      "a blank Braille cell": "\u2800",
+      "a tag": "\u{e0041}",
+      "an Arabic number sign": "\u0600",
+      "several of them": " \u200f\u0301\u200d\u00a0",
+    };
+    for (const [what, mark] of Object.entries(unseen)) {
+      expect(initialOf(`${mark}ada`), what).toBe("A");
+      expect(initialOf(mark), what).toBe("?");
+    }
+    expect(initialOf("e\u0301mile")).toBe("E\u0301");
+    expect(initialOf("ßeta")).toBe("S");
+    expect(initialOf("\u200d👩🏽‍🔬")).toBe("👩🏽‍🔬");
+    expect(initialOf("🇩🇪 Ada")).toBe("🇩🇪");
+    expect(initialOf("-dash")).toBe("-");
+  });
 });
 
 describe("History", () => {

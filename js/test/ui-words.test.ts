@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { whyNone } from "../src/ui/ways.js";
-import { emptyPictureWords, problemFor } from "../src/ui/words.js";
+import { emptyPictureWords, endedBy, problemFor } from "../src/ui/words.js";
 
 const python = (file: string) =>
   readFileSync(new URL(`../../src/relay_widget/${file}`, import.meta.url), "utf8");
@@ -74,6 +74,29 @@ describe("problemFor", () => {
     expect(problemFor("bad-name", "The name has 80 characters: use at most 64.").advice).toContain("80");
     expect(problemFor("bad-name").advice).not.toBe("");
     expect(problemFor("permission-denied", "NotAllowedError").advice).not.toContain("NotAllowed");
+  });
+});
+
+describe("endedBy", () => {
+  it.each([...wireCodes(), ...relayStartCodes(), ...LOCAL])(
+    "leaves a way back to the lobby after %s",
+    (code) => {
+      const { actions } = endedBy(problemFor(code));
+      expect(actions).toContain("lobby");
+      expect(actions).not.toContain("dismiss");
+    },
+  );
+
+  it("has the right way out first", () => {
+    const first = (code: string) => endedBy(problemFor(code)).actions[0];
+    for (const code of ["room-full", "removed", "room-ended", "bad-name", "bad-room", "too-many-rooms"])
+      expect(first(code), code).toBe("lobby");
+    expect(first("replaced")).toBe("rejoin");
+    expect(first("relay-unreachable")).toBe("retry");
+  });
+
+  it("offers nothing where nothing helps", () => {
+    expect(endedBy(problemFor("no-link", undefined, true)).actions).toEqual([]);
   });
 });
 

@@ -206,24 +206,24 @@ def test_who_runs_the_room_keeps_order_in_it(notebook: OpenNotebook, room: str) 
     ada.python("call.mute('Grace')")
     ada.wait_python("call.peers[0].tracks == ()")
     ada.page.wait_for_selector(".rw-tile[data-peer] .rw-face")
-    grace.page.get_by_text("You are muted").first.wait_for()
+    grace.page.get_by_text("Muted by the host").first.wait_for()
     plays(grace)
     ada.python("call.unmute('Grace')")
-    grace.page.get_by_text("You are muted").first.wait_for(state="detached")
+    grace.page.get_by_text("Muted by the host").first.wait_for(state="detached")
     plays(ada)
 
     ada.python("call.remove('Grace')")
     ada.wait_python("call.peers == ()")
-    grace.page.get_by_text("You have been taken out").first.wait_for()
+    grace.page.get_by_text("The host removed you").first.wait_for()
     grace.wait_python("call.error and call.error['code'] == 'removed'")
     assert grace.page.evaluate("document.querySelectorAll('video').length") == 0
-    grace.page.get_by_role("button", name="Try again").click()
+    grace.page.get_by_role("button", name="Rejoin").click()
     plays(ada)
     plays(grace)
 
     grace.python("call.end()")
     for one in (ada, grace):
-        one.page.get_by_text("ended for everybody").first.wait_for()
+        one.page.get_by_text("ended this call for everybody").first.wait_for()
         one.wait_python("call.error and call.error['code'] == 'room-ended' and call.peers == ()")
 
 

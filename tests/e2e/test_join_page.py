@@ -126,8 +126,8 @@ def test_a_guest_without_jupyter_and_a_cell_see_and_hear_each_other(notebook: Op
     plays(ada)
 
     ada.python("call.lock()\ncall.remove('Grace')")
-    grace.says("You have been taken out of this room.")
-    grace.press("Try again")
+    grace.says("The host removed you from this room.")
+    grace.press("Rejoin")
     grace.says("This room is locked.")
     ada.python("call.unlock()")
     grace.press("Try again")
@@ -135,7 +135,7 @@ def test_a_guest_without_jupyter_and_a_cell_see_and_hear_each_other(notebook: Op
     plays(ada)
     plays(grace)
     ada.python("call.end()")
-    grace.says("This call has been ended for everybody.")
+    grace.says("The host ended this call for everybody.")
     assert grace.troubles == []
 
 

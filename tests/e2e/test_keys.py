@@ -33,6 +33,15 @@ NOTEBOOK = """() => {
 }"""
 
 
+FOCUSED = "() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"
+
+
+def focused(page: Page) -> str:
+    """What the element with the focus says."""
+    words: str = page.evaluate(FOCUSED)
+    return words
+
+
 def notebook_state(page: Page) -> dict[str, Any]:
     seen: dict[str, Any] = page.evaluate(NOTEBOOK)
     return seen
@@ -60,6 +69,75 @@ def test_no_key_reaches_the_notebook(notebook: OpenNotebook, room: str) -> None:
             keys_stay_inside(page, button, *LETTERS, *MOVES)
     keys_stay_inside(page, page.get_by_role("button", name="Figures"), *RUNS)
     ada.wait_python("call.state == 'joined'")
+
+
+def test_the_keyboard_alone_leads_through_a_call(notebook: OpenNotebook, room: str) -> None:
+    """Lobby, join, controls, another name, leave, rejoin, lobby: the focus is never lost to the notebook."""
+    ada = notebook(f"from relay_widget import Call\ncall = Call(room={room!r}, name='Ada', source='pattern')\ncall")
+    ada.run_all()
+    page = ada.page
+    page.get_by_role("button", name=f"Join “{room}”").focus()
+    before = notebook_state(page)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".rw[data-phase=joined]")
+    assert focused(page) == "Microphone"
+
+    page.keyboard.press("m")
+    ada.wait_python("call.microphone is False")
+    page.keyboard.press("v")
+    ada.wait_python("call.camera is False")
+    page.keyboard.down(" ")
+    ada.wait_python("call.microphone is True")
+    page.keyboard.up(" ")
+    ada.wait_python("call.microphone is False")
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keys").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog", name="Keys").wait_for(state="detached")
+    assert focused(page) == "Microphone"
+
+    page.keyboard.press("Shift+Tab")  # one stop back from the controls: the tiles
+    page.keyboard.press("Home")
+    assert focused(page) == "Ada (you) · test picture: change your name"
+    page.keyboard.press("Enter")
+    page.keyboard.type("Mina")  # letters, not keys of the call
+    page.keyboard.press("Enter")
+    ada.wait_python("call.name == 'Mina' and call.microphone is False")
+    assert focused(page) == "Mina (you) · test picture: change your name"
+
+    page.keyboard.press("f")
+    page.wait_for_selector(".rw:fullscreen")
+    page.keyboard.press("f")
+    page.wait_for_selector(".rw:not(:fullscreen)")
+
+    page.keyboard.press("Tab")
+    assert focused(page) == "Microphone"
+    page.keyboard.press("End")
+    assert focused(page) == "Leave"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".rw[data-phase=left]")
+    assert focused(page) == "Rejoin"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".rw[data-phase=joined]")
+    assert focused(page) == "Microphone"
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".rw[data-phase=left]")
+    page.keyboard.press("Tab")
+    assert focused(page) == "Back to the lobby"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".rw[data-phase=idle]")
+    assert focused(page) == f"Join “{room}”"
+    ada.wait_python("call.state == 'idle'")
+    assert notebook_state(page) == before
+
+    # A person who types in a cell goes on typing, whatever happens in the call.
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".rw[data-phase=joined]")
+    page.locator(".jp-Cell .cm-content").first.click()
+    ada.python("call.leave()")
+    page.wait_for_selector(".rw[data-phase=left]")
+    assert page.evaluate("document.activeElement.closest('.cm-content') !== null")
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def test_without_a_proxy_it_goes_through_the_kernel(without_proxy: tuple[Jupyter
         in_theme(people[0], "JupyterLab Dark")
         picture(people[0], "tunnel-dark")
         people[0].page.set_viewport_size({"width": 460, "height": 800})
-        people[0].page.get_by_role("button", name="Figures of the connection").click()
+        people[0].page.get_by_role("button", name="About the connection").click()
         picture(people[0], "tunnel-narrow")
 
 

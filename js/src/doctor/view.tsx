@@ -2,7 +2,9 @@
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import { Icon, type IconName } from "../ui/icons.js";
+import { keepFocus } from "../ui/keep-focus.js";
 import { keepKeys } from "../ui/own-keys.js";
+import { showTips, tip } from "../ui/tips.js";
 import type { Doctor } from "./doctor.js";
 import { asText, type Row, type State, verdict } from "./rows.js";
 
@@ -20,11 +22,11 @@ export function mountDoctor(el: HTMLElement, doctor: Doctor): () => void {
   root.className = "rw rw-doctor";
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", "Doctor");
-  const releaseKeys = keepKeys(root);
   el.append(root);
   render(<DoctorView doctor={doctor} />, root);
+  const undo = [keepKeys(root), keepFocus(root), showTips(root)];
   return () => {
-    releaseKeys();
+    for (const end of undo) end();
     render(null, root);
     root.remove();
   };
@@ -52,13 +54,18 @@ function DoctorView({ doctor }: { doctor: Doctor }) {
         <button
           type="button"
           class="rw-button"
-          disabled={looking}
-          title="Opens them for a moment; the browser may ask"
-          onClick={() => void doctor.tryDevices()}
+          aria-disabled={looking}
+          onClick={() => looking || void doctor.tryDevices()}
+          {...tip("Opens them for a moment; the browser may ask")}
         >
           Try camera and microphone
         </button>
-        <button type="button" class="rw-button" disabled={looking} onClick={() => void doctor.look()}>
+        <button
+          type="button"
+          class="rw-button"
+          aria-disabled={looking}
+          onClick={() => looking || void doctor.look()}
+        >
           Try again
         </button>
       </div>
@@ -86,7 +93,7 @@ function RowView({ row }: { row: Row }) {
   const { icon, word } = SIGNS[row.state];
   return (
     <tr class={`rw-row rw-doctor-${row.state}`} data-check={row.check} data-code={row.code}>
-      <td class="rw-sign" title={word}>
+      <td class="rw-sign" {...tip(word)}>
         <Icon name={icon} />
         <span class="rw-unseen">{word}</span>
       </td>
@@ -109,7 +116,7 @@ function CopyButton({ doctor }: { doctor: Doctor }) {
       type="button"
       class="rw-chip rw-doctor-copy"
       aria-label="Copy as text"
-      title="The table as text, for a report. There is no token in it."
+      {...tip("The table as text, for a report. There is no token in it.")}
       onClick={(event) => void copy(event.currentTarget, asText(doctor.rows.value))}
     >
       <Icon name={copied.value ? "check" : "copy"} />

@@ -5,9 +5,12 @@ import { ProblemBanner } from "../ui/banner.js";
 import { EndScreen } from "../ui/end-screen.js";
 import { Icon } from "../ui/icons.js";
 import { mountCall } from "../ui/index.js";
+import { HOME } from "../ui/keep-focus.js";
 import { Lobby } from "../ui/lobby.js";
 import { PeerTile, SelfTile } from "../ui/tile.js";
+import { tip } from "../ui/tips.js";
 import { Toggle } from "../ui/toggle.js";
+import { Toolbar } from "../ui/toolbar.js";
 import { stable, useView } from "../ui/view.js";
 import { Charts, SweepCurve } from "./charts.js";
 import { Head } from "./head.js";
@@ -81,7 +84,7 @@ function End({ lab }: { lab: Lab }) {
   if (state.phase.value === "failed" || state.problem.value !== null) return <EndScreen />;
   return (
     <Notice title="Stopped." advice="Nothing is sent or measured now.">
-      <button type="button" class="rw-button" onClick={() => actions.join()}>
+      <button type="button" class="rw-button" onClick={() => actions.join()} {...HOME}>
         Measure again
       </button>
     </Notice>
@@ -125,25 +128,20 @@ function Tiles() {
 }
 
 function Bar() {
-  const { state, actions } = useView();
+  const { actions } = useView();
   return (
-    <div class="rw-bar" role="toolbar" aria-label="Call controls">
-      <Toggle
-        icon="microphone"
-        label="Microphone"
-        on={state.microphone.value}
-        onToggle={actions.setMicrophone}
-      />
-      <Toggle icon="camera" label="Camera" on={state.camera.value} onToggle={actions.setCamera} />
+    <Toolbar label="Call controls">
+      <Toggle kind="microphone" />
+      <Toggle kind="camera" />
       <button
         type="button"
         class="rw-round rw-leave"
         aria-label="Leave"
-        title="Stop measuring"
         onClick={() => actions.leave()}
+        {...tip("Stop measuring")}
       >
         <Icon name="leave" />
       </button>
-    </div>
+    </Toolbar>
   );
 }

@@ -1,12 +1,15 @@
 // Something in the way, said in words, with the buttons that help.
 import { Icon } from "./icons.js";
 import type { CallActions, Phase, Problem } from "./state.js";
+import { tip } from "./tips.js";
 import { useView } from "./view.js";
 
 type Action = Problem["actions"][number];
 
 const LABELS: Record<Action, string> = {
   retry: "Try again",
+  rejoin: "Rejoin",
+  lobby: "Back to the lobby",
   "join-without-media": "Join without camera and microphone",
   "join-sound-only": "Join with sound only",
   "use-pattern": "Use a test picture",
@@ -44,13 +47,15 @@ function ProblemButtons({ problem, first }: { problem: Problem; first: string })
   const { state, actions } = useView();
   const useful = problem.actions.filter((action) => isUseful(action, state.phase.value));
   if (useful.length === 0) return null;
+  // Beside a large button, a link would be lost.
+  const secondLook = first === "" ? "rw-button rw-plain" : "rw-button rw-second";
   return (
     <div class="rw-banner-buttons">
       {useful.map((action, index) => (
         <button
           type="button"
           key={action}
-          class={index === 0 ? `rw-button ${first}` : "rw-button rw-plain"}
+          class={index === 0 ? `rw-button ${first}` : secondLook}
           onClick={() => perform(action, actions)}
         >
           {LABELS[action]}
@@ -68,7 +73,7 @@ function Dismiss({ problem }: { problem: Problem }) {
       type="button"
       class="rw-button rw-close"
       aria-label={LABELS.dismiss}
-      title={LABELS.dismiss}
+      {...tip(LABELS.dismiss)}
       onClick={() => actions.dismissProblem()}
     >
       <Icon name="close" />
@@ -76,9 +81,11 @@ function Dismiss({ problem }: { problem: Problem }) {
   );
 }
 
-/** What makes no sense in the call is offered only before it; the cross stands for "dismiss". */
+/** What makes no sense in the call is offered only before it, what begins it anew only after it; the cross stands for
+ * "dismiss". */
 function isUseful(action: Action, phase: Phase): boolean {
   if (action === "dismiss") return false;
+  if (action === "lobby" || action === "rejoin") return phase === "left" || phase === "failed";
   const inCall = phase === "joined" || phase === "reconnecting" || phase === "connecting";
   return !(inCall && (action === "join-without-media" || action === "join-sound-only"));
 }
@@ -86,7 +93,11 @@ function isUseful(action: Action, phase: Phase): boolean {
 function perform(action: Action, actions: CallActions): void {
   switch (action) {
     case "retry":
+    case "rejoin":
       actions.retry();
+      break;
+    case "lobby":
+      actions.toLobby();
       break;
     case "join-without-media":
       actions.join({ media: "none" });

@@ -1,6 +1,7 @@
-// Three bars that say how good a connection is, with the words behind them on hover and for screen readers.
+// Three bars that say how good a connection is, with the words behind them in a tooltip and for screen readers.
 import type { ReadonlySignal } from "@preact/signals";
 import type { Grade, Quality } from "../quality.js";
+import { tip } from "./tips.js";
 
 const LIT: Record<Grade, number> = { poor: 1, fair: 2, good: 3 };
 const HEIGHTS = [5, 8, 11];
@@ -9,7 +10,7 @@ export function Bars({ quality }: { quality: ReadonlySignal<Quality | null> }) {
   const now = quality.value;
   if (now === null) return null;
   return (
-    <span class={`rw-bars rw-${now.grade}`} role="img" aria-label={now.words} title={now.words}>
+    <span class={`rw-bars rw-${now.grade}`} role="img" aria-label={now.words} {...tip(now.words)}>
       <svg viewBox="0 0 13 11" aria-hidden="true" focusable="false">
         {HEIGHTS.map((height, index) => (
           <rect

@@ -31,10 +31,20 @@ export function distinctColours(names: readonly string[]): string[] {
   });
 }
 
-/** The first letter, as a person counts letters. */
+/** Nothing to look at: spaces, format characters (joiners, marks of direction), accents and selectors without a letter. */
+const UNSEEN = /^[\s\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Cs}\p{M}\p{Z}\u2800]*/u;
+
+/** The first letter that can be seen, as a person counts letters; never empty. */
 export function initialOf(name: string): string {
-  const [first] = new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(name.trim());
-  return (first?.segment ?? "?").toUpperCase();
+  // An accent or a selector belongs to the letter before it, so what is unseen is only taken off the front.
+  const first = firstLetter(name.replace(UNSEEN, ""));
+  return first === "" ? "?" : firstLetter(first.toUpperCase());
+}
+
+function firstLetter(text: string): string {
+  if (typeof Intl.Segmenter !== "function") return Array.from(text)[0] ?? "";
+  const [first] = new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text);
+  return first?.segment ?? "";
 }
 
 function at(index: number): string {

@@ -3,15 +3,19 @@ import type { ComponentChildren } from "preact";
 import { DevicePickers } from "./devices.js";
 import { Icon, type IconName } from "./icons.js";
 import { useMaySend } from "./invited.js";
+import { keyOf, withKey } from "./keys.js";
 import { PopoverPanel } from "./popover.js";
+import { tip } from "./tips.js";
 import { Toggle } from "./toggle.js";
+import { Toolbar } from "./toolbar.js";
 import { useView } from "./view.js";
 
 export function Controls() {
-  const { actions, figuresOpen } = useView();
+  const { actions, figuresOpen, fullScreen, narrow } = useView();
+  const fills = fullScreen.shown.value !== null;
   const maySend = useMaySend();
   return (
-    <div class="rw-bar" role="toolbar" aria-label="Call controls">
+    <Toolbar label="Call controls">
       {maySend && <Sending />}
       <Option
         icon="figures"
@@ -22,16 +26,26 @@ export function Controls() {
           figuresOpen.value = !figuresOpen.value;
         }}
       />
+      {fullScreen.possible && (!narrow.value || fills) && (
+        <Option
+          icon={fills ? "reduce" : "enlarge"}
+          label="Full screen"
+          title={withKey(fills ? "End full screen" : "Full screen", "full-screen")}
+          shortcut={keyOf("full-screen").aria}
+          active={fills}
+          onClick={() => fullScreen.toggle(null)}
+        />
+      )}
       <button
         type="button"
         class="rw-round rw-leave"
         aria-label="Leave"
-        title="Leave the call"
+        {...tip("Leave the call")}
         onClick={() => actions.leave()}
       >
         <Icon name="leave" />
       </button>
-    </div>
+    </Toolbar>
   );
 }
 
@@ -42,13 +56,8 @@ function Sending() {
   const devicesOpen = popover.value === "devices";
   return (
     <>
-      <Toggle
-        icon="microphone"
-        label="Microphone"
-        on={state.microphone.value}
-        onToggle={actions.setMicrophone}
-      />
-      <Toggle icon="camera" label="Camera" on={state.camera.value} onToggle={actions.setCamera} />
+      <Toggle kind="microphone" />
+      <Toggle kind="camera" />
       {state.canShareScreen.value && (
         <Option
           icon="screen"
@@ -86,12 +95,14 @@ interface OptionProps {
   active: boolean;
   /** Opens a popover, instead of switching something on. */
   expands?: boolean;
+  /** For `aria-keyshortcuts`. */
+  shortcut?: string;
   onClick(): void;
   children?: ComponentChildren;
 }
 
 /** A round button for something that is off in a usual call. */
-function Option({ icon, label, title, active, expands = false, onClick }: OptionProps) {
+function Option({ icon, label, title, active, expands = false, shortcut, onClick }: OptionProps) {
   const meaning = expands
     ? { "aria-expanded": active, "aria-haspopup": "dialog" as const }
     : { "aria-pressed": active };
@@ -100,7 +111,8 @@ function Option({ icon, label, title, active, expands = false, onClick }: Option
       type="button"
       class={active ? "rw-round rw-on" : "rw-round"}
       aria-label={label}
-      title={title}
+      aria-keyshortcuts={shortcut}
+      {...tip(title)}
       onClick={onClick}
       {...meaning}
     >

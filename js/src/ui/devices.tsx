@@ -1,6 +1,7 @@
 // The pickers for picture and microphone, in the lobby and in the call's popover.
 import { useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
+import { tip } from "./tips.js";
 import { useView } from "./view.js";
 
 const CAMERA_VALUE = "camera:";
@@ -101,7 +102,7 @@ function LevelMeter() {
     if (bar.current !== null) bar.current.style.transform = `scaleX(${Math.sqrt(level).toFixed(3)})`;
   });
   return (
-    <div class="rw-meter" title="What your microphone hears" aria-hidden="true">
+    <div class="rw-meter" {...tip("What your microphone hears")} aria-hidden="true">
       <i ref={bar} />
     </div>
   );

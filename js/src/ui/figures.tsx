@@ -7,6 +7,7 @@ import { distinctColours } from "./colour.js";
 import type { Sample } from "./history.js";
 import { slowest, stack_ms } from "./hops.js";
 import { stepPath } from "./sparkline.js";
+import { tip } from "./tips.js";
 import { useView } from "./view.js";
 
 const LEAST_QUEUE_SCALE = 5;
@@ -73,17 +74,40 @@ function FiguresTable({ rows, shown }: { rows: readonly Row[]; shown: string | n
         <tr>
           <th scope="col">Person</th>
           <th scope="col">Latency</th>
-          <th scope="col" title="Chunks that wait to be played: now, and the most in the last 30 s">
-            Waiting
+          <th scope="col">
+            <button
+              type="button"
+              class="rw-fact"
+              data-tip-press
+              {...tip("Chunks that wait to be played: now, and the most in the last 30 s")}
+            >
+              Waiting
+            </button>
           </th>
-          <th scope="col" title="Media ahead of the playing position">
-            Ahead
+          <th scope="col">
+            <button
+              type="button"
+              class="rw-fact"
+              data-tip-press
+              {...tip("Media ahead of the playing position")}
+            >
+              Ahead
+            </button>
           </th>
-          <th scope="col" title="How often playing ran dry">
-            Stalls
+          <th scope="col">
+            <button type="button" class="rw-fact" data-tip-press {...tip("How often playing ran dry")}>
+              Stalls
+            </button>
           </th>
-          <th scope="col" title="How fast it plays: 1 is as recorded">
-            Rate
+          <th scope="col">
+            <button
+              type="button"
+              class="rw-fact"
+              data-tip-press
+              {...tip("How fast it plays: 1 is as recorded")}
+            >
+              Rate
+            </button>
           </th>
         </tr>
       </thead>
@@ -108,7 +132,7 @@ function FiguresRow({ row, shown }: { row: Row; shown: boolean }) {
           type="button"
           class="rw-person"
           aria-pressed={shown}
-          title={`Show ${row.name}'s hops`}
+          {...tip(`Show ${row.name}'s hops`)}
           onClick={() => {
             chosen.value = row.peer;
           }}

@@ -1,9 +1,11 @@
 // The line above the tiles: which room, how the call stands, and the worst figures.
-import { useComputed } from "@preact/signals";
+import { type ReadonlySignal, useComputed } from "@preact/signals";
 import { Icon } from "./icons.js";
+import { KeysButton } from "./keys-list.js";
 import { deepestQueue, latencyWords, pathWords, peopleWords, worstLatency_ms } from "./phrases.js";
 import { PopoverPanel } from "./popover.js";
 import type { Phase } from "./state.js";
+import { tip } from "./tips.js";
 import { useView } from "./view.js";
 
 const PHASES: Record<Phase, string> = {
@@ -20,12 +22,13 @@ export function Header() {
   const inCall = state.phase.value === "joined" || state.phase.value === "reconnecting";
   return (
     <div class="rw-head">
-      <b class="rw-room" title={state.room}>
+      <b class="rw-room" data-tip={state.room}>
         {state.room}
       </b>
       <StateChip />
       <span class="rw-space" />
       {inCall && <Chips />}
+      {inCall && <KeysButton />}
     </div>
   );
 }
@@ -44,66 +47,73 @@ function StateChip() {
   );
 }
 
-/** Chips on the right; where there is no room for them one chip opens the others as a menu. */
+/** Chips on the right, one where there is no room for all. They are a button that says in words what they mean. */
 function Chips() {
   const { state, people, narrow, popover } = useView();
   const latency = useComputed(() => latencyWords(worstLatency_ms(state.tiles.value)));
   const queue = useComputed(() => String(deepestQueue(state.tiles.value)));
   const open = popover.value === "chips";
   const alone = people.value.size === 0;
-  if (!narrow.value) {
-    return (
-      <>
-        {!alone && (
-          <>
-            <span class="rw-chip rw-chip-latency" title="The worst latency of the pictures you see">
-              {latency}
-            </span>
-            <span class="rw-chip rw-chip-queue" title="Chunks that wait to be played: the deepest queue">
-              <span>queue {queue}</span>
-            </span>
-          </>
-        )}
-        {state.transport.value !== "" && (
-          <span
-            class={`rw-chip rw-path-${state.transport.value}`}
-            title={pathWords(state.transport.value).explanation}
-          >
-            {pathWords(state.transport.value).name}
-          </span>
-        )}
-      </>
-    );
-  }
+  const path = pathWords(state.transport.value);
   return (
     <div class="rw-anchor">
       <button
         type="button"
-        class="rw-chip rw-chip-latency rw-chip-button"
-        aria-label="Figures of the connection"
+        class={narrow.value ? "rw-chip rw-chip-latency rw-chip-button" : "rw-chips"}
+        aria-label="About the connection"
         aria-expanded={open}
         aria-haspopup="dialog"
         onClick={() => {
           popover.value = open ? null : "chips";
         }}
+        {...tip("About the connection")}
       >
-        <span>{latency}</span>
-        <Icon name="more" />
+        {narrow.value ? (
+          <>
+            <span>{latency}</span>
+            <Icon name="more" />
+          </>
+        ) : (
+          <>
+            {!alone && <span class="rw-chip rw-chip-latency">{latency}</span>}
+            {!alone && (
+              <span class="rw-chip rw-chip-queue">
+                <span>queue {queue}</span>
+              </span>
+            )}
+            {state.transport.value !== "" && (
+              <span class={`rw-chip rw-path-${state.transport.value}`}>{path.name}</span>
+            )}
+          </>
+        )}
       </button>
       {open && (
-        <PopoverPanel label="Figures of the connection" place="below">
-          <dl class="rw-list">
-            <dt>Path</dt>
-            <dd title={pathWords(state.transport.value).explanation}>
-              {pathWords(state.transport.value).name}
-            </dd>
-            <dt>Worst latency</dt>
-            <dd>{latency}</dd>
-            <dt>Deepest queue</dt>
-            <dd>{queue}</dd>
+        <PopoverPanel label="About the connection" place="below">
+          <dl class="rw-facts">
+            <Fact name="Room" value={state.room} />
+            <Fact name="Path" value={path.name} words={path.explanation} />
+            <Fact name="Worst latency" value={latency} words="From capture to screen, of all that you see." />
+            <Fact name="Deepest queue" value={queue} words="Chunks that wait to be played." />
+            {state.quality.value !== null && <Fact name="Your side" words={state.quality.value.words} />}
           </dl>
         </PopoverPanel>
       )}
+    </div>
+  );
+}
+
+interface FactProps {
+  name: string;
+  value?: string | ReadonlySignal<string>;
+  words?: string;
+}
+
+function Fact({ name, value, words }: FactProps) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      {value !== undefined && <dd>{value}</dd>}
+      {words !== undefined && <dd class="rw-note">{words}</dd>}
     </div>
   );
 }

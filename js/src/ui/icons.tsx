@@ -33,6 +33,15 @@ const SHAPES = {
     <path d="M3.5 14.2c5.2-5.2 11.8-5.2 17 0l-2.7 2.7-3.2-1.6v-2.5a10.5 10.5 0 0 0-5.2 0v2.5l-3.2 1.6z" />
   ),
   warning: <path d="M12 4l9.3 16.2H2.7zM12 10v4.5m0 2.8v.2" />,
+  lock: (
+    <>
+      <rect x="5.5" y="11" width="13" height="9" rx="2" />
+      <path d="M8.5 11V8a3.5 3.5 0 0 1 7 0v3" />
+    </>
+  ),
+  pencil: <path d="M5 19l1-4L16.5 4.5l3 3L9 18zM14 7l3 3" />,
+  enlarge: <path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5" />,
+  reduce: <path d="M9 4v5H4M20 9h-5V4M15 20v-5h5M4 15h5v5" />,
   info: (
     <>
       <circle cx="12" cy="12" r="9" />

@@ -1,9 +1,12 @@
 // The face of the UI: one view of a call inside an element of the page.
 import { effect } from "@preact/signals";
 import { type ComponentChildren, render } from "preact";
+import { hearKeys } from "./call-keys.js";
 import { Call } from "./call-view.js";
+import { keepFocus } from "./keep-focus.js";
 import { keepKeys } from "./own-keys.js";
 import type { CallActions, CallState } from "./state.js";
+import { showTips } from "./tips.js";
 import { createView, ViewContext } from "./view.js";
 
 export type {
@@ -34,12 +37,13 @@ export function mountCall(
   actions: CallActions,
   options: MountOptions = {},
 ): () => void {
-  const view = createView(state, actions, options.mirror ?? false);
   const root = document.createElement("div");
+  const view = createView(root, state, actions, options.mirror ?? false);
   root.className = "rw";
+  root.tabIndex = -1; // a click between the buttons brings the keys here, too
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", options.label ?? "Call");
-  const releaseKeys = keepKeys(root);
+  const undo = [hearKeys(root, view), keepKeys(root), keepFocus(root)];
   // For tests and for the look of a phase.
   const stopPhase = effect(() => {
     root.dataset.phase = state.phase.value;
@@ -51,10 +55,11 @@ export function mountCall(
   });
   resized.observe(root);
   render(<ViewContext.Provider value={view}>{options.content ?? <Call />}</ViewContext.Provider>, root);
+  undo.push(showTips(root));
   return () => {
     resized.disconnect();
     stopPhase();
-    releaseKeys();
+    for (const end of undo) end();
     render(null, root);
     view.close();
     root.remove();

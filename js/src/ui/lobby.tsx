@@ -6,13 +6,13 @@ import { ProblemBanner } from "./banner.js";
 import { DevicePickers } from "./devices.js";
 import { Icon } from "./icons.js";
 import { Invited, useMaySend } from "./invited.js";
+import { HOME } from "./keep-focus.js";
+import { MAX_NAME_CHARS } from "./own-name.js";
 import { hereSentence } from "./phrases.js";
 import { SelfVideo, useOwnPicture } from "./self-video.js";
 import { Toggle } from "./toggle.js";
 import { useView } from "./view.js";
 import { emptyPictureWords } from "./words.js";
-
-const MAX_NAME_CHARS = 64;
 
 export function Lobby() {
   return (
@@ -27,7 +27,7 @@ export function Lobby() {
 }
 
 function PreviewTile() {
-  const { state, actions } = useView();
+  const { state } = useView();
   const hasPicture = useOwnPicture();
   const live = state.preview.value !== null;
   return (
@@ -36,13 +36,8 @@ function PreviewTile() {
         {hasPicture ? <SelfVideo /> : <PreviewPlace />}
         {live && (
           <div class="rw-preview-buttons">
-            <Toggle
-              icon="microphone"
-              label="Microphone"
-              on={state.microphone.value}
-              onToggle={actions.setMicrophone}
-            />
-            <Toggle icon="camera" label="Camera" on={state.camera.value} onToggle={actions.setCamera} />
+            <Toggle kind="microphone" />
+            <Toggle kind="camera" />
           </div>
         )}
       </section>
@@ -184,7 +179,7 @@ function JoinForm() {
         )}
       </div>
       {maySend && <DevicePickers />}
-      <button type="submit" class="rw-button rw-join">
+      <button type="submit" class="rw-button rw-join" {...HOME}>
         <span>
           {listenOnly ? "Join to watch and listen: " : "Join "}“{state.room.value}”
         </span>

@@ -1,9 +1,11 @@
 // The tiles, and what is laid over them when the call is not well.
-import { useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { ProblemBanner } from "./banner.js";
 import { EmptyPlace } from "./empty-place.js";
 import { Icon } from "./icons.js";
+import { useMaySend } from "./invited.js";
 import { GAP_PX, lastRowOffset, layoutTiles, STAGE_INSET_PX } from "./layout.js";
+import { rove } from "./rove.js";
 import { PeerTile, SelfTile } from "./tile.js";
 import { stable, useView } from "./view.js";
 
@@ -17,8 +19,10 @@ export function Stage() {
       ),
     [state],
   ).value;
+  // A guest who only watches has no tile: it would never show anything.
+  const own = useMaySend() ? 1 : 0;
   // Alone, the second place says how others come; the first of them takes it.
-  const count = Math.max(keys.length, 1) + 1;
+  const count = Math.max(keys.length, 1) + own;
   const { columns, tileWidth_px, tileHeight_px, stageHeight_px } = layoutTiles(
     count,
     Math.max(width_px.value - STAGE_INSET_PX, 0),
@@ -26,10 +30,13 @@ export function Stage() {
   // Once it has been away for longer, the problem says the same and more.
   const comingBack =
     state.phase.value === "reconnecting" && state.problem.value?.code !== "relay-unreachable";
+  const grid = useRef<HTMLUListElement>(null);
+  useLayoutEffect(() => (grid.current === null ? undefined : rove(grid.current)), []);
   const place = (index: number) => 1 + lastRowOffset(index, count, columns);
   return (
     <div class={`rw-stage rw-phase-${state.phase.value}`}>
       <ul
+        ref={grid}
         class="rw-grid"
         aria-label="People in the call"
         style={{
@@ -39,10 +46,10 @@ export function Stage() {
           gridAutoRows: `${tileHeight_px}px`,
         }}
       >
-        <SelfTile column={place(0)} />
-        {keys.length === 0 && <EmptyPlace column={place(1)} />}
+        {own > 0 && <SelfTile column={place(0)} />}
+        {keys.length === 0 && <EmptyPlace column={place(own)} />}
         {keys.map((key, index) => (
-          <PeerTile key={key} id={key} column={place(index + 1)} />
+          <PeerTile key={key} id={key} column={place(index + own)} />
         ))}
       </ul>
       <div class="rw-over">

@@ -25,7 +25,9 @@ export interface Problem {
   advice: string;
   /** warn: the call can go on; error: it cannot until this is mended. */
   level: "warn" | "error";
-  actions: ReadonlyArray<"retry" | "join-without-media" | "join-sound-only" | "use-pattern" | "dismiss">;
+  actions: ReadonlyArray<
+    "retry" | "rejoin" | "lobby" | "join-without-media" | "join-sound-only" | "use-pattern" | "dismiss"
+  >;
 }
 
 export interface Device {

@@ -7,26 +7,34 @@ import { SPEAKING_LEVEL } from "../stats.js";
 import { Avatar } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Icon } from "./icons.js";
+import { keyOf, withKey } from "./keys.js";
+import { OwnName } from "./own-name.js";
 import { figuresSentence, latencyWords } from "./phrases.js";
 import { SelfVideo, useOwnPicture } from "./self-video.js";
 import { showVideo } from "./shared-video.js";
 import type { Source, Tile } from "./state.js";
+import { tip } from "./tips.js";
 import { useView } from "./view.js";
 
+/** What one's own tile says beside the name. */
 const OWN_PICTURE: Record<Source, string> = {
-  camera: "You",
-  screen: "You · your screen",
-  pattern: "You · test picture",
+  camera: "",
+  screen: " · your screen",
+  pattern: " · test picture",
 };
+/** The key of one's own tile, where others have their peer's and track's. */
+export const OWN_TILE = "self";
 
 export function SelfTile({ column }: { column: number }) {
-  const { state } = useView();
+  const { state, talking } = useView();
   const hasPicture = useOwnPicture();
   const look = useComputed(() =>
-    state.microphone.value && state.level.value > SPEAKING_LEVEL ? "rw-tile rw-speaking" : "rw-tile",
+    state.microphone.value && state.level.value > SPEAKING_LEVEL
+      ? "rw-tile rw-self rw-speaking"
+      : "rw-tile rw-self",
   );
   return (
-    <li class={look} aria-label="You" style={at(column)}>
+    <li class={look} aria-label="You" data-tile={OWN_TILE} style={at(column)}>
       {hasPicture ? (
         <SelfVideo />
       ) : (
@@ -34,12 +42,18 @@ export function SelfTile({ column }: { column: number }) {
           <Avatar name={state.name.value || "You"} />
         </div>
       )}
-      <NameTag name={OWN_PICTURE[state.source.value]} muted={!state.microphone.value} />
+      <OwnName
+        muted={!state.microphone.value || state.mutedByHost.value.audio}
+        note={OWN_PICTURE[state.source.value]}
+      />
+      <MutedByHost />
+      {talking.value && <span class="rw-tile-note rw-talking">Talking while you hold Space</span>}
       {state.quality.value !== null && (
-        <span class="rw-badge rw-own">
+        <button type="button" class="rw-badge rw-own" data-tip-press {...tip(state.quality.value.words)}>
           <Bars quality={state.quality} />
-        </span>
+        </button>
       )}
+      <Enlarge tile={OWN_TILE} name="your own picture" />
     </li>
   );
 }
@@ -58,7 +72,7 @@ export function PeerTile({ id, column }: { id: string; column: number }) {
   const quality = useComputed(() => tile.value.quality);
   const look = useComputed(() => (tile.value.speaking ? "rw-tile rw-speaking" : "rw-tile"));
   return (
-    <li class={look} aria-label={name} data-peer={tile.peek().peer} style={at(column)}>
+    <li class={look} aria-label={name} data-tile={id} data-peer={tile.peek().peer} style={at(column)}>
       {video !== null && (
         <PeerVideo video={video} peer={tile.peek().peer} hidden={!hasPicture} whole={isScreen} />
       )}
@@ -77,6 +91,7 @@ export function PeerTile({ id, column }: { id: string; column: number }) {
       )}
       <NameTag name={isScreen ? `${name} · screen` : name} muted={muted} />
       <Badge figures={figures} quality={quality} />
+      <Enlarge tile={id} name={isScreen ? `${name}'s screen` : name} />
     </li>
   );
 }
@@ -98,10 +113,43 @@ function PeerVideo(props: { video: HTMLVideoElement; peer: string; hidden: boole
 
 function NameTag({ name, muted }: { name: string; muted: boolean }) {
   return (
-    <span class={muted ? "rw-tag rw-muted" : "rw-tag"} title={muted ? `${name} (microphone off)` : name}>
+    <span class={muted ? "rw-tag rw-muted" : "rw-tag"} {...tip(muted ? `${name} (microphone off)` : name)}>
       <Icon name="microphone" off={muted} />
-      <span>{name}</span>
+      {muted && <span class="rw-unseen">Microphone off: </span>}
+      <span class="rw-name">{name}</span>
     </span>
+  );
+}
+
+/** In words on one's own tile: it is true for as long as the host says so, and nothing of it can be dismissed. */
+function MutedByHost() {
+  const { audio, video } = useView().state.mutedByHost.value;
+  if (!audio && !video) return null;
+  return (
+    <span class="rw-badge rw-by-host">
+      <Icon name="lock" />
+      <span class="rw-name">{audio ? "Muted by the host" : "Video stopped by the host"}</span>
+    </span>
+  );
+}
+
+/** Fills the screen with this tile, and ends that. */
+function Enlarge({ tile, name }: { tile: string; name: string }) {
+  const { fullScreen } = useView();
+  if (!fullScreen.possible) return null;
+  const fills = fullScreen.shown.value === tile;
+  const words = fills ? "End full screen" : `Full screen: ${name}`;
+  return (
+    <button
+      type="button"
+      class="rw-enlarge"
+      aria-label={words}
+      aria-keyshortcuts={keyOf("full-screen").aria}
+      onClick={() => fullScreen.toggle(tile)}
+      {...tip(withKey(words, "full-screen"))}
+    >
+      <Icon name={fills ? "reduce" : "enlarge"} />
+    </button>
   );
 }
 
@@ -113,13 +161,13 @@ interface BadgeProps {
 function Badge({ figures, quality }: BadgeProps) {
   const latency = useComputed(() => latencyWords(figures.value?.latency_ms));
   const queue = useComputed(() => (figures.value === null ? "" : ` · ${figures.value.queue_depth}`));
-  const title = useComputed(() => figuresSentence(figures.value));
+  const words = useComputed(() => `${quality.value?.words ?? ""} ${figuresSentence(figures.value)}`.trim());
   return (
-    <span class="rw-badge" title={title}>
+    <button type="button" class="rw-badge" data-tip-press data-tip={words}>
       <Bars quality={quality} />
       {latency}
       <span class="rw-dim">{queue}</span>
-    </span>
+    </button>
   );
 }
 

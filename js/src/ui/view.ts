@@ -3,11 +3,13 @@ import { computed, effect, type ReadonlySignal, type Signal, signal } from "@pre
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { type Moment, news, QualityNews } from "./announce.js";
+import { FullScreen } from "./full-screen.js";
 import { History } from "./history.js";
 import { NARROW_PX } from "./layout.js";
 import type { CallActions, CallState, Source } from "./state.js";
 
-export type Popover = "devices" | "chips" | null;
+export type Popover = "devices" | "chips" | "keys" | "muted-microphone" | "muted-camera" | null;
+export type Switch = "microphone" | "camera";
 
 export interface View {
   readonly state: CallState;
@@ -17,6 +19,9 @@ export interface View {
   readonly width_px: Signal<number>;
   readonly narrow: ReadonlySignal<boolean>;
   readonly popover: Signal<Popover>;
+  readonly fullScreen: FullScreen;
+  /** The microphone is on for as long as Space is held. */
+  readonly talking: Signal<boolean>;
   readonly figuresOpen: Signal<boolean>;
   readonly history: History;
   /** Counts up when the history has changed. */
@@ -29,10 +34,15 @@ export interface View {
   readonly people: ReadonlySignal<ReadonlyMap<string, string>>;
   /** Where the picture comes from when the screen is no longer shared. */
   sourceBesidesScreen(): Source;
+  /** The host has muted it. */
+  blocked(kind: Switch): boolean;
+  /** Switch it on or off; where the host has muted it, say so instead. */
+  toggle(kind: Switch): void;
   close(): void;
 }
 
-export function createView(state: CallState, actions: CallActions, mirror: boolean): View {
+export function createView(root: HTMLElement, state: CallState, actions: CallActions, mirror: boolean): View {
+  const fullScreen = new FullScreen(root);
   const width_px = signal(0);
   const history = new History();
   const historyAge = signal(0);
@@ -46,10 +56,21 @@ export function createView(state: CallState, actions: CallActions, mirror: boole
   let source: Source = "camera";
   let before: Moment | null = null;
   const popover = signal<Popover>(null);
+  const blocked = (kind: Switch) => state.mutedByHost.value[kind === "microphone" ? "audio" : "video"];
   const ends = [
+    () => fullScreen.close(),
     effect(() => {
       void state.phase.value; // another screen: what was open in the last one is closed
       popover.value = null;
+    }),
+    effect(() => {
+      if (state.phase.value === "idle" || state.phase.value === "left" || state.phase.value === "failed")
+        fullScreen.leave();
+    }),
+    effect(() => {
+      const open = popover.value;
+      const kind = open === "muted-microphone" ? "microphone" : open === "muted-camera" ? "camera" : null;
+      if (kind !== null && !blocked(kind)) popover.value = null;
     }),
     effect(() => {
       if (state.source.value !== "screen") source = state.source.value;
@@ -79,6 +100,8 @@ export function createView(state: CallState, actions: CallActions, mirror: boole
     width_px,
     narrow: computed(() => width_px.value < NARROW_PX),
     popover,
+    fullScreen,
+    talking: signal(false),
     figuresOpen: signal(false),
     history,
     historyAge,
@@ -86,6 +109,14 @@ export function createView(state: CallState, actions: CallActions, mirror: boole
     news: latestNews,
     people,
     sourceBesidesScreen: () => source,
+    blocked,
+    toggle(kind) {
+      if (state.mutedByHost.peek()[kind === "microphone" ? "audio" : "video"]) {
+        const panel = `muted-${kind}` as const;
+        popover.value = popover.peek() === panel ? null : panel;
+      } else if (kind === "microphone") actions.setMicrophone(!state.microphone.peek());
+      else actions.setCamera(!state.camera.peek());
+    },
     close() {
       for (const end of ends) end();
     },

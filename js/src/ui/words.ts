@@ -12,7 +12,12 @@ const warn = (title: string, advice: string, actions: Problem["actions"] = ["dis
   level: "warn",
   actions,
 });
-const error = (title: string, advice: string, actions: Problem["actions"] = ["retry"]): Words => ({
+/** Where the call is over, the first of these is what most people want then. */
+const AGAIN: Problem["actions"] = ["retry", "lobby"];
+const CHANGE: Problem["actions"] = ["lobby", "rejoin"];
+const REJOIN: Problem["actions"] = ["rejoin", "lobby"];
+
+const error = (title: string, advice: string, actions: Problem["actions"] = AGAIN): Words => ({
   title,
   advice,
   level: "error",
@@ -157,10 +162,14 @@ const WORDS: Readonly<Record<string, Words>> = {
     warn("The relay did not understand a message.", "Reload the page, then join again."),
   ),
   "bad-room": asDetailed(
-    error("This name cannot be used for a room.", "Use 1 to 64 characters of plain text on one line."),
+    error("This name cannot be used for a room.", "Use 1 to 64 characters of plain text on one line.", [
+      "lobby",
+    ]),
   ),
   "bad-name": asDetailed(
-    error("This name cannot be used.", "Use 1 to 64 characters of plain text on one line for your name."),
+    error("This name cannot be used.", "Use 1 to 64 characters of plain text on one line for your name.", [
+      "lobby",
+    ]),
   ),
   "bad-track": asDetailed(
     warn("The relay refused what you send.", "Switch camera and microphone off and on again, or join again."),
@@ -189,17 +198,19 @@ const WORDS: Readonly<Record<string, Words>> = {
   "too-many-rooms": error(
     "The relay holds as many rooms as it can.",
     "Join a room that exists, or wait until one is empty.",
+    ["lobby", "retry"],
   ),
-  "room-full": error("This room is full.", "Wait until somebody leaves, or join another room."),
+  "room-full": error("This room is full.", "Choose another room, or try again when somebody has left.", [
+    "lobby",
+    "retry",
+  ]),
   "room-locked": error("This room is locked.", "Ask somebody in it to unlock it, then press Try again."),
   removed: error(
-    "You have been taken out of this room.",
-    "Whoever runs it did that. If it was a mistake, press Try again.",
+    "The host removed you from this room.",
+    "Nothing is sent or recorded now. Join another room, or press Rejoin if it was a mistake.",
+    CHANGE,
   ),
-  "room-ended": error(
-    "This call has been ended for everybody.",
-    "Nothing is sent or recorded now. Press Try again to begin a new one.",
-  ),
+  "room-ended": error("The host ended this call for everybody.", "Nothing is sent or recorded now.", CHANGE),
   "track-muted": warn(
     "You are muted by whoever runs this room.",
     "Some or all of what you send does not reach the others until you are unmuted.",
@@ -224,7 +235,8 @@ const WORDS: Readonly<Record<string, Words>> = {
   "unknown-peer": asDetailed(warn("This person is not in the room.", "Choose somebody who is.")),
   replaced: error(
     "You have joined from another page.",
-    "That page is in the call now. Press Try again to take the call back here.",
+    "That page is in the call now. Press Rejoin to take the call back here.",
+    REJOIN,
   ),
   internal: asDetailed(
     error("The relay made a mistake.", "Press Try again. Its log, beside the notebook, says more."),
@@ -268,8 +280,9 @@ const GUEST_WORDS: Readonly<Record<string, Words>> = {
   ),
   "gesture-needed": warn("The browser wants a click for that.", "Press Share your screen again."),
   removed: error(
-    "You have been taken out of this room.",
-    "Whoever runs the call did that. If it was a mistake, press Try again.",
+    "The host removed you from this room.",
+    "Nothing is sent or recorded now. If it was a mistake, press Rejoin.",
+    CHANGE,
   ),
   internal: asDetailed(
     error("The relay made a mistake.", "Press Try again. If it happens again, tell whoever invited you."),
@@ -290,6 +303,15 @@ export function problemFor(code: string, detail?: string, guest = false): Proble
   }
   const { preferDetail, ...words } = known;
   return { code, ...words, advice: (preferDetail && detail) || words.advice };
+}
+
+/** The same where it has ended the call: nothing can be dismissed there, and each way out is a button. What has no button
+ * at all (a link that opens nothing) has none there either. */
+export function endedBy(problem: Problem): Problem {
+  if (problem.actions.length === 0) return problem;
+  const actions = problem.actions.filter((action) => action !== "dismiss");
+  if (actions.length === 0) return { ...problem, actions: AGAIN };
+  return { ...problem, actions: actions.includes("lobby") ? actions : [...actions, "lobby"] };
 }
 
 function wordsFor(code: string, guest: boolean): Words | undefined {
