@@ -1,9 +1,9 @@
-# Two commands: `make demo` opens the first notebook, `make test` checks everything.
+# `make demo` opens the first notebook, `make check` checks in a minute, `make test` checks everything.
 # Each sets up what it needs, once; `make help` lists the rest.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test build lint types unit js e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-tunnel bench-frames bench-fanout bench-stalled bench-nodes fuzz walk screenshots constraints clean
+.PHONY: help demo check test build lint types ruff biome mypy tsc unit unit-pure js js-pure e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-tunnel bench-frames bench-fanout bench-stalled bench-nodes fuzz walk screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -16,7 +16,8 @@ say = @printf '\n== %s\n' "$(1)"
 help:
 	@printf '%s\n' \
 	  'make demo          JupyterLab on notebooks/01-first-call.ipynb' \
-	  'make test          everything below, as CI runs it' \
+	  'make check         lint, types and the tests that start no process: a minute' \
+	  'make test          everything, as CI runs it: a quarter of an hour; its parts are:' \
 	  'make lint types    ruff, Biome; mypy --strict, tsc' \
 	  'make unit js       pytest without a browser; vitest' \
 	  'make e2e           browser tests in a real JupyterLab' \
@@ -24,7 +25,7 @@ help:
 	  'make wheel         build, install into an empty environment, import' \
 	  'make bench-join    time to first frame of a late joiner' \
 	  'make bench-start   cold start, import time, bundle size' \
-	  'make bench-heal   how long a call is dark after its relay was killed' \
+	  'make bench-heal    how long a call is dark after its relay was killed' \
 	  'make bench-latency glass to glass: WebRTC, the plain design, ours; a table and a chart' \
 	  'make bench-two-way the same between two cells of one notebook' \
 	  'make bench-long    ten minutes: does latency creep, does memory grow' \
@@ -47,40 +48,70 @@ demo: build
 	  $(if $(filter Darwin,$(shell uname))$(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser) \
 	  $(if $(filter 0,$(shell id -u)),--allow-root)
 
-test: lint types unit js e2e notebooks wheel
+# Parts run side by side on two cores, each part's output in one piece when it has ended.
+beside = @$(MAKE) --no-print-directory --output-sync=target -j$(1) $(2)
+# vitest's two projects, and pytest's tests with and without the mark, are told apart by whether they start a process.
+PYTEST := $(BIN)/pytest
+UNIT := tests --ignore tests/e2e --ignore tests/test_wheel.py
+TWO := -n 2 --dist worksteal
+
+check: build
+	$(call beside,3,ruff biome mypy tsc unit-pure js-pure)
+	$(call say,quick checks passed: make test for all of them)
+
+test: build .make/browser .make/services
+	$(call beside,3,ruff biome mypy tsc unit js wheel)
+	@$(MAKE) --no-print-directory e2e notebooks
 	$(call say,all checks passed)
 
 build: .make/python $(STATIC)
 
-lint: build
-	$(call say,ruff and Biome)
-	@$(BIN)/ruff check src tests && $(BIN)/ruff format --check src tests
+lint: ruff biome
+types: mypy tsc
+
+ruff: build
+	$(call say,ruff)
+	@$(BIN)/ruff check src tests conftest.py && $(BIN)/ruff format --check src tests conftest.py
+
+biome: build
+	$(call say,Biome)
 	@cd js && npx biome check --error-on-warnings .
 
-types: build
-	$(call say,mypy --strict and tsc)
+mypy: build
+	$(call say,mypy --strict)
 	@$(BIN)/mypy
+
+tsc: build
+	$(call say,tsc)
 	@cd js && npx tsc --noEmit
 
 unit: build .make/services
-	$(call say,pytest)
-	@$(BIN)/pytest tests --ignore tests/e2e --ignore tests/test_wheel.py
+	$(call say,pytest without a browser)
+	@$(PYTEST) $(UNIT) $(TWO)
+
+unit-pure: build
+	$(call say,pytest without processes)
+	@$(PYTEST) $(UNIT) $(TWO) -m 'not process'
 
 js: build
 	$(call say,vitest)
 	@cd js && npx vitest run
 
+js-pure: build
+	$(call say,vitest without processes)
+	@cd js && npx vitest run --project pure
+
 e2e: build .make/browser .make/services
 	$(call say,browser tests)
-	@$(BIN)/pytest tests/e2e
+	@$(PYTEST) tests/e2e
 
 notebooks: build
 	$(call say,nbval)
-	@$(BIN)/pytest --nbval --nbval-cell-timeout 60 notebooks
+	@$(PYTEST) --nbval --nbval-cell-timeout 60 notebooks
 
 wheel: build
 	$(call say,wheel)
-	@$(BIN)/pytest tests/test_wheel.py
+	@$(PYTEST) tests/test_wheel.py
 
 bench-join bench-start bench-heal bench-latency bench-frames: bench-%: build .make/browser
 	@$(BIN)/python -m tests.bench.$*

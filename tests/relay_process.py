@@ -140,3 +140,15 @@ class RelayProcess:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(END_TIMEOUT_S)
+
+
+def is_empty(url: str) -> bool:
+    """Whether nobody is connected to the relay at this address, as its metrics have it."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://").rstrip("/"), timeout=10)
+    try:
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+    finally:
+        connection.close()
+    figures = dict(line.split(" ") for line in lines if line.startswith("relay_widget_") and "{" not in line)
+    return float(figures["relay_widget_connections"]) == float(figures["relay_widget_rooms"]) == 0

@@ -14,13 +14,11 @@ from relay_widget import background
 from relay_widget.background import Lane, Outcome
 from relay_widget.errors import WaitTimeoutError
 
-from .test_launcher import runtime, wait_until
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-__all__ = ["runtime"]  # the fixture
 
 
 class User:

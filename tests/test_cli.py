@@ -17,20 +17,13 @@ from relay_widget.cli import SECRET_VARIABLE, main
 from relay_widget.grants import Grant
 from relay_widget.tokens import verify
 
-from .relay_process import RelayProcess
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from .relay_process import RelayProcess
 
 SECRET = "s" * 43
 TIMEOUT_S = 30
-
-
-@pytest.fixture
-def relay() -> Iterator[RelayProcess]:
-    with RelayProcess() as process:
-        yield process
 
 
 def run(*arguments: str, secret: str | None = None) -> subprocess.CompletedProcess[str]:

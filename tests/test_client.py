@@ -12,25 +12,16 @@ from relay_widget.client import MAX_UPLINK_BYTES, RelayClient, _Outbox
 from relay_widget.errors import InvalidValueError, RelayRequestError
 from relay_widget.protocol import Code, Event, MediaHeader, Report, Track
 
-from .relay_process import RelayProcess
-from .test_launcher import runtime
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from relay_widget.errors import RelayWidgetError
     from relay_widget.protocol import LeftReason, ObjectType
 
-__all__ = ["runtime"]  # the fixture
+    from .relay_process import RelayProcess
 
 VIDEO = Track("video", "video/webm;codecs=vp8", source="pattern", audio=False, timeslice_ms=33)
-
-
-@pytest.fixture(scope="module")
-def relay() -> Iterator[RelayProcess]:
-    with RelayProcess() as running:
-        yield running
 
 
 class Participant(RelayClient):

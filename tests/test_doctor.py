@@ -20,21 +20,11 @@ from relay_widget.tokens import mint
 
 from .proxy_without_upgrade import proxy_without_upgrade
 from .relay_process import RelayProcess
-from .test_launcher import runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from relay_widget.checkup.rows import Row
-
-__all__ = ["runtime"]  # the fixture
-
-
-@pytest.fixture
-def relay() -> Iterator[RelayProcess]:
-    with RelayProcess() as process:
-        yield process
 
 
 def token(relay: RelayProcess) -> str:

@@ -13,10 +13,6 @@ import pytest
 from relay_widget import Call, MissingExtraError
 from relay_widget.extras import _MODULES, require
 
-from .test_launcher import runtime
-
-__all__ = ["runtime"]  # the fixture
-
 ROOT = Path(__file__).parents[1]
 HEAVY = {"av", "numpy", "PIL", "pytest", "nbval", "matplotlib", "pandas"}
 

@@ -50,7 +50,7 @@ def test_any_real_number_will_do() -> None:
     assert checked({"delay_ms": Fraction(1, 2), "rate_kbps": 300}) == Impairment(delay_ms=0.5, rate_kbps=300)
 
 
-@pytest.mark.parametrize("bad", [Decimal(1), 1j, "1", True, [1], object()], ids=repr)
+@pytest.mark.parametrize("bad", [Decimal(1), 1j, "1", True, [1], object()], ids=lambda bad: type(bad).__name__)
 def test_no_real_number_will_not(bad: object) -> None:
     with pytest.raises(InvalidValueError, match="from 0 to 10000"):
         checked({"delay_ms": bad})

@@ -11,10 +11,9 @@ from relay_widget.grants import Grant
 from relay_widget.invitation import InviteLink, make_link, qr_code
 from relay_widget.tokens import verify
 
-from .test_launcher import runtime
 from .test_widget import call
 
-__all__ = ["call", "runtime"]  # the fixtures
+__all__ = ["call"]  # the fixture
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJl"  # noqa: S105 - none of anybody's
 

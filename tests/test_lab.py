@@ -22,14 +22,12 @@ from IPython.utils.capture import capture_output
 from relay_widget import InvalidValueError, LatencyLab, NothingReceivedError, Peer, sweep
 from relay_widget import lab as lab_module
 
-from .test_launcher import runtime, wait_until
 from .test_widget import Page
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-__all__ = ["runtime"]  # the fixture
 
 
 @pytest.fixture

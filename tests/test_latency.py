@@ -12,10 +12,10 @@ import traitlets as t
 from relay_widget import Call, InvalidValueError, latency
 from relay_widget.latency import COLUMNS, FIGURES, HOPS, LatencyHistory, by_hop
 
-from .test_launcher import runtime, wait_until
 from .test_widget import Page, call
+from .waiting import wait_until
 
-__all__ = ["call", "runtime"]  # the fixtures
+__all__ = ["call"]  # the fixture
 
 T0_MS = 1_795_415_497_932.5
 HOP_FIGURES = {f"{hop}_{share}_ms": float(at) for at, hop in enumerate(HOPS, 1) for share in ("p50", "p95")}

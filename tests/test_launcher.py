@@ -7,8 +7,6 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,34 +14,18 @@ import pytest
 from relay_widget import launcher
 from relay_widget.errors import RelayStartError
 
+from .waiting import no_monitor_runs, wait_until
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+__all__ = ["no_monitor_runs", "wait_until"]  # other tests' way to them, too
 
 
 @pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A runtime folder of this test's own; whatever relay it has at the end is ended."""
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
-    yield tmp_path
-    wait_until(no_monitor_runs)
-    relay = launcher.find_relay()
-    if relay is not None:
-        os.kill(relay.pid, signal.SIGTERM)
-        wait_until(lambda: not launcher.runtime_file().exists())
-
-
-def no_monitor_runs() -> bool:
-    """A monitor that is just starting a relay would leave one behind, and follow it into the next test."""
-    return all(thread.name != "relay-widget-monitor" for thread in threading.enumerate())
-
-
-def wait_until(condition: object, timeout_s: float = 20) -> None:
-    assert callable(condition)
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not happen in time"
-        time.sleep(0.02)
+def runtime(own_runtime: Path) -> Path:
+    """These tests start, end and lose relays: each has a folder of its own."""
+    return own_runtime
 
 
 def test_no_relay_is_found_where_none_runs(runtime: Path) -> None:

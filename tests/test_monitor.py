@@ -15,7 +15,7 @@ from relay_widget.monitor import Monitor, shared_monitor
 from relay_widget.protocol import Event
 from relay_widget.relays import OwnRelay
 
-from .test_launcher import runtime, wait_until
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from relay_widget.errors import RelayWidgetError
     from relay_widget.relays import Relay
-
-__all__ = ["runtime"]  # the fixture
 
 
 class Listening:

@@ -20,26 +20,18 @@ from relay_widget.tokens import mint
 from .relay_process import RelayProcess
 from .server.test_deploy import NEEDS_NGINX, nginx
 from .server.test_tls import make_certificate
-from .test_launcher import runtime, wait_until
 from .test_widget import heard
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["runtime"]  # the fixture
-
 NO_OPENSSL = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
 
 
-@pytest.fixture(scope="module")
-def relay() -> Iterator[RelayProcess]:
-    with RelayProcess() as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
-def _no_relay_of_ones_own(runtime: Path) -> Iterator[None]:
+def _no_relay_of_ones_own(own_runtime: Path) -> Iterator[None]:
     yield
     assert not launcher.runtime_file().exists(), "a relay of the user's own was started"
 

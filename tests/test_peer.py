@@ -20,9 +20,8 @@ from relay_widget.media.frame import VideoFrame
 from relay_widget.media.pattern import read_stamp
 from relay_widget.protocol import Event
 
-from .relay_process import RelayProcess
 from .test_background import threads
-from .test_launcher import runtime, wait_until
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -32,13 +31,7 @@ if TYPE_CHECKING:
 
     from relay_widget.protocol import MediaHeader, Track
 
-__all__ = ["runtime"]  # the fixture
-
-
-@pytest.fixture(scope="module")
-def relay() -> Iterator[RelayProcess]:
-    with RelayProcess() as running:
-        yield running
+    from .relay_process import RelayProcess
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,6 @@ import pytest
 from relay_widget.media.pattern import read_stamp
 
 from .media.clips import make
-from .relay_process import RelayProcess
 from .test_peer import participant
 
 if TYPE_CHECKING:
@@ -21,14 +20,10 @@ if TYPE_CHECKING:
 
     from relay_widget import Peer
 
+    from .relay_process import RelayProcess
+
 SECONDS = 1.5
 COUNT = 12
-
-
-@pytest.fixture(scope="module")
-def relay() -> Iterator[RelayProcess]:
-    with RelayProcess() as running:
-        yield running
 
 
 @pytest.fixture

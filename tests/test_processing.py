@@ -13,7 +13,7 @@ from relay_widget import Call, InvalidValueError, NothingReceivedError, Peer, Re
 from relay_widget.monitor import shared_monitor
 from relay_widget.protocol import Event
 
-from .test_launcher import runtime, wait_until
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from relay_widget.media.frame import VideoFrame
     from relay_widget.processing import FrameLoop, ProcessedVideo
-
-__all__ = ["runtime"]  # the fixture
 
 HEIGHT, WIDTH = 120, 160
 GREY = 90

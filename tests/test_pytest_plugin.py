@@ -21,8 +21,6 @@ from relay_widget import cli
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest_plugins = ["pytester"]
-
 FIVE_LINES = """
 from relay_widget import Call
 

@@ -138,12 +138,6 @@ def chunk(header: dict[str, Any], data: bytes) -> tuple[Frame, Frame]:
     )
 
 
-@pytest.fixture(scope="module")
-def relay() -> Iterator[RelayProcess]:
-    with RelayProcess() as process:
-        yield process
-
-
 @pytest.fixture
 def page(relay: RelayProcess) -> Iterator[Page]:
     made = Page(relay.url)

@@ -30,13 +30,11 @@ from relay_widget.grants import Grant
 from relay_widget.protocol import Event
 from relay_widget.tokens import mint, verify
 
-from .test_launcher import no_monitor_runs, runtime, wait_until
+from .waiting import no_monitor_runs, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-__all__ = ["runtime"]  # the fixture
 
 
 @pytest.fixture
@@ -344,6 +342,7 @@ def test_a_call_made_after_the_first_is_connected_gets_a_ticket(call: Call) -> N
         second.close()
 
 
+@pytest.mark.process
 def test_a_runtime_folder_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "file"))

@@ -21,13 +21,11 @@ from relay_widget import (
     launcher,
 )
 
-from .test_launcher import runtime, wait_until
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-__all__ = ["runtime"]  # the fixture
 
 
 @pytest.fixture
@@ -113,7 +111,7 @@ def test_a_program_that_leaves_its_call_open_ends_quietly_and_at_once(runtime: P
     assert (ended.stdout, ended.stderr) == ("idle\n", "")
 
 
-def test_a_kernel_that_leaves_its_call_open_ends_quietly_and_so_does_its_relay(runtime: Path) -> None:
+def test_a_kernel_that_leaves_its_call_open_ends_quietly_and_so_does_its_relay(own_runtime: Path) -> None:
     code = """
 from relay_widget import Call, launcher
 launcher.IDLE_TIMEOUT_S = 1
@@ -121,7 +119,7 @@ call = Call(auto_join=True)
 call.lock()  # is refused in an empty room, by the relay
 """
     manager = KernelManager()
-    log = runtime / "kernel.log"
+    log = own_runtime / "kernel.log"
     with log.open("wb") as file:
         manager.start_kernel(stdout=file, stderr=file)
         client = manager.blocking_client()

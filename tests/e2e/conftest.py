@@ -5,13 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .lab import JupyterLab, Notebook, chromium, open_notebook
+from .lab import JupyterLab, Notebook, chromium, open_notebook, stop_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _playwright_ends() -> Iterator[None]:
+    yield
+    stop_playwright()
 
 
 @pytest.fixture(scope="session")

@@ -58,10 +58,16 @@ def chromium(*extra_args: str, without: tuple[str, ...] = ()) -> Iterator[Browse
 @functools.cache
 def _playwright() -> Playwright:
     """One for the process: a second synchronous one beside it is refused."""
-    manager = sync_playwright()
-    playwright = manager.start()
-    atexit.register(playwright.stop)
+    playwright = sync_playwright().start()
+    atexit.register(stop_playwright)
     return playwright
+
+
+def stop_playwright() -> None:
+    """End its process, which the first browser has started."""
+    if _playwright.cache_info().currsize:
+        _playwright().stop()
+        _playwright.cache_clear()
 
 
 class JupyterLab:
@@ -368,8 +374,8 @@ class JoinPage:
 # Scripts for the page: what a person would see and hear.
 
 WATCH = """
-async ([selector, seconds]) => {
-  // Samples one video: does its time move, does its picture change, does it make sound?
+async ([selector, seconds, enough]) => {
+  // Samples one video: does its time move, does its picture change, does it make sound? Ends early if that is enough.
   const find = (root, wanted) => {
     // Some hosts show a widget in a shadow tree.
     const found = root.querySelector(wanted);
@@ -405,7 +411,9 @@ async ([selector, seconds]) => {
   const samples = new Float32Array(2048);
   const end = performance.now() + seconds * 1000;
   let longestStill_ms = 0, last = performance.now(), before = video.currentTime;
-  while (performance.now() < end) {
+  const seen = () => ({ advanced_s: video.currentTime - from, pictures: pictures.size, loud });
+  const satisfied = () => enough && Object.entries(seen()).every(([what, value]) => value > (enough[what] ?? -1));
+  while (performance.now() < end && !satisfied()) {
     pictures.add(picture());
     if (analyser) { analyser.getFloatTimeDomainData(samples); loud = Math.max(loud, ...samples.map(Math.abs)); }
     await new Promise((r) => setTimeout(r, 50));
@@ -415,8 +423,7 @@ async ([selector, seconds]) => {
   }
   await audio.close();
   return {
-    found: true, paused: video.paused, muted: sounding.muted, advanced_s: video.currentTime - from,
-    pictures: pictures.size, loud,
+    found: true, paused: video.paused, muted: sounding.muted, ...seen(),
     audio_bytes: sounding.webkitAudioDecodedByteCount - bytes, longest_still_ms: longestStill_ms,
     frames: video.getVideoPlaybackQuality().totalVideoFrames - frames, width: video.videoWidth,
   };
@@ -424,9 +431,14 @@ async ([selector, seconds]) => {
 """
 
 
-def watch(page: Page, selector: str = "video[data-peer-id]", seconds: float = 2) -> dict[str, Any]:
-    """Look at one video, and listen to the sound of the same peer, for a while."""
-    seen: dict[str, Any] = page.evaluate(WATCH, [selector, seconds])
+def watch(
+    page: Page, selector: str = "video[data-peer-id]", seconds: float = 2, enough: dict[str, float] | None = None
+) -> dict[str, Any]:
+    """Look at one video, and listen to the sound of the same peer, for a while.
+
+    With `enough`, no longer than until there was more of each: "advanced_s", "pictures", "loud".
+    """
+    seen: dict[str, Any] = page.evaluate(WATCH, [selector, seconds, enough])
     return seen
 
 

@@ -44,10 +44,11 @@ def plays(notebook: OnPage, selector: str = REMOTE, *, sound: bool = True) -> No
     """Whether a person would say: I see them move, and I hear them."""
     notebook.page.locator(selector).first.wait_for(state="attached", timeout=30_000)
     # A first sample may fall into the settling after a join; a call that does not play never passes.
+    enough = {"advanced_s": 1, "pictures": 5, **({"loud": 0.001} if sound else {})}
     seen = {}
     for _ in range(8):
-        seen = watch(notebook.page, selector)
-        if seen["found"] and seen["advanced_s"] > 1 and seen["pictures"] > 5 and (not sound or seen["loud"] > 0.001):
+        seen = watch(notebook.page, selector, enough=enough)
+        if seen["found"] and all(seen[what] > least for what, least in enough.items()):
             return
     raise AssertionError(f"{seen}; page said {notebook.console[-8:]}")
 

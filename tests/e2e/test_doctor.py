@@ -16,7 +16,7 @@ from .lab import JupyterLab, chromium, open_notebook
 from .test_screenshots import in_theme, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from .lab import Notebook
@@ -31,12 +31,6 @@ NO_DEVICES = ("--use-fake-device-for-media-stream",)
 GIVEN = "way: given address"
 DIRECT = "way: relay's port"
 KERNEL = "way: via the kernel"
-
-
-@pytest.fixture
-def relay() -> Iterator[RelayProcess]:
-    with RelayProcess() as process:
-        yield process
 
 
 def cell(*arguments: object, **settings: object) -> str:

@@ -48,12 +48,6 @@ MediaDevices.prototype.getUserMedia = function (...a) { window.asked += 1; retur
 
 
 @pytest.fixture
-def relay() -> Iterator[RelayProcess]:
-    with RelayProcess() as running:
-        yield running
-
-
-@pytest.fixture
 def opened(browser: Browser) -> Iterator[Open]:
     """Open links, each in a browser context of its own."""
     with ExitStack() as stack:

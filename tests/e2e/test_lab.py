@@ -11,7 +11,7 @@ import pytest
 
 from .lab import JupyterLab, chromium, open_notebook
 from .test_call import ROOT, joined, plays, room
-from .test_screenshots import in_theme, picture
+from .test_screenshots import in_theme, picture, ripen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,21 +162,25 @@ def test_pictures_light_and_dark_wide_and_narrow(lab: JupyterLab, room: str) -> 
             ada.page.wait_for_function(
                 "() => /WebRTC here: \\d+ ms/.test(document.querySelector('.rw-head').textContent)", timeout=60_000
             )
-            ada.page.wait_for_timeout(25_000)  # a curve to look at
+            ripen(ada.page, 25)  # a curve to look at
             picture(ada, "lab")
             in_theme(ada, "JupyterLab Dark")
-            ada.page.wait_for_timeout(15_000)
+            ripen(ada.page, 15)
             picture(ada, "lab-dark")
             in_theme(ada, "JupyterLab Light")
             ada.page.set_viewport_size({"width": 1100, "height": 1300})
             ada.page.add_style_tag(content=".rw { max-width: 400px; }")
-            ada.page.wait_for_timeout(1500)
-            sticking_out = ada.page.evaluate(
+            outside = (
                 "() => { const root = document.querySelector('.rw'), edge = root.getBoundingClientRect().right + 1;"
                 " return [...root.querySelectorAll('button, .rw-tile, .rw-slider, .rw-plot, .rw-lab-legend > span')]"
-                ".filter((e) => e.getBoundingClientRect().right > edge).map((e) => e.outerHTML.slice(0, 80)); }",
+                ".filter((e) => e.getBoundingClientRect().right > edge).map((e) => e.outerHTML.slice(0, 80)); }"
             )
-            assert sticking_out == []
+            for _ in range(50):  # the charts follow their place a moment later
+                if ada.page.evaluate(outside) == []:
+                    break
+                ada.page.wait_for_timeout(100)
+            assert ada.page.evaluate(outside) == []
+            ripen(ada.page, 1.5)
             picture(ada, "lab-narrow")
 
 

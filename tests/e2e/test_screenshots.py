@@ -21,7 +21,7 @@ from .test_call import cell, joined, plays
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -43,6 +43,12 @@ def cinema(footage: Path) -> Iterator[Browser]:
         yield browser
 
 
+def ripen(page: Page, seconds: float) -> None:
+    """Wait until there is something to look at, if somebody is going to: a test sees it at once."""
+    if "SCREENSHOTS" in os.environ:
+        page.wait_for_timeout(seconds * 1000)
+
+
 def picture(of: Notebook | JoinPage, name: str, selector: str = ".rw") -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     of.page.locator(selector).first.screenshot(path=OUT / f"{name}.png")
@@ -51,7 +57,7 @@ def picture(of: Notebook | JoinPage, name: str, selector: str = ".rw") -> None:
 def in_theme(notebook: Notebook, theme: str) -> None:
     notebook.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
     notebook.page.wait_for_selector(f'body[data-jp-theme-name="{theme}"]', state="attached")
-    notebook.page.wait_for_timeout(1000)  # the theme's own transitions
+    ripen(notebook.page, 1)  # the theme's own transitions
 
 
 def test_a_call_on_real_footage(lab: JupyterLab, cinema: Browser) -> None:
@@ -68,7 +74,7 @@ def test_a_call_on_real_footage(lab: JupyterLab, cinema: Browser) -> None:
         )
         assert seen == [640, 360]
         grace.page.get_by_role("button", name="Figures").click()
-        grace.page.wait_for_timeout(10_000)  # a curve to look at
+        ripen(grace.page, 10)  # a curve to look at
         picture(grace, "call")
         in_theme(grace, "JupyterLab Dark")
         picture(grace, "call-dark")
@@ -98,7 +104,7 @@ def test_a_guest_on_a_phone(lab: JupyterLab, cinema: Browser) -> None:
         grace.join()
         plays(ada)
         plays(grace)
-        grace.page.wait_for_timeout(8000)  # until it is as live as it gets
+        ripen(grace.page, 8)  # until it is as live as it gets
         picture(grace, "join", "body")
         grace.close()
 

@@ -4,14 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.relay_process import RelayProcess
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.relay_process import RelayProcess
 
 
 @pytest.fixture
-def relay() -> Iterator[RelayProcess]:
+def relay(open_relay: RelayProcess) -> RelayProcess:
     """A relay that asks for no token."""
-    with RelayProcess(("--no-auth",)) as process:
-        yield process
+    return open_relay

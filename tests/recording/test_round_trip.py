@@ -14,14 +14,12 @@ from relay_widget.media.files import MediaFile
 from relay_widget.media.frame import AudioBlock, VideoFrame
 from relay_widget.media.pattern import draw_stamp, read_stamp
 from tests.footage import clip
-from tests.test_launcher import runtime, wait_until
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-__all__ = ["runtime"]  # the fixture
 
 FRAMES = 60
 FPS = 25

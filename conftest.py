@@ -1,0 +1,3 @@
+"""What holds for every run of pytest here, that over the notebooks, too."""
+
+pytest_plugins = ["pytester", "tests.leftovers"]
