@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from .relay_process import RelayProcess
 
+pytestmark = pytest.mark.process
+
 SECRET = "s" * 43
 TIMEOUT_S = 30
 

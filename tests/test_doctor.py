@@ -72,6 +72,7 @@ def test_expired_token(relay: RelayProcess) -> None:
     assert bad(found(relay.url, old)) == {"token": "expired-token"}
 
 
+@pytest.mark.process
 def test_a_relay_of_another_protocol_version() -> None:
     with RelayProcess(module="tests.relay_of_version_2") as newer:
         rows = found(newer.url, token(newer))

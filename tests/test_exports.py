@@ -53,6 +53,7 @@ def test_other_names_are_attribute_errors() -> None:
         _ = relay_widget.Cal
 
 
+@pytest.mark.process
 def test_importing_the_package_does_not_import_widgets_or_sockets() -> None:
     heavy = "anywidget,ipywidgets,socketio,aiohttp,IPython,av,numpy,PIL,pytest,nbval"
     code = f"import sys, relay_widget; print([m for m in {heavy.split(',')!r} if m in sys.modules])"

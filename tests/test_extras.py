@@ -30,6 +30,7 @@ def test_every_extra_that_is_asked_for_can_be_installed(extra: str) -> None:
     assert {packages[module] for module in _MODULES[extra]} <= listed
 
 
+@pytest.mark.process
 def test_in_an_environment_without_them_the_error_names_the_extra(tmp_path: Path) -> None:
     venv.create(tmp_path / "env", with_pip=False)
     code = f"""
@@ -64,6 +65,7 @@ def test_only_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert missing.value.code == "missing-extra"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "code",
     [
@@ -81,6 +83,7 @@ def test_whatever_needs_it_says_so(code: str) -> None:
     assert ended.stderr.splitlines()[-1].startswith("relay_widget.errors.MissingExtraError: This needs PyAV and tqdm: ")
 
 
+@pytest.mark.process
 def test_so_does_the_command_line(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['av'] = None; from relay_widget.cli import main; "
@@ -101,6 +104,7 @@ def test_so_does_a_call(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         call.close()
 
 
+@pytest.mark.process
 def test_a_relay_and_a_call_load_none_of_them() -> None:
     assert all(find_spec(name) for name in HEAVY), "nothing is shown where they are not installed"
     code = (

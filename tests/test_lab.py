@@ -94,6 +94,7 @@ def test_a_lab_is_made_shown_and_asked_without_a_browser(lab: LatencyLab) -> Non
     assert set(data) == {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
 
 
+@pytest.mark.process
 def test_importing_it_brings_no_server_along() -> None:
     code = "import sys; from relay_widget import LatencyLab; print({'aiohttp', 'socketio', 'av'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -19,6 +19,8 @@ from .waiting import no_monitor_runs, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.process
+
 __all__ = ["no_monitor_runs", "wait_until"]  # other tests' way to them, too
 
 

@@ -196,6 +196,7 @@ def test_nobody_at_that_address() -> None:
         assert "http://127.0.0.1:1" in failed.value.message
 
 
+@pytest.mark.process
 def test_a_relay_that_was_away_is_found_again(tmp_path: Path) -> None:
     with RelayProcess(folder=tmp_path) as relay, called("lab", "Ada", url=relay.url, token=token(relay)) as call:
         with page(heard(call, "ticket"), "Ada"):
@@ -254,6 +255,7 @@ def meet(url: str, given: str, certificate: Path) -> str:
     return done.stdout.strip() or done.stderr
 
 
+@pytest.mark.process
 @NEEDS_NGINX
 def test_under_a_path_and_behind_tls(tmp_path: Path) -> None:
     with RelayProcess() as relay, nginx(tmp_path, relay.url.rpartition(":")[2]) as (port, certificate):
@@ -261,6 +263,7 @@ def test_under_a_path_and_behind_tls(tmp_path: Path) -> None:
         assert said == "(RemotePeer(name='Grace'),)"
 
 
+@pytest.mark.process
 @NO_OPENSSL
 def test_a_certificate_that_nobody_vouches_for_is_named(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path, "relay")

@@ -21,6 +21,8 @@ from relay_widget import cli
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.process
+
 FIVE_LINES = """
 from relay_widget import Call
 

@@ -166,6 +166,7 @@ def test_signed_but_wrong(claims: dict[str, object]) -> None:
     assert refused(jwt.encode(claims, SECRET, algorithm="HS256")) == Code.BAD_TOKEN
 
 
+@pytest.mark.process
 def test_importing_it_is_cheap() -> None:
     program = "import sys, relay_widget.tokens; sys.exit('jwt' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -206,6 +206,7 @@ def test_a_relay_that_dies_closes_it(relay: RelayProcess) -> None:
         assert page.wait("ada", "close")["code"] in ("closed", "relay-unreachable")
 
 
+@pytest.mark.process
 def test_where_no_relay_answers() -> None:
     nowhere = Page("http://127.0.0.1:9")
     nowhere.say("ada", op="open")

@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.process
+
 ROOT = __import__("pathlib").Path(__file__).parents[1]
 SCRIPTS = ("index", "lab", "doctor", "invite")
 

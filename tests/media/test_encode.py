@@ -241,6 +241,7 @@ def test_more_channels_than_opus_takes_here() -> None:
         AudioEncoder(channels=6)
 
 
+@pytest.mark.process
 def test_ffprobe_finds_no_error(tmp_path: Path) -> None:
     video, audio = VideoEncoder(fps=25), AudioEncoder(channels=2)
     pictures = [one for number in range(60) for one in video.encode(picture(321, 241), START_MS + number * 40)]

@@ -81,6 +81,7 @@ def test_what_a_browser_recorded(name: str) -> None:
     assert len(list(file)) > 80
 
 
+@pytest.mark.process
 def test_pictures_that_were_taken_sideways_are_turned(tmp_path: Path) -> None:
     plain, level, turned = make(tmp_path / "plain.mkv"), tmp_path / "level.mp4", tmp_path / "turned.mp4"
     ffmpeg = ["ffmpeg", "-v", "error", "-i"]

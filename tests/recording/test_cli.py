@@ -79,6 +79,7 @@ async def test_record_export_and_replay(relay: RelayProcess, tmp_path: Path) -> 
         assert f"{len(sent)} objects sent, 0 left out" in out
 
 
+@pytest.mark.process
 def test_what_goes_wrong_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.relay").write_text("hello")
     for arguments, word in (

@@ -49,6 +49,7 @@ def kinds(facts: dict[str, Any]) -> dict[str, str]:
     return {stream["codec_type"]: stream["codec_name"] for stream in facts["streams"]}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["vp8-opus", "vp9-opus", "vp8-canvas", "opus"])
 def test_a_copy_has_the_very_packets_that_arrived(name: str, tmp_path: Path) -> None:
     path = write(
@@ -67,6 +68,7 @@ def test_a_copy_has_the_very_packets_that_arrived(name: str, tmp_path: Path) -> 
     assert sorted((kind, pts - least, key) for kind, pts, key in times[0] if pts is not None) == sorted(times[1])
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["vp8-opus", "h264-opus", "opus"])
 def test_an_mp4_plays_everywhere(name: str, tmp_path: Path) -> None:
     path = write(
@@ -123,6 +125,7 @@ def flash_and_beep_ms(path: Path) -> tuple[float, float]:
     raise AssertionError("there is no sound")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("out", "layout"), [("a.webm", "peers"), ("a.mp4", "peers"), ("a.webm", "grid"), ("a.mp4", "grid")]
 )
@@ -135,6 +138,7 @@ def test_picture_and_sound_are_in_step(out: str, layout: Layout, tmp_path: Path)
     assert flash_ms == pytest.approx(FLASH_MS + 20, abs=40)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("out", ["a.webm", "a.mp4"])
 def test_lost_groups_and_another_size_change_no_time(out: str, tmp_path: Path) -> None:
     path = write(tmp_path / "talk.relay", made_here(resized_at_ms=2000, lost=frozenset({2})))
@@ -144,6 +148,7 @@ def test_lost_groups_and_another_size_change_no_time(out: str, tmp_path: Path) -
     assert abs(flash_ms - beep_ms) <= 40
 
 
+@pytest.mark.process
 def test_a_grid_has_everybody_from_when_they_came(tmp_path: Path) -> None:
     def peer(name: str, value: int, from_ms: float) -> list[Record]:
         encoder = VideoEncoder(fps=25)

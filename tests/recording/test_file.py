@@ -219,6 +219,7 @@ def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
     writer.close()
 
 
+@pytest.mark.process
 def test_a_full_file_system_keeps_what_was_written(tmp_path: Path) -> None:
     folder = tmp_path / "small"
     folder.mkdir()

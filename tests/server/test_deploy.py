@@ -30,6 +30,8 @@ from .test_tls import make_certificate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.process
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RELAY = [sys.executable, "-m", "relay_widget"]
 

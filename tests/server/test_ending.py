@@ -16,6 +16,8 @@ from .clients import TIMEOUT_S, Client, JsClient, RawClient, read_metrics
 if TYPE_CHECKING:
     import pytest
 
+pytestmark = pytest.mark.process
+
 LONG = ("--grace", "600")
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 

@@ -134,6 +134,7 @@ async def test_a_fresh_token_prolongs_the_stay(relay: RelayProcess, room: str) -
         assert (await ada.ask("clock", 0))["now_ms"] > first["expires_ms"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_no_log_holds_a_token_or_the_secret(talkative: RelayProcess, room: str, transport: str) -> None:
     relay = talkative

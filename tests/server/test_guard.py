@@ -121,6 +121,7 @@ def test_the_relay_refuses_what_its_guard_does(relay: RelayProcess, path: str, h
     assert "Access-Control-Allow-Origin" not in answer
 
 
+@pytest.mark.process
 def test_what_it_refuses_is_counted_and_logged_with_its_reason() -> None:
     with RelayProcess(("--log-level", "info")) as relay:
         for path, headers in (

@@ -79,6 +79,7 @@ async def code(client: Client, event: str, *args: Any) -> str:
     return str(answer["error"]["code"])
 
 
+@pytest.mark.process
 async def test_connections_rooms_peers_and_tracks() -> None:
     with relay_with(connections=3, rooms=2, room_peers=2, room_listeners=1, peer_tracks=2, room_tracks=3) as relay:
         async with Client() as ada, Client() as bob, Client() as cy:
@@ -110,6 +111,7 @@ async def test_connections_rooms_peers_and_tracks() -> None:
             await late.connect(relay.url, relay.auth())
 
 
+@pytest.mark.process
 async def test_chunks_and_init_segments() -> None:
     with relay_with(chunk_bytes=2000, init_bytes=1000, peer_chunks_per_s=20) as relay:
         async with Client() as ada, Client() as fast:
@@ -130,6 +132,7 @@ async def test_chunks_and_init_segments() -> None:
             assert left["reason"] == "lost"
 
 
+@pytest.mark.process
 async def test_bytes_a_second() -> None:
     with relay_with(peer_bytes_per_s=100_000) as relay:
         async with Client() as ada, Client() as bob:
@@ -144,6 +147,7 @@ async def test_bytes_a_second() -> None:
             assert (await bob.ask("clock", 1))["ok"]  # each has its own
 
 
+@pytest.mark.process
 async def test_nobody_more_is_let_in_while_the_memory_is_taken() -> None:
     with relay_with(memory_bytes=100_000) as relay:
         async with Client() as ada, Client() as bob:
@@ -163,6 +167,7 @@ async def test_nobody_more_is_let_in_while_the_memory_is_taken() -> None:
             await eventually(lambda: bob.ask("join", {"room": "two", "name": "Bob"}))
 
 
+@pytest.mark.process
 async def test_who_connects_and_says_nothing_is_ended() -> None:
     with relay_with(connect_s=1) as relay:
         host, _, port = relay.url.removeprefix("http://").partition(":")
@@ -188,6 +193,7 @@ async def test_who_connects_and_says_nothing_is_ended() -> None:
             assert (await ada.ask("clock", 1))["ok"]
 
 
+@pytest.mark.process
 async def test_sessions_that_are_only_begun_are_bounded_too() -> None:
     with relay_with(connections=2, connect_s=5) as relay:
         most = 2 + SPARE_SOCKETS
@@ -211,6 +217,7 @@ async def test_sessions_that_are_only_begun_are_bounded_too() -> None:
             assert (await ada.ask("clock", 1))["ok"]
 
 
+@pytest.mark.process
 async def test_one_address_has_so_many_sockets() -> None:
     with relay_with(address_sockets=5) as relay:
         host, _, port = relay.url.removeprefix("http://").partition(":")
@@ -229,6 +236,7 @@ async def test_one_address_has_so_many_sockets() -> None:
                     await asyncio.sleep(0.1)
 
 
+@pytest.mark.process
 async def test_a_flood_of_connections_costs_only_those_who_flood() -> None:
     with relay_with(connections=10) as relay:
         host, _, port = relay.url.removeprefix("http://").partition(":")
@@ -262,6 +270,7 @@ async def metrics_once_there_is_a_place(relay: RelayProcess) -> dict[str, float]
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.process
 async def test_who_reads_nothing_is_ended_and_told(room: str) -> None:
     with RelayProcess(("--max-read-s", "1", "--log-level", "info")) as relay:
         raw = await RawClient().connect(relay.url, receive_buffer_bytes=4096)
@@ -289,6 +298,7 @@ async def floods(client: RawClient, text: str) -> None:
             await client.send_many(text, 1000)
 
 
+@pytest.mark.process
 async def test_who_floods_engineio_and_never_reads_is_ended() -> None:
     with relay_with(read_s=3600) as relay:  # nothing else is to end it; a ping that is not answered would say so
         client = await RawClient().connect(relay.url, receive_buffer_bytes=4096)

@@ -25,6 +25,7 @@ async def until_written(relay: RelayProcess, word: str) -> None:
             pass
 
 
+@pytest.mark.process
 async def test_a_program_reads_who_came_and_what_was_refused() -> None:
     with RelayProcess(("--log-format", "json", "--log-level", "info", "--grace", "0.1")) as relay:
         auth = relay.auth()
@@ -55,6 +56,7 @@ async def test_a_program_reads_who_came_and_what_was_refused() -> None:
             assert secret not in relay.log
 
 
+@pytest.mark.process
 async def test_people_read_one_line_each() -> None:
     with RelayProcess(("--log-level", "info")) as relay:
         async with Client() as ada:

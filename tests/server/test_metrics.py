@@ -33,6 +33,7 @@ def ended(relay: RelayProcess) -> float:
     return sum(value for name, value in read_metrics(relay).items() if name.startswith("ended_connections_total "))
 
 
+@pytest.mark.process
 async def test_it_counts_what_happens(own_relay: RelayProcess) -> None:
     relay = own_relay
     first = await asyncio.to_thread(read_metrics, relay)
@@ -65,6 +66,7 @@ async def test_it_counts_what_happens(own_relay: RelayProcess) -> None:
             pass
 
 
+@pytest.mark.process
 async def test_it_counts_what_waits_and_what_is_dropped(own_relay: RelayProcess) -> None:
     relay = own_relay
     raw = await RawClient().connect(relay.url, receive_buffer_bytes=4096)
@@ -116,6 +118,7 @@ def test_the_histogram_of_lag() -> None:
     assert lag.sum_s == pytest.approx(60.0025)
 
 
+@pytest.mark.process
 async def test_who_does_not_read_is_counted_as_such(own_relay: RelayProcess) -> None:
     relay = own_relay
     async with Client() as ada:

@@ -229,6 +229,7 @@ async def test_monitors_see_the_figures_of_other_nodes(pair: tuple[RelayProcess,
         assert (state["peers"][0]["report"], state["peers"][0]["chunks"]) == (report, 1)
 
 
+@pytest.mark.process
 async def test_a_limit_of_a_room_is_one_over_all_nodes(room: str) -> None:
     with RedisServer() as redis, node(redis, "--max-room-peers", "2") as a, node(redis, "--max-room-peers", "2") as b:
         async with inside(a, room) as ada, inside(b, room, "Bob"), Client() as third:
@@ -238,6 +239,7 @@ async def test_a_limit_of_a_room_is_one_over_all_nodes(room: str) -> None:
             assert refused["error"]["code"] == "room-full"
 
 
+@pytest.mark.process
 async def test_a_node_that_dies_takes_nobody_else_down(room: str) -> None:
     with RedisServer() as redis, node(redis) as a, node(redis) as b:
         await acquainted(a, b)
@@ -261,6 +263,7 @@ async def test_a_node_that_dies_takes_nobody_else_down(room: str) -> None:
             assert await bob.next("peer-left") == ({"peer": ids[0], "reason": "lost"},)
 
 
+@pytest.mark.process
 async def test_a_node_that_ends_says_so(room: str) -> None:
     with RedisServer() as redis, node(redis) as a, node(redis) as b:
         await acquainted(a, b)
@@ -270,6 +273,7 @@ async def test_a_node_that_ends_says_so(room: str) -> None:
             assert a.log == b.log == ""
 
 
+@pytest.mark.process
 async def test_without_redis_a_relay_goes_on_and_it_heals(room: str) -> None:
     with RedisServer() as redis, node(redis) as a, node(redis) as b:
         await acquainted(a, b)
@@ -304,6 +308,7 @@ def health(relay: RelayProcess) -> str:
     return str(json.loads(body)["redis"])
 
 
+@pytest.mark.process
 async def test_a_relay_starts_without_its_redis(room: str) -> None:
     with RedisServer() as late:
         late.kill()
@@ -317,6 +322,7 @@ async def test_a_relay_starts_without_its_redis(room: str) -> None:
                         assert (await ada.next("peer-joined"))[0]["peer"]["name"] == "Bob"
 
 
+@pytest.mark.process
 async def test_what_waits_for_a_redis_that_hangs_is_bounded_and_local_media_flows(room: str) -> None:
     with RedisServer() as redis, node(redis) as a, node(redis) as b:
         await acquainted(a, b)
@@ -342,6 +348,7 @@ async def test_what_waits_for_a_redis_that_hangs_is_bounded_and_local_media_flow
             assert await media(bob, 4) == group_bytes(100)[1:]
 
 
+@pytest.mark.process
 async def test_a_node_that_stands_still_hurts_nobody_and_comes_back(room: str) -> None:
     """Redis hangs up on who does not read."""
     bound = ("--client-output-buffer-limit", "pubsub", "1mb", "512kb", "5")
@@ -377,6 +384,7 @@ def subscriber_name(relay: RelayProcess) -> str:
     return f"relay-widget-{record['instance']}"
 
 
+@pytest.mark.process
 async def test_what_no_relay_says_is_logged_once_and_harms_nobody(room: str) -> None:
     with RedisServer() as redis, node(redis) as a, node(redis) as b, redis.client() as client:
         await acquainted(a, b)
@@ -410,6 +418,7 @@ async def test_databases_keep_relays_apart(redis: RedisServer, pair: tuple[Relay
         assert metric(pair[0], "nodes") == 1
 
 
+@pytest.mark.process
 async def test_a_user_that_may_do_nothing_else_will_do(room: str) -> None:
     """The one in docs/security.md."""
     text = (Path(__file__).parents[2] / "docs/security.md").read_text()
@@ -427,6 +436,7 @@ async def test_a_user_that_may_do_nothing_else_will_do(room: str) -> None:
             assert "secret-of-redis" not in a.log
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("before", "address", "environment", "said"),
     [

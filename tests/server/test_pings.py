@@ -6,10 +6,14 @@ import asyncio
 import itertools
 import time
 
+import pytest
+
 from tests.core.media import header
 from tests.relay_process import RelayProcess
 
 from .clients import TIMEOUT_S, Client, RawClient
+
+pytestmark = pytest.mark.process
 
 SLOW_BYTES_PER_S = 100_000
 PING_S, PONG_S = 2, 2

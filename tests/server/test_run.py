@@ -49,6 +49,7 @@ async def test_idle_means_nobody_for_a_while() -> None:
     assert never._timer is None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
     with RelayProcess() as relay:
@@ -58,6 +59,7 @@ def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
         assert relay.log == ""
 
 
+@pytest.mark.process
 async def test_it_ends_cleanly_under_its_clients() -> None:
     with RelayProcess() as relay:
         async with Client() as websocket, Client() as polling:
@@ -71,6 +73,7 @@ async def test_it_ends_cleanly_under_its_clients() -> None:
         assert relay.log == ""
 
 
+@pytest.mark.process
 async def test_it_ends_by_itself_when_nobody_is_left() -> None:
     with RelayProcess(("--idle-timeout", "1")) as relay:
         async with Client() as client:
@@ -81,6 +84,7 @@ async def test_it_ends_by_itself_when_nobody_is_left() -> None:
         assert relay.log == ""
 
 
+@pytest.mark.process
 async def test_after_a_crash_the_next_takes_over_port_secret_and_peers() -> None:
     with RelayProcess() as relay:
         async with Client() as client:
@@ -101,6 +105,7 @@ async def test_after_a_crash_the_next_takes_over_port_secret_and_peers() -> None
             assert (await client.join("lab"))["peer"] == ack["peer"]
 
 
+@pytest.mark.process
 def test_a_port_that_was_taken_meanwhile_is_another_ones() -> None:
     with RelayProcess() as relay:
         before = relay.record()
@@ -114,6 +119,7 @@ def test_a_port_that_was_taken_meanwhile_is_another_ones() -> None:
         assert after["secret"] == before["secret"]
 
 
+@pytest.mark.process
 def test_it_leaves_another_relays_file_alone() -> None:
     with RelayProcess() as relay:
         text = relay.runtime_file.read_text()

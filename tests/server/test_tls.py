@@ -57,6 +57,7 @@ async def connect(relay: RelayProcess) -> Client:
     return client
 
 
+@pytest.mark.process
 async def test_a_call_over_tls(pair: tuple[Path, Path]) -> None:
     trust = ssl.create_default_context(cafile=str(pair[0]))
     with RelayProcess(flags(pair), tls=trust) as relay:
@@ -71,6 +72,7 @@ async def test_a_call_over_tls(pair: tuple[Path, Path]) -> None:
         assert relay.log == ""
 
 
+@pytest.mark.process
 async def test_what_waits_for_who_does_not_read_is_bounded_over_tls_too(pair: tuple[Path, Path]) -> None:
     trust = ssl.create_default_context(cafile=str(pair[0]))
     with RelayProcess(flags(pair), tls=trust) as relay:
@@ -91,6 +93,7 @@ async def test_what_waits_for_who_does_not_read_is_bounded_over_tls_too(pair: tu
             transport.resume_reading()
 
 
+@pytest.mark.process
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1:DeprecationWarning")
 async def test_it_speaks_no_old_tls_and_no_plain_http(pair: tuple[Path, Path]) -> None:
     trust = ssl.create_default_context(cafile=str(pair[0]))
@@ -122,6 +125,7 @@ def refusal(certificate: Path | None, key: Path | None) -> str:
     return caught.value.message
 
 
+@pytest.mark.process
 def test_files_that_cannot_be_used_are_one_sentence(pair: tuple[Path, Path], tmp_path: Path) -> None:
     certificate, key = pair
     assert tls_context(None, None) is None
@@ -142,6 +146,7 @@ def test_files_that_cannot_be_used_are_one_sentence(pair: tuple[Path, Path], tmp
     assert "not encrypted" in refusal(certificate, encrypted)
 
 
+@pytest.mark.process
 def test_the_command_line_says_it_too(pair: tuple[Path, Path]) -> None:
     command = [sys.executable, "-m", "relay_widget", "serve", "--port", "0", "--tls-cert", str(pair[0])]
     result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
