@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from typing import TYPE_CHECKING
+
+import pytest
 
 from relay_widget.cli import SECRET_VARIABLE
 from relay_widget.protocol import RECONNECT_SPREAD_MS
 from tests.relay_process import END_TIMEOUT_S, RelayProcess
 
 from .clients import TIMEOUT_S, Client, JsClient, RawClient, read_metrics
-
-if TYPE_CHECKING:
-    import pytest
 
 pytestmark = pytest.mark.process
 
