@@ -103,11 +103,11 @@ js-pure: build
 
 e2e: build .make/browser .make/services
 	$(call say,browser tests)
-	@$(PYTEST) tests/e2e
+	@$(PYTEST) tests/e2e -n 2 --dist loadfile
 
 notebooks: build
 	$(call say,nbval)
-	@$(PYTEST) --nbval --nbval-cell-timeout 60 notebooks
+	@$(PYTEST) --nbval --nbval-cell-timeout 60 notebooks -n 2 --dist loadfile
 
 wheel: build
 	$(call say,wheel)
