@@ -228,8 +228,15 @@ class Tab:
         )
         return self.page.locator(f'[data-walk="{cell}"]')
 
+    def dismiss(self) -> None:
+        """Close what JupyterLab itself says of a lost network."""
+        said = self.page.locator('dialog[aria-label^="Server Connection Error"] button').first
+        while said.is_visible():
+            said.click(timeout=CLICK_TIMEOUT_MS)
+
     def press(self, cell: str, label: str) -> None:
         """Click a button of the call."""
+        self.dismiss()
         button = self.view(cell).locator(f'button[aria-label^="{label}"], button:has-text("{label}")').first
         button.click(timeout=CLICK_TIMEOUT_MS)
 
@@ -248,6 +255,7 @@ class Tab:
 
     def look(self) -> dict[str, Any]:
         """What the page shows."""
+        self.dismiss()
         seen: dict[str, Any] = self.page.evaluate(LOOK)
         if seen["kernel"] is not None:
             self.kernel_id = seen["kernel"]
@@ -451,6 +459,22 @@ class Driver:
             self._python(cell, f"name = {to!r}")
         else:
             self._tab(cell).view(cell).locator("input[name=rw-name]").fill(to, timeout=CLICK_TIMEOUT_MS)
+
+    # -- Python --
+
+    def _frames(self, cell: str, of: str) -> None:
+        call = cell.lower()
+        code = f"_stream = {call}.frames({of!r}); print(next(iter(_stream)).rgb.shape); _stream.close()"
+        shape = self._tab(cell).python(code)
+        assert shape.endswith(", 3)"), shape
+
+    def _record(self, cell: str) -> None:
+        path = self.lab.folder / f"{cell}.relay"
+        self._tab(cell).python(f"_recorder = {cell.lower()}.record({str(path)!r}, overwrite=True)")
+
+    def _end_recording(self, cell: str) -> None:
+        self._tab(cell).python("_recorder.stop()")
+        assert (self.lab.folder / f"{cell}.relay").stat().st_size > 0
 
     # -- the world around --
 

@@ -190,17 +190,19 @@ class Action:
     options: Callable[[Model], Iterable[tuple[str, ...]]]
     apply: Callable[..., None]
     cost_s: float = 0.5
+    weight: float = 1
+    """How often, beside the others: what makes calls comes more often than what ends them."""
 
 
 ACTIONS: dict[str, Action] = {}
 
 
 def _action(
-    options: Callable[[Model], Iterable[tuple[str, ...]]], cost_s: float = 0.5
+    options: Callable[[Model], Iterable[tuple[str, ...]]], cost_s: float = 0.5, weight: float = 1
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     def note(apply: Callable[..., None]) -> Callable[..., None]:
         name = apply.__name__.strip("_")
-        ACTIONS[name] = Action(name, options, apply, cost_s)
+        ACTIONS[name] = Action(name, options, apply, cost_s, weight)
         return apply
 
     return note
@@ -219,6 +221,8 @@ def _sides(model: Model, *phases: Phase) -> list[tuple[str, ...]]:
 def _make(model: Model, name: str) -> None:
     """The cell is run: another call, in the place of the one before."""
     cell = model.cell(name)
+    if model.recording == name:
+        model.recording = ""  # it goes on, of a call that the cell's variable no longer is
     if cell.call is not None:
         cell.call.views = 0
     cell.mirrored = cell.mirrored and cell.call is not None
@@ -232,13 +236,13 @@ def _can_run(model: Model) -> list[str]:
     return [cell.name for nb in model.notebooks.values() if nb.idle for cell in nb.cells.values() if cell.there]
 
 
-@_action(lambda m: _each(name for name in _can_run(m) if m.cell(name).call is None), 1.5)
+@_action(lambda m: _each(name for name in _can_run(m) if m.cell(name).call is None), 1.5, weight=4)
 def run(model: Model, name: str) -> None:
     """Run a cell."""
     _make(model, name)
 
 
-@_action(lambda m: _each(name for name in _can_run(m) if m.cell(name).call is not None), 3.5)
+@_action(lambda m: _each(name for name in _can_run(m) if m.cell(name).call is not None), 3.5, weight=2)
 def run_again(model: Model, name: str) -> None:
     """Run a cell that shows a call already."""
     _make(model, name)
@@ -252,7 +256,7 @@ def run_all(model: Model, name: str) -> None:
             _make(model, cell.name)
 
 
-@_action(lambda m: _sides(m, "idle"))
+@_action(lambda m: _sides(m, "idle"), weight=2)
 def join(model: Model, name: str, _side: str) -> None:
     """Join from the lobby."""
     model.call(name).phase = "in"
@@ -264,10 +268,11 @@ def leave(model: Model, name: str, _side: str) -> None:
     model.call(name).phase = "left"
 
 
-@_action(lambda m: _sides(m, "left"))
+@_action(lambda m: _sides(m, "left"), weight=2)
 def rejoin(model: Model, name: str, _side: str) -> None:
-    """Join again after having left."""
-    model.call(name).phase = "in"
+    """Join again after having left. Without a kernel, it depends on how long ago that gave the last ticket."""
+    call = model.call(name)
+    call.phase = "in" if call.python else "may"
 
 
 @_action(lambda m: _sides(m, "in"))
@@ -300,6 +305,8 @@ def source(model: Model, name: str) -> None:
 def room(model: Model, name: str, _side: str, where: str) -> None:
     """Move to the other room."""
     model.call(name).room = where
+    if model.recording == name:
+        model.recording = ""
 
 
 def _other_room(call: Call) -> str:
@@ -368,13 +375,15 @@ def _remove(model: Model, name: str, *, cut: bool) -> None:
         cell.call.hide()
 
 
-@_action(lambda m: _each(nb.removed for nb in m.notebooks.values() if nb.open and nb.removed and not nb.cut), 1)
+@_action(
+    lambda m: _each(nb.removed for nb in m.notebooks.values() if nb.open and nb.removed and not nb.cut), 1, weight=4
+)
 def undo(model: Model, name: str) -> None:
     """Undo the deletion."""
     _bring_back(model, name)
 
 
-@_action(lambda m: _each(nb.removed for nb in m.notebooks.values() if nb.open and nb.removed and nb.cut), 1)
+@_action(lambda m: _each(nb.removed for nb in m.notebooks.values() if nb.open and nb.removed and nb.cut), 1, weight=4)
 def paste(model: Model, name: str) -> None:
     """Paste the cell that was cut."""
     _bring_back(model, name)
@@ -443,7 +452,7 @@ def close_tab(model: Model, name: str) -> None:
             cell.call.views, cell.call.unseen = 0, True
 
 
-@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if not nb.open), 2)
+@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if not nb.open), 2, weight=4)
 def open_tab(model: Model, name: str) -> None:
     """Open the notebook again."""
     model.notebooks[name].open = True
@@ -498,7 +507,7 @@ def _end_kernel(model: Model, name: str) -> None:
                 cell.call.phase = "may"  # nobody is left who could let it in, or tell its room
 
 
-@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and not nb.kernel), 2)
+@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and not nb.kernel), 2, weight=4)
 def start_kernel(model: Model, name: str) -> None:
     """Start a kernel for the notebook."""
     model.notebooks[name].kernel = True
@@ -535,6 +544,33 @@ def peer_comes(model: Model, where: str) -> None:
 def peer_goes(model: Model) -> None:
     """It leaves."""
     model.peer = None
+
+
+def _senders(model: Model, name: str) -> list[str]:
+    """Whose picture this call gets."""
+    call = model.call(name)
+    return [
+        other.name
+        for other in model.calls()
+        if other is not call and other.room == call.room and other.present and other.camera
+    ]
+
+
+@_action(lambda m: [(cell, of) for cell in m.shown(python=True, phase=("in",)) for of in _senders(m, cell)], 2)
+def frames(model: Model, _name: str, _of: str) -> None:
+    """Ask Python for a frame of somebody."""
+
+
+@_action(lambda m: _each(m.shown(python=True, phase=("in",))) if not m.recording else (), 1, weight=2)
+def record(model: Model, name: str) -> None:
+    """Begin to record the room."""
+    model.recording = name
+
+
+@_action(lambda m: [(m.recording,)] if m.recording and m.notebook(m.recording).idle else (), 1, weight=2)
+def end_recording(model: Model, _name: str) -> None:
+    """Stop the recording; there is something in it."""
+    model.recording = ""
 
 
 def enabled(model: Model) -> dict[str, list[tuple[str, ...]]]:

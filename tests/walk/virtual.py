@@ -331,8 +331,8 @@ class Participant:
         line.send(str(Event.MEDIA_CHUNK), header(kind, self._epochs[track], group, number, track), b"x")
 
     def _heard(self, line: Line | None, event: str, payload: Any) -> None:
-        if line is None or self._line is not line:
-            return
+        if line is None or self._line is not line or (self._in is None and event != "down"):
+            return  # also what the relay said of a room before it heard that we leave it
         match event:
             case "down":
                 self._line = None

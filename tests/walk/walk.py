@@ -72,6 +72,11 @@ class Chooser:
         hasty = self._random.random() < self._haste
         return Step(name, tuple(self._random.choice(possible[name])), hasty)
 
+    def _weight(self, name: str) -> float:
+        action = ACTIONS[name]
+        cost: float = action.cost_s**self._thrift
+        return action.weight / (1 + self._done[name] / action.weight) / cost
+
 
 class Driving(Protocol):
     """What does the steps, and looks: `driver.Driver` in a browser, `virtual.VirtualDriver` without."""
