@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tests.e2e.lab import chromium
 
-from .driver import Driver, WideLab
+from .driver import BROWSER_ARGUMENTS, Driver, WideLab, processes_of
 from .model import Model
 from .walk import Chooser, Walk, WalkFailed, parse, shrink
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .model import Step
 
 OUT = Path(__file__).with_name("out")
-BROWSER = ("--autoplay-policy=no-user-gesture-required",)
 
 
 def main() -> int:
@@ -40,7 +39,7 @@ def main() -> int:
     given = arguments.parse_args()
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     notebooks = dict(zip(given.cells[::2], map(int, given.cells[1::2]), strict=True))
-    with tempfile.TemporaryDirectory(prefix="walk-") as folder, chromium(*BROWSER) as browser:
+    with tempfile.TemporaryDirectory(prefix="walk-") as folder, chromium(*BROWSER_ARGUMENTS) as browser:
         walker = Walker(WideLab(Path(folder)), browser, notebooks, given.within)
         walker.lab.start()
         try:
@@ -58,6 +57,8 @@ def main() -> int:
                 walker.shrink(failure, given.shrink)
         finally:
             walker.lab.stop()
+            orphans = processes_of(walker.lab)
+            print("\n".join(f"LEFT {orphan}" for orphan in orphans), flush=True)
     return 1
 
 
@@ -76,6 +77,9 @@ class Walker:
             walk = Walk(driver, _say, self.within_s)
             try:
                 steps(walk)
+                left = driver.leftovers()
+                if left:
+                    return WalkFailed(walk.steps, left)
             except WalkFailed as failure:
                 print("\n".join(map(str, driver.pictures(OUT))))
                 return failure

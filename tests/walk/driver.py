@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from .model import Step
 
+BROWSER_ARGUMENTS = ("--autoplay-policy=no-user-gesture-required",)
+"""Whether sound waits for a click is another test's concern: here a reload would silence all that follows."""
 PROBE = Path(__file__).with_name("probe.py")
 STARTUP = f"""
 import importlib.util as _util
@@ -105,6 +107,17 @@ COUNT_RECORDERS = """
   window.__walk_recorders = () => all.map((one) => one.deref()).filter((one) => one && one.state !== "inactive");
 })();
 """
+
+
+CLOSE_ALL = """
+import sys
+from ipywidgets.widgets import widget as _widget
+for _one in list(_widget._instances.values()):
+    if "relay_widget" in sys.modules and isinstance(_one, sys.modules["relay_widget"].Call):
+        _one.close()
+"""
+LEFT_WITHIN_S = 15.0
+"""How soon after all calls are closed nothing of them may be left."""
 
 
 @dataclass
@@ -192,6 +205,7 @@ class Tab:
         self.page = self.notebook.page
         self.js('app.commands.execute("application:toggle-left-area")')
         self.kernel_id: str | None = self.js("return panel.sessionContext.session.kernel.id")
+        self._sockets: int = (self.ask("settle") or {"sockets": 0})["sockets"]
 
     def js(self, body: str, **values: Any) -> Any:
         """Run a script that knows `app`, `panel`, `cellOf`, and these values."""
@@ -261,6 +275,17 @@ class Tab:
             self.kernel_id = seen["kernel"]
         return seen
 
+    def leftovers(self) -> list[str]:
+        """Threads and sockets that the kernel has more than before the first call."""
+        left = self.ask("settle")
+        if left is None:
+            return []
+        threads = [thread for thread in left["threads"] if thread.startswith("relay-widget")]
+        more = left["sockets"] - self._sockets
+        return [f"{self.name}: the thread {thread} is left" for thread in threads] + (
+            [f"{self.name}: {more} sockets are left"] if more > 0 else []
+        )
+
     def troubles(self) -> list[str]:
         """Errors of the page."""
         return [line for line in self.notebook.console if line.startswith("pageerror")]
@@ -302,6 +327,23 @@ class Driver:
         kernels = {name: tab.ask() for name, tab in self.tabs.items()}
         troubles = [f"{name}: {line}" for name, tab in self.tabs.items() for line in tab.troubles()]
         return Seen(pages, kernels, relay, troubles)
+
+    def leftovers(self) -> list[str]:
+        """What is left in the kernels and at the relay once all calls are closed; the notebooks are of no use then."""
+        self._peer_goes()
+        wrong = []
+        for name, tab in self.tabs.items():
+            if self.model.notebooks[name].open and self.model.notebooks[name].kernel:
+                tab.ask("spin 0")
+                tab.python(CLOSE_ALL)
+                wrong += _until_none(tab.leftovers)
+            tab.close()
+        self.tabs = {}
+        return wrong + _until_none(self._people_left)
+
+    def _people_left(self) -> list[str]:
+        rooms = self.relay.look() or {}
+        return [f"{room}: {peer['name']} is there, and no page" for room, peers in rooms.items() for peer in peers]
 
     def now_s(self) -> float:
         """The time, from somewhen on."""
@@ -499,3 +541,22 @@ class Driver:
         peer, self._peer = self._peer, None
         if peer is not None:
             peer.close().wait()
+
+
+def _until_none(look: Callable[[], list[str]]) -> list[str]:
+    """What is still wrong when nothing should be any more."""
+    deadline_s = time.monotonic() + LEFT_WITHIN_S
+    while (wrong := look()) and time.monotonic() < deadline_s:
+        time.sleep(LOOK_AGAIN_S)
+    return wrong
+
+
+def processes_of(lab: JupyterLab) -> list[str]:
+    """Command lines of processes that this server or its kernels have started, and that are still there."""
+    mark = f"JUPYTER_RUNTIME_DIR={lab.runtime}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found

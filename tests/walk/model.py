@@ -236,7 +236,7 @@ def _can_run(model: Model) -> list[str]:
     return [cell.name for nb in model.notebooks.values() if nb.idle for cell in nb.cells.values() if cell.there]
 
 
-@_action(lambda m: _each(name for name in _can_run(m) if m.cell(name).call is None), 1.5, weight=4)
+@_action(lambda m: _each(name for name in _can_run(m) if m.cell(name).call is None), 1.5, weight=10)
 def run(model: Model, name: str) -> None:
     """Run a cell."""
     _make(model, name)
@@ -331,6 +331,7 @@ def _other_name(call: Call) -> str:
 @_action(
     lambda m: _each(cell.name for nb in m.notebooks.values() for cell in nb.cells.values() if _has_output(nb, cell)),
     3.5,
+    weight=0.6,
 )
 def clear(model: Model, name: str) -> None:
     """Clear a cell's output."""
@@ -355,13 +356,14 @@ def _has_output(notebook: Notebook, cell: Cell) -> bool:
         if nb.open and not nb.removed and cell.there and not cell.mirrored
     ),
     3.5,
+    weight=0.6,
 )
 def delete(model: Model, name: str) -> None:
     """Delete a cell."""
     _remove(model, name, cut=False)
 
 
-@_action(ACTIONS["delete"].options, 3.5)
+@_action(ACTIONS["delete"].options, 3.5, weight=0.6)
 def cut(model: Model, name: str) -> None:
     """Cut a cell."""
     _remove(model, name, cut=True)
@@ -435,13 +437,13 @@ def _reopen(model: Model, name: str) -> None:
         call.show()
 
 
-@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.idle and not nb.removed), 5)
+@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.idle and not nb.removed), 5, weight=0.6)
 def reload(model: Model, name: str) -> None:
     """Save, and reload the page."""
     _reopen(model, name)
 
 
-@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.idle and not nb.removed), 3.5)
+@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.idle and not nb.removed), 3.5, weight=0.5)
 def close_tab(model: Model, name: str) -> None:
     """Save, and close the notebook's tab; the kernel stays."""
     notebook = model.notebooks[name]
@@ -476,19 +478,19 @@ def finish(model: Model, name: str) -> None:
     model.notebooks[name].busy = False
 
 
-@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and nb.kernel))
+@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and nb.kernel), weight=0.5)
 def interrupt(model: Model, name: str) -> None:
     """Interrupt the kernel."""
     model.notebooks[name].busy = False
 
 
-@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and nb.kernel), 2)
+@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and nb.kernel), 2, weight=0.5)
 def restart(model: Model, name: str) -> None:
     """Restart the kernel."""
     _end_kernel(model, name)
 
 
-@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and nb.kernel), 1)
+@_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and nb.kernel), 1, weight=0.5)
 def shut_down(model: Model, name: str) -> None:
     """Shut the kernel down."""
     _end_kernel(model, name)
@@ -513,7 +515,7 @@ def start_kernel(model: Model, name: str) -> None:
     model.notebooks[name].kernel = True
 
 
-@_action(lambda m: _each(("KILL", "TERM") if any(m.calls()) else ()), 4)
+@_action(lambda m: _each(("KILL", "TERM") if any(m.calls()) else ()), 4, weight=0.6)
 def end_relay(model: Model, _how: str) -> None:
     """Kill the relay, or stop it: another one is started by whoever needs it."""
     alone = not any(call.python for call in model.calls())

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WITHIN_S = 10.0
 """How soon after a step everything must be as it should be."""
 HASTE = 0.3
+ENDS = (2, 4, 8, 16, 32)
+"""How many steps before a failure are tried first, of calls that have just been made."""
 """How often a step is followed by the next before anything is looked at."""
 
 
@@ -176,7 +178,13 @@ def meaningful(steps: Iterable[Step], model: Model) -> list[Step]:
 
 
 def shrink(steps: list[Step], model: Model, fails: Callable[[list[Step]], bool]) -> list[Step]:
-    """Leave out what does not matter: big pieces first, then single steps; as long as it still fails."""
+    """Leave out what does not matter: all but the end, big pieces, single steps; as long as it still fails."""
+    runs = [step for step in steps if step.action == "run"]
+    for length in ENDS:
+        end = meaningful([*runs, *steps[-length:]], model)
+        if len(end) < len(steps) and fails(end):
+            steps = end
+            break
     size = max(1, len(steps) // 2)
     while True:
         for shorter in _without_pieces(steps, size):
