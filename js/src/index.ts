@@ -4,6 +4,7 @@ import { CallController } from "./call.js";
 import { kernelLink, type Traits } from "./model.js";
 import { kept } from "./still/kept.js";
 import type { StillTraits } from "./still/words.js";
+import { whenAttached } from "./ui/attached.js";
 import { mountCall } from "./ui/index.js";
 import "./ui/style.css";
 
@@ -15,10 +16,14 @@ export default kept<Traits & StillTraits>((model) => {
   return {
     show(el) {
       const unmount = mountCall(el, call.state, call.actions);
-      call.viewOpened();
+      const end = whenAttached(
+        el,
+        () => call.viewOpened(),
+        () => call.viewClosed(),
+      );
       return () => {
         unmount();
-        call.viewClosed();
+        end();
       };
     },
     close: () => call.close(),

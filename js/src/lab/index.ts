@@ -1,5 +1,6 @@
 // What anywidget loads for a LatencyLab: one lab per model, any number of views of it.
 import { kept } from "../still/kept.js";
+import { whenAttached } from "../ui/attached.js";
 import { Lab } from "./lab.js";
 import type { LabTraits } from "./traits.js";
 import { mountLab } from "./view.js";
@@ -12,10 +13,14 @@ export default kept<LabTraits>((model, keep) => {
   return {
     show(el) {
       const unmount = mountLab(el, lab);
-      lab.call.viewOpened();
+      const end = whenAttached(
+        el,
+        () => lab.call.viewOpened(),
+        () => lab.call.viewClosed(),
+      );
       return () => {
         unmount();
-        lab.call.viewClosed();
+        end();
       };
     },
     refresh: () => lab.refresh(),
