@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +19,7 @@ from tests.e2e.lab import JupyterLab, Notebook
 
 from .model import PEER, ROOMS, Model
 from .network import Network
+from .seen import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,22 +118,6 @@ for _one in list(_widget._instances.values()):
 """
 LEFT_WITHIN_S = 15.0
 """How soon after all calls are closed nothing of them may be left."""
-
-
-@dataclass
-class Seen:
-    """What all sides say at one moment."""
-
-    pages: dict[str, dict[str, Any]]
-    kernels: dict[str, dict[str, Any] | None]
-    relay: dict[str, list[dict[str, Any]]] | None
-    """The peers of each room; None: no relay answers."""
-    troubles: list[str] = field(default_factory=list)
-
-    def view(self, cell: str) -> dict[str, Any]:
-        """What the page shows in a cell; empty if it shows no cell of this name."""
-        found: dict[str, Any] = self.pages.get(cell[0], {}).get("cells", {}).get(cell, {})
-        return found
 
 
 class RelayView:

@@ -10,8 +10,8 @@ from .model import PEER, ROOMS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .driver import Seen
     from .model import Call, Model
+    from .seen import Seen
 
 Complaints = "Iterator[str]"
 PHASES = {"in": "joined", "idle": "idle", "left": "left"}

@@ -37,6 +37,8 @@ class Call:
     """Its last view has gone and the page may not have noticed yet."""
     python: bool = True
     """Its kernel is the one that made it."""
+    sure: bool = False
+    """It has been looked at in this phase, and all was well."""
 
     def show(self) -> None:
         """A view of it opens."""
@@ -49,7 +51,7 @@ class Call:
             self.phase = "in" if self.auto_join else "idle"
         if not self.python:
             self.phase = "may"
-        self.unseen = False
+        self.unseen = self.sure = False
 
     def hide(self) -> None:
         """A view of it closes."""
@@ -174,7 +176,10 @@ class Model:
         """All that takes time has come to its end."""
         for notebook in self.notebooks.values():
             for cell in notebook.cells.values():
-                if cell.call is not None and cell.call.unseen:
+                if cell.call is None:
+                    continue
+                cell.call.sure = True
+                if cell.call.unseen:
                     cell.call.unseen = False
                     cell.call.phase = "idle"
 
@@ -259,20 +264,20 @@ def run_all(model: Model, name: str) -> None:
 @_action(lambda m: _sides(m, "idle"), weight=2)
 def join(model: Model, name: str, _side: str) -> None:
     """Join from the lobby."""
-    model.call(name).phase = "in"
+    model.call(name).phase, model.call(name).sure = "in", False
 
 
 @_action(lambda m: _sides(m, "in"))
 def leave(model: Model, name: str, _side: str) -> None:
     """Leave the call."""
-    model.call(name).phase = "left"
+    model.call(name).phase, model.call(name).sure = "left", False
 
 
 @_action(lambda m: _sides(m, "left"), weight=2)
 def rejoin(model: Model, name: str, _side: str) -> None:
     """Join again after having left. Without a kernel, it depends on how long ago that gave the last ticket."""
     call = model.call(name)
-    call.phase = "in" if call.python else "may"
+    call.phase, call.sure = "in" if call.python else "may", False
 
 
 @_action(lambda m: _sides(m, "in"))
@@ -304,7 +309,7 @@ def source(model: Model, name: str) -> None:
 )
 def room(model: Model, name: str, _side: str, where: str) -> None:
     """Move to the other room."""
-    model.call(name).room = where
+    model.call(name).room, model.call(name).sure = where, False
     if model.recording == name:
         model.recording = ""
 
@@ -505,8 +510,8 @@ def _end_kernel(model: Model, name: str) -> None:
     for cell in notebook.cells.values():
         if cell.call is not None:
             cell.call.python = False
-            if cell.call.phase == "idle":
-                cell.call.phase = "may"  # nobody is left who could let it in, or tell its room
+            if cell.call.phase == "idle" or not cell.call.sure:
+                cell.call.phase = "may"  # nobody is left who could let it in
 
 
 @_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and not nb.kernel), 2, weight=4)

@@ -21,8 +21,8 @@ from relay_widget.grants import Grant
 from relay_widget.protocol import Event
 from tests.core.media import Queued, header, seeded
 
-from .driver import Seen
 from .model import PEER, ROOMS, Cell, Model
+from .seen import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

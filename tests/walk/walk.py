@@ -15,7 +15,7 @@ from .model import ACTIONS, Model, Step, enabled
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from .driver import Seen
+    from .seen import Seen
 
 WITHIN_S = 10.0
 """How soon after a step everything must be as it should be."""
