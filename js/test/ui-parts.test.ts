@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Figures } from "../src/protocol.js";
-import { type Moment, news, QUALITY_NEWS_INTERVAL_MS, QualityNews } from "../src/ui/announce.js";
+import { type Moment, mutedNews, news, QUALITY_NEWS_INTERVAL_MS, QualityNews } from "../src/ui/announce.js";
 import { colourOf, distinctColours, initialOf } from "../src/ui/colour.js";
 import { HISTORY_MS, History, MAX_SAMPLES_PER_PEER } from "../src/ui/history.js";
 import {
@@ -44,6 +44,20 @@ describe("news", () => {
 
   it("is silent when nothing has changed", () => {
     expect(news(moment("joined", "Ada"), moment("joined", "Ada"))).toBe("");
+  });
+});
+
+describe("mutedNews", () => {
+  it("tells what the host has done", () => {
+    const [free, mute, hidden] = [
+      { audio: false, video: false },
+      { audio: true, video: false },
+      { audio: true, video: true },
+    ];
+    expect(mutedNews(free, mute)).toBe("The host has muted you.");
+    expect(mutedNews(mute, hidden)).toBe("The host has stopped your video.");
+    expect(mutedNews(hidden, free)).toBe("The host has unmuted you. The host allows your video again.");
+    expect(mutedNews(mute, mute)).toBe("");
   });
 });
 

@@ -13,6 +13,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from .hosts import PROXY, JupyterHub, Notebook7, notebook_file, serving
 from .lab import Notebook, chromium, free_port
 from .test_call import cell, joined, plays
+from .test_keys import LETTERS, MOVES, keys_stay_inside
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -87,6 +88,8 @@ def two_notebooks(lab: JupyterLab, context: BrowserContext, room: str, rung: str
             plays(person)
         ada, grace = people
         ada.wait_python(f"call.transport == {rung!r} and [peer.name for peer in call.peers] == ['Grace']")
+        # Notebook 7 listens to keys before they arrive in the call, JupyterLab after that.
+        keys_stay_inside(ada.page, ada.page.get_by_role("button", name="Figures"), *LETTERS, *MOVES)
         grace.python("call.microphone = False")
         ada.wait_python("all(track['muted'] for track in call.peers[0].tracks if track['audio'])")
         folder = os.environ.get("SCREENSHOTS_OF_HOSTS")

@@ -3,6 +3,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { safeSvg } from "../still/safe-svg.js";
 import { distinctColours } from "../ui/colour.js";
+import { Fact, useFacts } from "../ui/fact.js";
 import { useView } from "../ui/view.js";
 import {
   type LatencyView,
@@ -168,27 +169,28 @@ function Legend({ lab, hovered }: { lab: Lab; hovered: number | null }) {
   const there = hovered === null ? undefined : points[hovered];
   const told = there === undefined ? points.slice(-LEGEND_POINTS) : [there];
   const reference = lab.reference.median_ms.value;
+  const facts = useFacts<HTMLDivElement>();
   return (
-    <div class="rw-lab-legend">
+    <div ref={facts} class="rw-lab-legend">
       {HOPS.map((hop) => (
-        <span key={hop} title={HOP_WORDS[hop]}>
+        <Fact key={hop} class="" words={HOP_WORDS[hop]}>
           <i style={{ backgroundColor: HOP_COLOURS[hop] }} />
           {hop} <Ms value={median(told.map((point) => point.hops[hop]))} />
-        </span>
+        </Fact>
       ))}
       <span class="rw-lab-legend-break" />
-      <span title="From capture to screen">
+      <Fact class="" words="From capture to screen">
         <i class="rw-rule-solid" />
         total <Ms value={median(told.map((point) => point.total_ms))} />
-      </span>
-      <span title="WebRTC from this page to itself">
+      </Fact>
+      <Fact class="" words="WebRTC from this page to itself">
         <i class="rw-rule-dashed" />
         WebRTC <Ms value={reference} />
-      </span>
-      <span title="How often playing ran dry">
+      </Fact>
+      <Fact class="" words="How often playing ran dry">
         <i class="rw-stall-mark" />
         stalls <b>{series?.stalls ?? 0}</b>
-      </span>
+      </Fact>
     </div>
   );
 }

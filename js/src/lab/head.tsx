@@ -1,6 +1,8 @@
 // The line above the lab: how it stands, and what WebRTC takes on this page.
 import { useComputed } from "@preact/signals";
+import { Fact } from "../ui/fact.js";
 import type { Phase } from "../ui/state.js";
+import { tip } from "../ui/tips.js";
 import { useView } from "../ui/view.js";
 import type { Lab } from "./lab.js";
 
@@ -30,7 +32,7 @@ export function Head({ lab }: { lab: Lab }) {
   });
   return (
     <div class="rw-head">
-      <b class="rw-room" title={`Room ${state.room.value}`}>
+      <b class="rw-room" {...tip(`Room ${state.room.value}`)}>
         Latency lab
       </b>
       <span class={`rw-chip rw-phase-${state.phase.value}`}>
@@ -39,12 +41,12 @@ export function Head({ lab }: { lab: Lab }) {
       </span>
       <span class="rw-space" />
       {state.phase.value !== "idle" && (
-        <span
+        <Fact
           class="rw-chip"
-          title="From drawing to screen over a WebRTC connection from this page to itself, of a small picture without sound: the least that WebRTC takes here. Measured for 5 s of every 30"
+          words="From drawing to screen over a WebRTC connection from this page to itself, of a small picture without sound: the least that WebRTC takes here. Measured for 5 s of every 30"
         >
           {narrow.value ? "WebRTC" : "WebRTC here:"} {reference}
-        </span>
+        </Fact>
       )}
     </div>
   );

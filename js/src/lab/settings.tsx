@@ -1,6 +1,7 @@
 // The knobs. A slider says its value while it is moved and takes effect when it is let go, because each change of
 // the timeslice starts the recorder anew.
 import { useComputed, useSignal } from "@preact/signals";
+import { tip } from "../ui/tips.js";
 import type { Lab, SettingName } from "./lab.js";
 import {
   DELAYS_MS,
@@ -121,7 +122,7 @@ function Slider<K extends SettingName>(props: SliderProps<K>) {
   const step = (index: number) => steps[index] ?? value;
   const shown = moving.value === null ? value : step(moving.value);
   return (
-    <label class="rw-slider" title={title}>
+    <label class="rw-slider" {...tip(title)}>
       <span>{label}</span>
       <input
         type="range"

@@ -1,6 +1,6 @@
 // What a screen reader is told when the call changes: who came, who went, and how it stands.
 import type { Quality } from "../quality.js";
-import type { Phase } from "./state.js";
+import type { MutedByHost, Phase } from "./state.js";
 
 export interface Moment {
   phase: Phase;
@@ -27,6 +27,16 @@ export function news(before: Moment, after: Moment): string {
     for (const [peer, name] of before.people) if (!after.people.has(peer)) words.push(`${name} has left.`);
   }
   return words.join(" ").trim();
+}
+
+/** One line for the live region; empty when the host has changed nothing. */
+export function mutedNews(before: MutedByHost, after: MutedByHost): string {
+  const words: string[] = [];
+  if (before.audio !== after.audio)
+    words.push(after.audio ? "The host has muted you." : "The host has unmuted you.");
+  if (before.video !== after.video)
+    words.push(after.video ? "The host has stopped your video." : "The host allows your video again.");
+  return words.join(" ");
 }
 
 /** One's own connection is news when it is bad, and when it is good again after that; not more often than this. */

@@ -4,6 +4,7 @@ import { useRef } from "preact/hooks";
 import { Bars } from "./bars.js";
 import { HopChart, LatencyChart, LineChart, type Row } from "./charts.js";
 import { distinctColours } from "./colour.js";
+import { Fact, useFacts } from "./fact.js";
 import type { Sample } from "./history.js";
 import { slowest, stack_ms } from "./hops.js";
 import { stepPath } from "./sparkline.js";
@@ -68,46 +69,24 @@ function meanLatency_ms(samples: readonly Sample[]): number {
 
 /** The figures of now; a click on a person shows that person's hops. */
 function FiguresTable({ rows, shown }: { rows: readonly Row[]; shown: string | null }) {
+  const facts = useFacts<HTMLTableSectionElement>();
   return (
     <table class="rw-table">
-      <thead>
+      <thead ref={facts}>
         <tr>
           <th scope="col">Person</th>
           <th scope="col">Latency</th>
           <th scope="col">
-            <button
-              type="button"
-              class="rw-fact"
-              data-tip-press
-              {...tip("Chunks that wait to be played: now, and the most in the last 30 s")}
-            >
-              Waiting
-            </button>
+            <Fact words="Chunks that wait to be played: now, and the most in the last 30 s">Waiting</Fact>
           </th>
           <th scope="col">
-            <button
-              type="button"
-              class="rw-fact"
-              data-tip-press
-              {...tip("Media ahead of the playing position")}
-            >
-              Ahead
-            </button>
+            <Fact words="Media ahead of the playing position">Ahead</Fact>
           </th>
           <th scope="col">
-            <button type="button" class="rw-fact" data-tip-press {...tip("How often playing ran dry")}>
-              Stalls
-            </button>
+            <Fact words="How often playing ran dry">Stalls</Fact>
           </th>
           <th scope="col">
-            <button
-              type="button"
-              class="rw-fact"
-              data-tip-press
-              {...tip("How fast it plays: 1 is as recorded")}
-            >
-              Rate
-            </button>
+            <Fact words="How fast it plays: 1 is as recorded">Rate</Fact>
           </th>
         </tr>
       </thead>

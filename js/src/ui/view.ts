@@ -2,7 +2,7 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import { type Moment, news, QualityNews } from "./announce.js";
+import { type Moment, mutedNews, news, QualityNews } from "./announce.js";
 import { FullScreen } from "./full-screen.js";
 import { History } from "./history.js";
 import { NARROW_PX } from "./layout.js";
@@ -55,6 +55,7 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
 
   let source: Source = "camera";
   let before: Moment | null = null;
+  let muted = state.mutedByHost.peek();
   const popover = signal<Popover>(null);
   const blocked = (kind: Switch) => state.mutedByHost.value[kind === "microphone" ? "audio" : "video"];
   const ends = [
@@ -83,6 +84,12 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
       const after: Moment = { phase: state.phase.value, room: state.room.peek(), people: people.value };
       const line = before === null ? "" : news(before, after);
       before = after;
+      if (line !== "") latestNews.value = line;
+    }),
+    effect(() => {
+      const after = state.mutedByHost.value;
+      const line = state.phase.peek() === "joined" ? mutedNews(muted, after) : "";
+      muted = after;
       if (line !== "") latestNews.value = line;
     }),
     effect(() => {
