@@ -6,11 +6,11 @@ import { Icon } from "./icons.js";
 import { useMaySend } from "./invited.js";
 import { GAP_PX, lastRowOffset, layoutTiles, STAGE_INSET_PX } from "./layout.js";
 import { rove } from "./rove.js";
-import { PeerTile, SelfTile } from "./tile.js";
+import { OWN_TILE, PeerTile, SelfTile } from "./tile.js";
 import { stable, useView } from "./view.js";
 
 export function Stage() {
-  const { state, width_px } = useView();
+  const { state, width_px, fullScreen } = useView();
   const keys = useMemo(
     () =>
       stable(
@@ -22,7 +22,10 @@ export function Stage() {
   // A guest who only watches has no tile: it would never show anything.
   const own = useMaySend() ? 1 : 0;
   // Alone, the second place says how others come; the first of them takes it.
-  const count = Math.max(keys.length, 1) + own;
+  const filling = fullScreen.shown.value;
+  const alone =
+    filling !== null && (keys.includes(filling) || (own > 0 && filling === OWN_TILE)) ? filling : null;
+  const count = alone === null ? Math.max(keys.length, 1) + own : 1;
   const { columns, tileWidth_px, tileHeight_px, stageHeight_px } = layoutTiles(
     count,
     Math.max(width_px.value - STAGE_INSET_PX, 0),
@@ -33,6 +36,10 @@ export function Stage() {
   const grid = useRef<HTMLUListElement>(null);
   useLayoutEffect(() => (grid.current === null ? undefined : rove(grid.current)), []);
   const place = (index: number) => 1 + lastRowOffset(index, count, columns);
+  const placeOf = (key: string, index: number) => {
+    if (alone === null) return place(index);
+    return key === alone ? place(0) : null;
+  };
   return (
     <div class={`rw-stage rw-phase-${state.phase.value}`}>
       <ul
@@ -46,10 +53,10 @@ export function Stage() {
           gridAutoRows: `${tileHeight_px}px`,
         }}
       >
-        {own > 0 && <SelfTile column={place(0)} />}
-        {keys.length === 0 && <EmptyPlace column={place(own)} />}
+        {own > 0 && <SelfTile column={placeOf(OWN_TILE, 0)} />}
+        {keys.length === 0 && alone === null && <EmptyPlace column={place(own)} />}
         {keys.map((key, index) => (
-          <PeerTile key={key} id={key} column={place(index + own)} />
+          <PeerTile key={key} id={key} column={placeOf(key, index + own)} />
         ))}
       </ul>
       <div class="rw-over">

@@ -25,7 +25,12 @@ const OWN_PICTURE: Record<Source, string> = {
 /** The key of one's own tile, where others have their peer's and track's. */
 export const OWN_TILE = "self";
 
-export function SelfTile({ column }: { column: number }) {
+/** `column`: null while another tile fills the screen. It stays in the page then, so that it goes on playing. */
+interface Place {
+  column: number | null;
+}
+
+export function SelfTile({ column }: Place) {
   const { state, talking } = useView();
   const hasPicture = useOwnPicture();
   const look = useComputed(() =>
@@ -34,7 +39,7 @@ export function SelfTile({ column }: { column: number }) {
       : "rw-tile rw-self",
   );
   return (
-    <li class={look} aria-label="You" data-tile={OWN_TILE} style={at(column)}>
+    <li class={look} aria-label="You" data-tile={OWN_TILE} {...at(column)}>
       {hasPicture ? (
         <SelfVideo />
       ) : (
@@ -58,7 +63,7 @@ export function SelfTile({ column }: { column: number }) {
   );
 }
 
-export function PeerTile({ id, column }: { id: string; column: number }) {
+export function PeerTile({ id, column }: Place & { id: string }) {
   const { actions } = useView();
   const tile = useTile(id);
   const name = useComputed(() => tile.value.name).value;
@@ -72,7 +77,7 @@ export function PeerTile({ id, column }: { id: string; column: number }) {
   const quality = useComputed(() => tile.value.quality);
   const look = useComputed(() => (tile.value.speaking ? "rw-tile rw-speaking" : "rw-tile"));
   return (
-    <li class={look} aria-label={name} data-tile={id} data-peer={tile.peek().peer} style={at(column)}>
+    <li class={look} aria-label={name} data-tile={id} data-peer={tile.peek().peer} {...at(column)}>
       {video !== null && (
         <PeerVideo video={video} peer={tile.peek().peer} hidden={!hasPicture} whole={isScreen} />
       )}
@@ -196,6 +201,10 @@ const GONE: Tile = {
   note: null,
 };
 
-function at(column: number): { gridColumn: string } {
-  return { gridColumn: column > 1 ? `${column} / span 2` : "span 2" };
+function at(column: number | null): { style: string; inert: boolean } {
+  if (column === null) return { style: ASIDE, inert: true };
+  return { style: `grid-column: ${column > 1 ? `${column} / ` : ""}span 2`, inert: false };
 }
+
+/** Not `display: none`: a picture that is not drawn has no latency. */
+const ASIDE = "position: absolute; width: 2px; height: 2px; opacity: 0";
