@@ -24,9 +24,9 @@ const SCENES = [
   "call&people=3&views=2",
   "connecting&people=1",
   "reconnecting&people=3",
-  "call&people=3&kernel=gone",
+  "call&people=3&kernel=gone&problem=kernel-gone",
   "call&people=3&host-muted",
-  "lobby&kernel=gone",
+  "lobby&kernel=gone&problem=lobby-without-kernel",
   "call&people=2&host-muted",
   "left",
   "failed&problem=replaced",
@@ -51,9 +51,11 @@ const phases: Record<string, Phase> = { lobby: "idle", call: "joined" };
 const phase = phases[scene] ?? (scene as Phase);
 const problem = query.get("problem");
 
+const shownProblem = signal(problem === null ? null : problemFor(problem));
+
 const state: CallState = {
   phase: signal(phase),
-  problem: signal(problem === null ? null : problemFor(problem)),
+  problem: shownProblem,
   room: signal(query.get("room") ?? "lab"),
   name: signal(query.get("name") ?? "Ada Lovelace"),
   source: signal("camera"),
@@ -127,10 +129,10 @@ const actions: CallActions = {
     );
   },
   retry: () => {
-    state.problem.value = null;
+    shownProblem.value = null;
   },
   dismissProblem: () => {
-    state.problem.value = null;
+    shownProblem.value = null;
   },
 };
 

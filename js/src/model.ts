@@ -1,9 +1,11 @@
 // The widget model as this program sees it: typed traits both ways, and the messages of the kernel.
 import type { AnyModel } from "@anywidget/types";
+import type { ReadonlySignal } from "@preact/signals";
+import { KernelWatch } from "./kernel-presence.js";
 import { saveChanges } from "./saving.js";
 import type { RungName, Ticket } from "./transport/index.js";
 import type { KernelChannel } from "./transport/tunnel.js";
-import type { Phase, Source } from "./ui/state.js";
+import type { KernelPresence, Phase, Source } from "./ui/state.js";
 import { Voice } from "./voice.js";
 
 /** The traits of relay_widget.Call that travel to the page. */
@@ -30,6 +32,9 @@ export type KernelMessage =
   | { kind: "leave" };
 
 export interface KernelLink {
+  readonly kernel: ReadonlySignal<KernelPresence>;
+  /** The notebook: calls with the same one can replace each other. */
+  readonly home: unknown;
   get<K extends keyof Traits>(name: K): Traits[K];
   /** Set a trait and send it to Python. */
   set<K extends keyof Traits>(name: K, value: Traits[K]): void;
@@ -45,9 +50,13 @@ export interface KernelLink {
 }
 
 export function kernelLink(model: AnyModel<Traits>): KernelLink {
-  const voice = new Voice(model);
-  const undo: (() => void)[] = [() => voice.close()];
+  const hello = () => voice.say({ kind: "hello", origin: location.origin });
+  const watch = new KernelWatch(model, hello);
+  const voice = new Voice(model, () => watch.lost());
+  const undo: (() => void)[] = [() => voice.close(), () => watch.close()];
   return {
+    kernel: watch.presence,
+    home: model.widget_manager,
     get: (name) => model.get(name),
     set(name, value) {
       if (model.get(name) === value) return;
@@ -63,7 +72,7 @@ export function kernelLink(model: AnyModel<Traits>): KernelLink {
       model.on("msg:custom", handler);
       undo.push(() => model.off("msg:custom", handler));
     },
-    hello: () => voice.say({ kind: "hello", origin: location.origin }),
+    hello,
     askTicket: () => voice.say({ kind: "ticket" }),
     tellState: (state, error, transport) => voice.say({ kind: "state", state, error, transport }),
     channel: {

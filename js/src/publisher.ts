@@ -16,7 +16,8 @@ export const AUDIO_BITS_PER_SECOND = 48_000;
 export interface Wishes {
   source: Source;
   microphone: boolean;
-  camera: boolean;
+  /** Of that source. */
+  picture: boolean;
   cameraId: string;
   microphoneId: string;
   timeslice_ms: number;
@@ -34,6 +35,15 @@ export interface PublisherEvents {
   onStream(stream: MediaStream | null): void;
   /** A wish could not be met; what was running goes on. */
   onProblem(code: string, message: string): void;
+  /** Whether this browser records something that everybody can play. */
+  onCommonCodec(common: boolean): void;
+}
+
+/** What is captured: of which source, and whether it has a picture and sound. */
+export interface Captured {
+  source: Source | null;
+  picture: boolean;
+  sound: boolean;
 }
 
 export class Publisher {
@@ -65,6 +75,14 @@ export class Publisher {
   /** Sound level of the microphone now, 0..1. */
   get level(): number {
     return this.#source !== null && this.#wanted?.microphone ? this.#source.level() : 0;
+  }
+
+  get captured(): Captured {
+    return {
+      source: this.#sourceKind,
+      picture: this.#source?.hasVideo ?? false,
+      sound: this.#source?.hasAudio ?? false,
+    };
   }
 
   /** Capture (not yet send) what these wishes say, or change what is captured and sent. Null captures nothing.
@@ -138,6 +156,7 @@ export class Publisher {
     source.setMuted(!wanted.microphone);
     const sendsVideo = this.#send(this.#video, source.stream.getVideoTracks(), wanted);
     const sendsAudio = this.#send(this.#audio, source.stream.getAudioTracks(), wanted);
+    this.events.onCommonCodec(sendsVideo && sendsAudio);
     return met && sendsVideo && sendsAudio;
   }
 
@@ -156,16 +175,12 @@ export class Publisher {
     });
     if (mimeType === null) {
       sender.halt();
-      this.events.onProblem(
-        "no-common-codec",
-        "This browser records nothing that everyone in the room can play.",
-      );
       return false;
     }
     const info = {
       mimeType,
       packaging: packagingOf(mimeType),
-      source: wanted.source,
+      source: video || wanted.source !== "screen" ? wanted.source : "camera",
       audio: !video,
       video,
       muted: !video && !wanted.microphone,
@@ -187,35 +202,34 @@ export class Publisher {
     const kept =
       wanted?.source === "pattern" ? this.#sourceKind === "pattern" && this.#source?.hasAudio : captured;
     const microphone = wanted !== null && (wanted.microphone || kept === true);
-    const idle = wanted === null || !(microphone || wanted.camera);
-    const key = idle
-      ? ""
-      : JSON.stringify([
-          wanted.source,
-          microphone,
-          wanted.camera,
-          wanted.cameraId,
-          wanted.microphoneId,
-          wanted.source === "pattern" ? wanted.name : "",
-        ]);
+    const idle = wanted === null || !(microphone || wanted.picture);
+    const key = idle ? "" : keyOf({ ...wanted, microphone });
     if (key === this.#sourceKey) return true;
     if (idle) {
       this.#setSource(null, "", null);
       return true;
     }
     try {
-      const source = await openSource({ ...wanted, microphone });
+      const source = await openSource({ ...wanted, microphone, ...this.#screenFor(wanted) });
       source.onEnded(() => this.#sourceEnded(source));
       source.onStreamChanged(() => void this.#restarted(source));
       this.#setSource(source, key, wanted.source);
       return true;
     } catch (error) {
-      // What was running goes on, but never a picture that is not wanted any more.
-      if (!wanted.camera && this.#source?.hasVideo) this.#setSource(null, "", null);
+      // What was running goes on, but never a picture that is not wanted any more: neither a screen is.
+      const unwanted = !wanted.picture || (this.#sourceKind === "screen" && wanted.source !== "screen");
+      if (unwanted && this.#source?.hasVideo) this.#setSource(null, "", null);
       const { code, message } = error as { code?: string; message: string };
       this.events.onProblem(code ?? "capture-failed", message);
       return false;
     }
+  }
+
+  /** A screen that is shared goes on when something else changes: the browser would ask the user again. */
+  #screenFor(wanted: Wishes): { screen?: MediaStream } {
+    if (wanted.source !== "screen" || this.#sourceKind !== "screen" || this.#source === null) return {};
+    const tracks = this.#source.stream.getVideoTracks().filter((track) => track.readyState === "live");
+    return tracks.length === 0 ? {} : { screen: new MediaStream(tracks.map((track) => track.clone())) };
   }
 
   #setSource(source: CaptureSource | null, key: string, kind: Source | null): void {
@@ -239,4 +253,16 @@ export class Publisher {
     this.events.onStream(source.stream);
     await this.#reconcile();
   }
+}
+
+/** Changes when something else has to be opened. */
+function keyOf({ source, microphone, picture, cameraId, microphoneId, name }: Wishes): string {
+  return JSON.stringify([
+    source,
+    picture,
+    picture && source === "camera" ? cameraId : "",
+    microphone,
+    microphone && source !== "pattern" ? microphoneId : "",
+    source === "pattern" ? name : "",
+  ]);
 }

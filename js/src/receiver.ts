@@ -132,7 +132,7 @@ export class Receiver {
         video: stream.player.element instanceof HTMLVideoElement ? stream.player.element : null,
         hasPicture: stream.track.video,
         muted: sound === undefined || sound.track.muted,
-        isScreen: stream.track.source === "screen",
+        isScreen: stream.track.video && stream.track.source === "screen",
         speaking:
           sound !== undefined && !sound.track.muted && performance.now() - sound.spoke_ms < SPEAKING_HOLD_MS,
         figures: figures[remote.info.id] ?? null,

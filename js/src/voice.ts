@@ -26,31 +26,50 @@ export function sayUntilHeard(say: () => void): () => void {
   };
 }
 
+/** How many kinds of things may be unheard at a time; a page has fewer. */
+const MAX_UNHEARD = 16;
+
 /** Says each thing until the kernel has heard it. The kernel (subshells.py) hears it once, and nothing of a kind that
- * this page has said later things of. */
+ * this page has said later things of; so only the last of each kind is kept and said again. */
 export class Voice {
   /** Tells this page from others that show the same widget, and from itself before it was loaded anew. */
   readonly #page = `${Math.random()}`;
   #number = 0;
-  readonly #unheard = new Map<number, () => void>();
+  readonly #unheard = new Map<string, { number: number; stop: () => void }>();
   #closed = false;
 
-  constructor(private readonly model: Pick<AnyModel, "send" | "on" | "off">) {
+  /** `lost`: nothing can be said any more, because this widget has no kernel. */
+  constructor(
+    private readonly model: Pick<AnyModel, "send" | "on" | "off">,
+    private readonly lost: () => void = () => undefined,
+  ) {
     model.on("msg:custom", this.#heard);
+  }
+
+  /** How many things have not been heard. */
+  get unheard(): number {
+    return this.#unheard.size;
   }
 
   say(words: { kind: string; [word: string]: unknown }): void {
     if (this.#closed) return;
+    this.#forget(words.kind);
+    if (this.#unheard.size >= MAX_UNHEARD) this.#forget(this.#unheard.keys().next().value ?? "");
     this.#number += 1;
     const message = { ...words, page: this.#page, number: this.#number };
     const stop = sayUntilHeard(() => this.#send(message));
-    this.#unheard.set(this.#number, stop);
+    if (!this.#closed) this.#unheard.set(words.kind, { number: message.number, stop });
   }
 
   close(): void {
     this.#closed = true;
     this.model.off("msg:custom", this.#heard);
-    for (const stop of this.#unheard.values()) stop();
+    for (const kind of [...this.#unheard.keys()]) this.#forget(kind);
+  }
+
+  #forget(kind: string): void {
+    this.#unheard.get(kind)?.stop();
+    this.#unheard.delete(kind);
   }
 
   #send(message: object): void {
@@ -61,12 +80,12 @@ export class Voice {
       // So it is after a restart: this widget has no kernel any more, and will not get one.
       console.warn(`relay-widget: this page has lost its kernel (${error})`);
       this.close();
+      this.lost();
     }
   }
 
   readonly #heard = ({ kind, page, number }: { kind: string; page?: string; number?: number }): void => {
-    if (kind !== "heard" || page !== this.#page || number === undefined) return;
-    this.#unheard.get(number)?.();
-    this.#unheard.delete(number);
+    if (kind !== "heard" || page !== this.#page) return;
+    for (const [said, unheard] of this.#unheard) if (unheard.number === number) this.#forget(said);
   };
 }

@@ -1,5 +1,5 @@
 // Runs inside Chromium (see ui-browser.test.ts): what only a real page can show.
-import { signal } from "@preact/signals";
+import { type Signal, signal } from "@preact/signals";
 import { mountCall } from "../src/ui/index.js";
 import { showVideo } from "../src/ui/shared-video.js";
 import type { CallActions, CallState, Invitation, Problem, Tile } from "../src/ui/state.js";
@@ -355,7 +355,7 @@ const tests: [name: string, run: () => Promise<void> | void][] = [
   [
     "the focus follows from screen to screen, and is taken from nobody",
     async () => {
-      const { state, el, unmount } = call([]);
+      const { state, el, unmount, problem } = call([]);
       state.phase.value = "idle";
       await rendered();
       const join = el.querySelector<HTMLElement>("button[type=submit]");
@@ -371,10 +371,10 @@ const tests: [name: string, run: () => Promise<void> | void][] = [
       button(el, "Back to the lobby").click();
       await rendered();
       check(focusedWords() === "Join “lab”", `in the lobby: Join, not ${focusedWords()}`);
-      state.problem.value = PROBLEM;
+      problem.value = PROBLEM;
       await rendered();
       button(el, "Dismiss").focus();
-      state.problem.value = null;
+      problem.value = null;
       await rendered();
       check(focusedWords() === "Join “lab”", "a banner that goes leaves it there, too");
 
@@ -662,10 +662,11 @@ interface Given {
 function call(
   tiles: Tile[],
   { actions = {}, invitation }: Given = {},
-): { state: CallState; el: HTMLElement; unmount: () => void } {
+): { state: CallState; problem: Signal<Problem | null>; el: HTMLElement; unmount: () => void } {
+  const problem = signal<Problem | null>(null);
   const state: CallState = {
     phase: signal("joined"),
-    problem: signal(null),
+    problem,
     room: signal("lab"),
     name: signal("Me"),
     source: signal("camera"),
@@ -689,7 +690,12 @@ function call(
     invitation: invitation ?? null,
   };
   const el = place();
-  return { state, el, unmount: mountCall(el, state, { ...NO_ACTIONS, ...switches(state), ...actions }) };
+  return {
+    state,
+    problem,
+    el,
+    unmount: mountCall(el, state, { ...NO_ACTIONS, ...switches(state), ...actions }),
+  };
 }
 
 function switches(state: CallState): Partial<CallActions> {

@@ -116,4 +116,32 @@ describe("a page's voice", () => {
     expect(kinds()).toEqual(["hello"]);
     expect(listeners).toEqual([]);
   });
+
+  it("keeps the last of each kind when nobody answers, and no more kinds than it may", async () => {
+    const voice = new Voice(kernel);
+    for (let n = 0; n < 1000; n++) voice.say({ kind: "state", n });
+    expect(voice.unheard).toBe(1);
+    sent = [];
+    await vi.advanceTimersByTimeAsync(300);
+    expect(sent.map(({ n }) => n)).toEqual([999]);
+    for (let n = 0; n < 1000; n++) voice.say({ kind: `kind ${n}` });
+    expect(voice.unheard).toBe(16);
+    sent = [];
+    await vi.advanceTimersByTimeAsync(300);
+    expect(kinds()).toEqual(Array.from({ length: 16 }, (_, n) => `kind ${984 + n}`));
+  });
+
+  it("says when it has lost its kernel", () => {
+    const warned = vi.spyOn(console, "warn").mockReturnValue();
+    const lost = vi.fn();
+    const gone = {
+      ...kernel,
+      send: () => {
+        throw new Error("Cannot send");
+      },
+    };
+    new Voice(gone, lost).say({ kind: "hello" });
+    expect(lost).toHaveBeenCalledOnce();
+    warned.mockRestore();
+  });
 });

@@ -9,8 +9,10 @@ export interface SourceOptions {
   source: "camera" | "screen" | "pattern";
   /** With sound. */
   microphone: boolean;
-  /** With a picture. */
-  camera: boolean;
+  /** With a picture of the source. */
+  picture: boolean;
+  /** The screen that is shared already; it is ended with the source that is opened. */
+  screen?: MediaStream;
   /** "" or absent: the browser's choice. One that has gone is replaced by the browser's choice. */
   cameraId?: string;
   microphoneId?: string;
@@ -59,7 +61,7 @@ export async function openSource(options: SourceOptions): Promise<CaptureSource>
   if (options.source === "pattern") {
     const pattern = await openPattern({
       name: options.name ?? "",
-      video: options.camera,
+      video: options.picture,
       audio: options.microphone,
     });
     const source = new OpenSource(pattern.stream, pattern.close, pattern.setPicture);
@@ -69,14 +71,14 @@ export async function openSource(options: SourceOptions): Promise<CaptureSource>
   // Absent on insecure pages, whatever the types say.
   const mediaDevices: MediaDevices | undefined = navigator.mediaDevices;
   if (mediaDevices === undefined) throw insecurePage();
-  if (options.source === "camera" || !options.camera) {
+  if (options.source === "camera" || !options.picture) {
     return new OpenSource(await openDevices(mediaDevices, options));
   }
   // The screen first: asking for it is allowed for a moment after the click only.
-  const screen = await openScreen(mediaDevices);
+  const screen = options.screen ?? (await openScreen(mediaDevices));
   if (!options.microphone) return new OpenSource(screen);
   try {
-    const microphone = await openDevices(mediaDevices, { ...options, camera: false });
+    const microphone = await openDevices(mediaDevices, { ...options, picture: false });
     return new OpenSource(new MediaStream([...screen.getVideoTracks(), ...microphone.getAudioTracks()]));
   } catch (error) {
     stopAll(screen);
@@ -85,7 +87,7 @@ export async function openSource(options: SourceOptions): Promise<CaptureSource>
 }
 
 async function openDevices(mediaDevices: MediaDevices, options: SourceOptions): Promise<MediaStream> {
-  const { camera, microphone, cameraId, microphoneId } = options;
+  const { picture: camera, microphone, cameraId, microphoneId } = options;
   try {
     return await mediaDevices.getUserMedia({
       video: camera && (cameraId ? { ...CAMERA, deviceId: { ideal: cameraId } } : CAMERA),

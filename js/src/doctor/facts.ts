@@ -60,7 +60,7 @@ export async function lookHere(opened: Record<Kind, string | null>): Promise<Loc
 export async function tryDevice(kind: Kind): Promise<string> {
   try {
     const camera = kind === "camera";
-    const source = await openSource({ source: "camera", camera, microphone: !camera });
+    const source = await openSource({ source: "camera", picture: camera, microphone: !camera });
     source.close();
     return "ok";
   } catch (error) {

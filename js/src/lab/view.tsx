@@ -11,7 +11,7 @@ import { PeerTile, SelfTile } from "../ui/tile.js";
 import { tip } from "../ui/tips.js";
 import { Toggle } from "../ui/toggle.js";
 import { Toolbar } from "../ui/toolbar.js";
-import { stable, useView } from "../ui/view.js";
+import { useView } from "../ui/view.js";
 import { Charts, SweepCurve } from "./charts.js";
 import { Head } from "./head.js";
 import type { Lab } from "./lab.js";
@@ -107,10 +107,6 @@ function Notice(props: { title: string; advice: string; children?: ComponentChil
 function Tiles() {
   const { state } = useView();
   const keys = useComputed(() => state.tiles.value.map((tile) => tile.key).join("\n"));
-  const coming = stable(
-    () => state.phase.value === "reconnecting",
-    (a, b) => a === b,
-  );
   return (
     <div class="rw-lab-stage">
       <ul class="rw-lab-tiles" aria-label="People in the call">
@@ -118,9 +114,6 @@ function Tiles() {
         {keys.value.split("\n").map((key) => key !== "" && <PeerTile key={key} id={key} column={1} />)}
       </ul>
       <div class="rw-over">
-        {coming.value && state.problem.value === null && (
-          <Notice title="The relay is gone for a moment." advice="Coming back by itself…" />
-        )}
         <ProblemBanner />
       </div>
     </div>

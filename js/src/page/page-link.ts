@@ -1,4 +1,5 @@
 // What a kernel is to a call in a notebook, on the join page: it keeps the call's settings, and its ticket is the link's.
+import { ALWAYS_HERE } from "../kernel-presence.js";
 import type { KernelLink, KernelMessage, Traits } from "../model.js";
 import type { Invitation } from "../ui/state.js";
 
@@ -7,6 +8,9 @@ const TIMESLICE_MS = 20;
 
 export class PageLink implements KernelLink {
   readonly channel = null;
+  /** There is none to lose. */
+  readonly kernel = ALWAYS_HERE;
+  readonly home = this;
   readonly #traits: Traits;
   readonly #changed = new Map<keyof Traits, (() => void)[]>();
   #heard: (message: KernelMessage) => void = () => undefined;

@@ -13,6 +13,7 @@ const LABELS: Record<Action, string> = {
   "join-without-media": "Join without camera and microphone",
   "join-sound-only": "Join with sound only",
   "use-pattern": "Use a test picture",
+  leave: "Leave",
   dismiss: "Dismiss",
 };
 
@@ -21,9 +22,10 @@ export function ProblemBanner() {
   const { state } = useView();
   const problem = state.problem.value;
   if (problem === null) return null;
+  const quiet = problem.level === "calm" || problem.level === "note";
   return (
-    <div class={`rw-banner rw-${problem.level}`} role="alert">
-      <Icon name="warning" />
+    <div class={`rw-banner rw-${problem.level}`} role={quiet ? "status" : "alert"}>
+      <Icon name={quiet ? "info" : "warning"} />
       <ProblemWords problem={problem} />
       <Dismiss problem={problem} />
     </div>
@@ -35,12 +37,19 @@ export function ProblemWords({ problem, first = "" }: { problem: Problem; first?
   return (
     <div class="rw-banner-text">
       <b>{problem.title}</b>
-      <span>
-        {problem.advice} <span class="rw-code">{problem.code}</span>
-      </span>
+      {problem.advice !== "" && (
+        <span>
+          {problem.advice} {hasCode(problem) && <span class="rw-code">{problem.code}</span>}
+        </span>
+      )}
       <ProblemButtons problem={problem} first={first} />
     </div>
   );
+}
+
+/** A code is for looking up what is wrong; a note says all there is. */
+function hasCode({ level }: Problem): boolean {
+  return level === "warn" || level === "error";
 }
 
 function ProblemButtons({ problem, first }: { problem: Problem; first: string }) {
@@ -107,6 +116,9 @@ function perform(action: Action, actions: CallActions): void {
       break;
     case "use-pattern":
       actions.setSource("pattern");
+      break;
+    case "leave":
+      actions.leave();
       break;
     case "dismiss":
       actions.dismissProblem();

@@ -37,7 +37,9 @@ function StateChip() {
   const { state, people } = useView();
   const words = useComputed(() => {
     const phase = state.phase.value;
-    return phase === "joined" ? `live · ${peopleWords(people.value.size + 1)}` : PHASES[phase];
+    if (phase !== "joined") return PHASES[phase];
+    const alone = state.kernel.value === "gone" ? " · without Python" : "";
+    return `live · ${peopleWords(people.value.size + 1)}${alone}`;
   });
   return (
     <span class={`rw-chip rw-phase-${state.phase.value}`}>

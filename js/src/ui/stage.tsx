@@ -2,7 +2,6 @@
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { ProblemBanner } from "./banner.js";
 import { EmptyPlace } from "./empty-place.js";
-import { Icon } from "./icons.js";
 import { useMaySend } from "./invited.js";
 import { GAP_PX, lastRowOffset, layoutTiles, STAGE_INSET_PX } from "./layout.js";
 import { rove } from "./rove.js";
@@ -30,9 +29,6 @@ export function Stage() {
     count,
     Math.max(width_px.value - STAGE_INSET_PX, 0),
   );
-  // Once it has been away for longer, the problem says the same and more.
-  const comingBack =
-    state.phase.value === "reconnecting" && state.problem.value?.code !== "relay-unreachable";
   const grid = useRef<HTMLUListElement>(null);
   useLayoutEffect(() => (grid.current === null ? undefined : rove(grid.current)), []);
   const place = (index: number) => 1 + lastRowOffset(index, count, columns);
@@ -60,20 +56,7 @@ export function Stage() {
         ))}
       </ul>
       <div class="rw-over">
-        {comingBack && <Reconnecting />}
         <ProblemBanner />
-      </div>
-    </div>
-  );
-}
-
-function Reconnecting() {
-  return (
-    <div class="rw-banner rw-quiet">
-      <Icon name="info" />
-      <div class="rw-banner-text">
-        <b>The relay is gone for a moment.</b>
-        <span>Coming back by itself…</span>
       </div>
     </div>
   );

@@ -1,6 +1,6 @@
 // What the UI shows and what it may ask for. The UI renders CallState and calls CallActions; it knows no
 // session, no socket and no recorder.
-import type { Signal } from "@preact/signals";
+import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { Figures } from "../protocol.js";
 import type { Quality } from "../quality.js";
 import type { RungName } from "../transport/index.js";
@@ -23,10 +23,17 @@ export interface Problem {
   code: string;
   title: string;
   advice: string;
-  /** warn: the call can go on; error: it cannot until this is mended. */
-  level: "warn" | "error";
+  /** calm: it passes by itself; note: good to know; warn: the call can go on; error: it cannot until this is mended. */
+  level: "calm" | "note" | "warn" | "error";
   actions: ReadonlyArray<
-    "retry" | "rejoin" | "lobby" | "join-without-media" | "join-sound-only" | "use-pattern" | "dismiss"
+    | "retry"
+    | "rejoin"
+    | "lobby"
+    | "join-without-media"
+    | "join-sound-only"
+    | "use-pattern"
+    | "leave"
+    | "dismiss"
   >;
 }
 
@@ -72,7 +79,8 @@ export interface Tile {
 
 export interface CallState {
   phase: Signal<Phase>;
-  problem: Signal<Problem | null>;
+  /** What is in the way now, the most important thing first; derived, never set. */
+  problem: ReadonlySignal<Problem | null>;
   room: Signal<string>;
   name: Signal<string>;
   source: Signal<Source>;
@@ -92,7 +100,7 @@ export interface CallState {
   peopleHere: Signal<string[] | null>;
   tiles: Signal<Tile[]>;
   /** Whether Python is there. A call goes on without it; joining needs it. A join page has no kernel: always here. */
-  kernel: Signal<KernelPresence>;
+  kernel: ReadonlySignal<KernelPresence>;
   mutedByHost: Signal<MutedByHost>;
   /** How media travel now, for the head's chip; "" before the first connection. */
   transport: Signal<RungName | "">;

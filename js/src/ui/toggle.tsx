@@ -15,7 +15,7 @@ const ICONS: Record<Props["kind"], IconName> = { microphone: "microphone", camer
  * muted it. Pressed then, it says why nothing happens. */
 export function Toggle({ kind }: Props) {
   const view = useView();
-  const on = view.state[kind].value;
+  const on = view.isOn(kind);
   const blocked = view.blocked(kind);
   const open = view.popover.value === `muted-${kind}`;
   const label = LABELS[kind];

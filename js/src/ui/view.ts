@@ -36,6 +36,8 @@ export interface View {
   sourceBesidesScreen(): Source;
   /** The host has muted it. */
   blocked(kind: Switch): boolean;
+  /** It is sent now, unless the host has muted it. */
+  isOn(kind: Switch): boolean;
   /** Switch it on or off; where the host has muted it, say so instead. */
   toggle(kind: Switch): void;
   close(): void;
@@ -57,6 +59,8 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
   let before: Moment | null = null;
   let muted = state.mutedByHost.peek();
   const popover = signal<Popover>(null);
+  // A screen is sent in the camera's place.
+  const isOn = (kind: Switch) => state[kind].value && !(kind === "camera" && state.source.value === "screen");
   const blocked = (kind: Switch) => state.mutedByHost.value[kind === "microphone" ? "audio" : "video"];
   const ends = [
     () => fullScreen.close(),
@@ -117,12 +121,13 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
     people,
     sourceBesidesScreen: () => source,
     blocked,
+    isOn,
     toggle(kind) {
       if (state.mutedByHost.peek()[kind === "microphone" ? "audio" : "video"]) {
         const panel = `muted-${kind}` as const;
         popover.value = popover.peek() === panel ? null : panel;
       } else if (kind === "microphone") actions.setMicrophone(!state.microphone.peek());
-      else actions.setCamera(!state.camera.peek());
+      else actions.setCamera(!isOn("camera"));
     },
     close() {
       for (const end of ends) end();

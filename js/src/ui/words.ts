@@ -23,6 +23,14 @@ const error = (title: string, advice: string, actions: Problem["actions"] = AGAI
   level: "error",
   actions,
 });
+/** It passes by itself. */
+const calm = (title: string): Words => ({ title, advice: "", level: "calm", actions: [] });
+const note = (title: string, advice: string, actions: Problem["actions"]): Words => ({
+  title,
+  advice,
+  level: "note",
+  actions,
+});
 const asDetailed = (words: Words): Words => ({ ...words, preferDetail: true });
 
 const NO_CAPTURE: Problem["actions"] = ["retry", "join-without-media", "use-pattern", "dismiss"];
@@ -82,6 +90,28 @@ const WORDS: Readonly<Record<string, Words>> = {
   "websocket-blocked": warn(
     "Something between this page and the relay lets no WebSocket through.",
     "It goes by plain requests, which is slower. Have the proxy pass on Upgrade and Connection, or use another network.",
+  ),
+  reconnecting: calm("Connection lost. Reconnecting…"),
+  "relay-slow": calm("The relay does not answer yet. Still trying…"),
+  "kernel-gone": note(
+    "Python has gone. The call goes on without it.",
+    "The kernel was restarted or shut down. To use this call from Python again, run its cell again.",
+    ["leave", "dismiss"],
+  ),
+  "kernel-silent": note(
+    "Python does not answer at the moment. The call goes on without it.",
+    "The kernel may be stopped, or this page may have lost the notebook server.",
+    ["leave", "dismiss"],
+  ),
+  "lobby-without-kernel": warn(
+    "This call has lost its kernel.",
+    "The kernel was restarted or shut down. Run the cell again, then join there.",
+    [],
+  ),
+  "join-without-kernel": error(
+    "You cannot join: this call has lost its kernel.",
+    "The kernel lets a page into a call, and it was restarted or shut down. Run the cell again, then join there.",
+    [],
   ),
   "ticket-missing": error(
     "The kernel does not answer.",

@@ -1,5 +1,6 @@
 // A participant as a cell of a notebook is one, with everything but the kernel and the UI.
 import { CallController } from "../../../js/src/call.js";
+import { ALWAYS_HERE } from "../../../js/src/kernel-presence.js";
 import type { KernelLink, KernelMessage, Traits } from "../../../js/src/model.js";
 import type { Figures } from "../../../js/src/protocol.js";
 import type { Tile } from "../../../js/src/ui/state.js";
@@ -75,6 +76,8 @@ export class Participant {
 
 /** Gives the ticket and keeps the traits, as the kernel does. */
 class Kernel implements KernelLink {
+  readonly kernel = ALWAYS_HERE;
+  readonly home = this;
   readonly #traits: Traits;
   #heard: (message: KernelMessage) => void = () => undefined;
 

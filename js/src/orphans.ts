@@ -1,0 +1,46 @@
+// The calls of this page, across widgets: each widget's program is a module of its own, so they meet on the window.
+//
+// A call whose kernel has gone goes on without it: an orphan. A new call of the same room, in the same notebook, takes its
+// place; both of them in the room would be one person twice.
+
+export interface Member {
+  /** Whose calls can replace each other: those of one widget manager, that is one notebook. */
+  readonly home: unknown;
+  readonly room: string;
+  /** In the room, or on the way into it, without a kernel. */
+  readonly orphaned: boolean;
+  leave(): Promise<void>;
+}
+
+/** A relay that does not answer must not keep the newcomer out. */
+export const LEAVE_PATIENCE_MS = 2000;
+
+const KEY = Symbol.for("relay-widget.calls");
+
+function members(): Set<Member> {
+  const page = globalThis as { [KEY]?: Set<Member> };
+  page[KEY] ??= new Set();
+  return page[KEY];
+}
+
+/** Be known to the others; returns how to be forgotten. */
+export function register(member: Member): () => void {
+  members().add(member);
+  return () => {
+    members().delete(member);
+  };
+}
+
+/** Have the orphans leave whose place this call takes. Resolves when they have left, or cannot. */
+export async function replaceOrphans(newcomer: Member): Promise<void> {
+  const left = [...members()]
+    .filter(
+      (one) => one !== newcomer && one.orphaned && one.home === newcomer.home && one.room === newcomer.room,
+    )
+    .map((orphan) => orphan.leave());
+  if (left.length === 0) return;
+  await Promise.race([
+    Promise.allSettled(left),
+    new Promise((resolve) => setTimeout(resolve, LEAVE_PATIENCE_MS)),
+  ]);
+}
