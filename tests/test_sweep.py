@@ -56,8 +56,10 @@ def test_a_stall_begins_the_steady_time_anew() -> None:
     assert 3 + STEADY_S <= settled_after_s(lambda at_s: {"stalls": int(at_s >= 3)}) <= 3 + STEADY_S + 2 * INTERVAL_S
 
 
-def test_a_surplus_is_waited_for_however_slowly_it_goes() -> None:
-    assert 20 <= settled_after_s(lambda at_s: {"surplus_ms": max(0.0, 50 - 2 * at_s)}) <= 25
+@pytest.mark.parametrize("figure", ["surplus_ms", "learnt_ms"])
+def test_a_surplus_is_waited_for_however_slowly_it_goes(figure: str) -> None:
+    """Three milliseconds a second look like no drift at all."""
+    assert 13 <= settled_after_s(lambda at_s: {figure: max(0.0, 50 - 3 * at_s)}) <= 14
 
 
 def test_jitter_makes_figures_tremble_and_is_settled_all_the_same() -> None:

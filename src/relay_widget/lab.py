@@ -19,7 +19,7 @@ from .errors import InvalidValueError, NothingReceivedError, WireError
 from .protocol import check_impairment
 from .settings import InvalidTraitError
 from .still import Still
-from .sweep import TOLERANCE_MS, Row, Settling, draw, summary, table, words
+from .sweep import Row, Settling, draw, summary, table, words
 from .trouble import STALL_EVERY_MS, Trouble
 from .widget import _STATIC, Call
 
@@ -33,8 +33,10 @@ _POLL_S = 0.1
 _FIRST_FIGURES_S = 10.0
 SETTLE_WITHIN_S = 45.0
 """A sweep measures a value although playback has not settled after this long beyond ``settle``, and says so."""
+WORTH_A_START_MS = 60.0
+"""More than this, added to the target by stalls, is given back in half a minute only. Then playback begins anew."""
 MAX_STARTS = 3
-"""So often playback begins anew for one value, as long as stalls at its start have made it careful."""
+"""How often it begins for one value, at most."""
 _TAKEN_UP_S = 10.0
 """A page that has not taken up a setting for this long is not there any more."""
 
@@ -269,7 +271,8 @@ class LatencyLab(Call):
             raise InvalidValueError(
                 "bad-sweep", f"{name} must be a number or a list of numbers, as in {name}=[0, 50], not {values!r}."
             )
-        values = list(islice(values, MAX_VALUES + 1))
+        # NumPy's numbers are Python's here: traits refuse some of them.
+        values = [value.item() if hasattr(value, "item") else value for value in islice(values, MAX_VALUES + 1)]
         if not 1 <= len(values) <= MAX_VALUES:
             raise InvalidValueError("bad-sweep", f"{name} must be at least one value and at most {MAX_VALUES}.")
         trait = type(self).class_traits()[name]
@@ -322,24 +325,25 @@ class LatencyLab(Call):
     async def _settle(self, peer_id: str, least_s: float, within_s: float) -> bool:
         """Have the page measure with players that remember nothing, and wait until they have found their pace.
 
-        What stalls have taught a player it forgets in minutes only. A stall at the start can be chance, so then it
-        begins anew; what is learnt each time belongs to the setting.
+        What stalls have taught a player it forgets slowly, and sooner if it begins anew: a stall at the start can be
+        chance.
 
         Returns:
             Whether they have in time.
         """
         deadline_s = time.monotonic() + within_s
-        for start in range(1, MAX_STARTS + 1):
-            await self._in_step(deadline_s)
-            self._fresh += 1
-            settling = Settling(self._fresh, least_s=least_s)
-            while not settling.settled:
-                if time.monotonic() > deadline_s:
-                    return False
-                await asyncio.sleep(_POLL_S)
-                settling.hear(time.monotonic(), self._figures(peer_id))
-            if settling.learnt_ms <= TOLERANCE_MS or start == MAX_STARTS:
-                break
+        settling = None
+        starts = 0
+        while settling is None or not settling.settled:
+            if settling is None or (settling.learnt_ms > WORTH_A_START_MS and starts < MAX_STARTS):
+                await self._in_step(deadline_s)
+                self._fresh += 1
+                settling = Settling(self._fresh, least_s)
+                starts += 1
+            if time.monotonic() > deadline_s:
+                return False
+            await asyncio.sleep(_POLL_S)
+            settling.hear(time.monotonic(), self._figures(peer_id))
         return True
 
     async def _in_step(self, deadline_s: float) -> None:

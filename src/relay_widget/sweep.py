@@ -34,9 +34,9 @@ TOLERANCE = 0.05
 class Settling:
     """Tells from a page's reports when playback has settled. Pure: it is told the time.
 
-    Playback has settled if for `STEADY_S` each report came from the players that were asked for, nothing stalled, the
-    target did not move, the latency did not drift, and at the end no more was kept in store than arrivals ask for.
-    (Jitter makes both tremble; that is no drift.)
+    Playback has settled if for `STEADY_S` each report came from the players that were asked for, nothing stalled, and
+    neither target nor latency drifted. (Jitter makes both tremble; that is no drift.) At the end the player keeps no
+    more in store than arrivals ask for, neither from before nor because of stalls.
 
     Args:
         fresh: The number with which players were asked for that remember nothing of before.
@@ -79,6 +79,7 @@ class Settling:
         return (
             reports[0].get("stalls", 0) == reports[-1].get("stalls", 0)
             and reports[-1].get("surplus_ms", 0.0) <= tolerance_ms
+            and self.learnt_ms <= tolerance_ms
             and all(
                 abs(_mean(last, figure) - _mean(first, figure)) <= tolerance_ms
                 for figure in ("target_ms", "latency_ms")
