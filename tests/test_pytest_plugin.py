@@ -17,6 +17,7 @@ import pytest
 from nbval.plugin import get_sanitize_patterns
 
 from relay_widget import cli
+from relay_widget.still import Still, as_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,14 +62,15 @@ def ends(pid: int) -> bool:
     return not is_there(pid)
 
 
-def notebook(path: Path, *cells: tuple[str, str]) -> None:
+def notebook(path: Path, *cells: tuple[str, str | dict[str, str]]) -> None:
     """A notebook of cells and the text that they are remembered to show."""
     made = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     for number, (source, text) in enumerate(cells, start=1):
         outputs = []
         if text:
-            outputs = [nbformat.v4.new_output("execute_result", {"text/plain": text}, execution_count=number)]  # type: ignore[no-untyped-call]
+            data = {"text/plain": text} if isinstance(text, str) else text
+            outputs = [nbformat.v4.new_output("execute_result", data, execution_count=number)]  # type: ignore[no-untyped-call]
         cell = nbformat.v4.new_code_cell(source, outputs=outputs, execution_count=number)  # type: ignore[no-untyped-call]
         made.cells.append(cell)
     nbformat.write(made, path)  # type: ignore[no-untyped-call]
@@ -184,10 +186,11 @@ def test_without_the_media_extra_only_the_fake_peer_fails_and_says_why(pytester:
 
 
 def test_under_nbval_a_call_is_apart_and_its_outputs_compare(pytester: pytest.Pytester, users: Path) -> None:
+    card = Still("Call · room lab", "A call was here. Run the cell to open it.", closed="", picture="call")
     call = "from relay_widget import Call, launcher\ncall = Call(room='lab', name='Ada')\ncall"
     notebook(
         pytester.path / "call.ipynb",
-        (call, "Call(room='lab', name='Ada')"),
+        (call, {"text/plain": "Call(room='lab', name='Ada')", "text/html": as_html(card)}),
         ("launcher.ensure_relay()", "RelayAddress(url='http://127.0.0.1:1', pid=2)"),
         (f"open({str(pytester.path / 'pid')!r}, 'w').write(str(launcher.find_relay().pid)) > 0", "True"),
         ("call.wait_for_peers(0)", "()"),
