@@ -21,6 +21,7 @@ def test_everybody_one_and_me() -> None:
     assert whom(BOB, "lab", [ADA, BOB, BOB2], []) == ["b1"]
     assert whom("me", "lab", [ADA], ["m1", "m2"]) == ["m1", "m2"]
     assert whom("m1", "lab", [ADA], ["m1"]) == ["m1"]
+    assert whom("l1", "lab", [ADA], [], ["l1"]) == ["l1"]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 HEIGHT, WIDTH = 120, 160
 GREY = 90
+GROUP_MS = 2000
+"""How often a peer in Python sends a key picture."""
 
 
 def grey() -> Iterator[NDArray[np.uint8]]:
@@ -100,27 +102,84 @@ def test_who_is_meant_and_who_is_not_there(call: Call) -> None:
             call.frames("Ada")
 
 
-def test_the_one_who_listens_is_seen_by_others_and_is_none_of_its_own_peers(call: Call, grace: Peer) -> None:
-    call.frames().close()
-    wait_until(lambda: [peer.name for peer in grace.peers] == ["Ada (Python)"])
-    with Peer("lab", "Joan"):
-        wait_until(lambda: [peer.name for peer in call.peers] == ["Grace", "Joan"])
+def told_of(peer: Peer | Call) -> list[tuple[str, str, tuple[str, ...] | None]]:
+    """Who listens, as this one knows it: whose it is, what it does, and of whom."""
+    return sorted((one.name, one.does, one.of) for one in peer.listeners)
+
+
+def test_who_watches_whom_is_seen_by_all_and_nobody_is_added(call: Call, grace: Peer) -> None:
+    with Peer("lab", "Joan") as joan:
+        call.wait_for_peers(2, timeout=20)
+        stream = call.frames("Grace")
+        next(iter(stream))
+        for one in (grace, joan, call):
+            wait_until(lambda one=one: told_of(one) == [("Ada", "watches", (grace.id,))])
+        assert [peer.name for peer in grace.peers] == ["Joan"]
+        assert sorted(peer.name for peer in call.peers) == ["Grace", "Joan"]
+        with Peer("lab", "Late") as late:
+            assert told_of(late) == [("Ada", "watches", (grace.id,))]
+        stream.close()
+        wait_until(lambda: told_of(joan) == [("Ada", "watches", ())])
     call.room = "elsewhere"
-    wait_until(lambda: not grace.peers)
+    wait_until(lambda: not grace.listeners)
+    assert call.listeners == ()
 
 
-def test_what_sends_nothing_is_not_the_other_one(runtime: Path, call: Call, grace: Peer) -> None:
+def test_frames_are_of_the_running_group_when_they_are_asked_for_again(call: Call, grace: Peer) -> None:
+    stream = call.frames("Grace")
+    first_ms = next(iter(stream)).captured_ms
+    stream.close()
+    wait_until(lambda: told_of(grace) == [("Ada", "watches", ())])
+    assert first_ms is not None
+    with Peer("lab", "Joan") as joan:
+        for frame in joan.video(of="Grace"):
+            if (frame.captured_ms or 0) > first_ms + 2 * GROUP_MS:
+                break
+    again_ms = next(iter(call.frames("Grace"))).captured_ms
+    assert again_ms is not None
+    assert again_ms > first_ms + GROUP_MS / 2
+
+
+def test_several_watch_and_record_and_the_other_one_is_still_the_other_one(
+    runtime: Path, call: Call, grace: Peer
+) -> None:
     other = Call(room="lab", name="Bob")
     try:
-        other.frames("Grace").close()  # so "Bob (Python)" is there, too
+        watched = other.frames("Grace")
         with call.record(runtime / "mine.relay"), other.record(runtime / "other.relay"):
-            wait_until(lambda: len(grace.peers) == 3)
+            records = [("Ada", "records", None), ("Bob", "records", None)]
+            wait_until(lambda: told_of(grace) == [*records, ("Bob", "watches", (grace.id,))])
             assert close_to(next(iter(call.frames())).rgb, GREY)
             assert close_to(np.asarray(call.snapshot()), GREY)
-            names = ["Bob (Python)", "Grace", "Recorder"]
-            wait_until(lambda: sorted(peer.name for peer in call.peers) == names)
+            assert [peer.name for peer in call.peers] == ["Grace"]
+            assert grace.peers == ()
+        watched.close()
+        wait_until(lambda: [one for one in told_of(grace) if one[1] == "records"] == [])
     finally:
         other.close()
+
+
+def test_a_peer_that_listens_is_none_of_the_peers_and_publishes_nothing(call: Call, grace: Peer) -> None:
+    with Peer("lab", "gaze", listens=True) as gaze:
+        assert [peer.name for peer in gaze.peers] == ["Grace"]
+        stream = gaze.video(of="Grace")
+        assert close_to(next(iter(stream)).rgb, GREY)
+        assert grace.peers == ()
+        with pytest.raises(RelayRequestError) as refused:
+            gaze.publish(grey())
+        assert refused.value.code == "forbidden"
+        wait_until(lambda: told_of(call) == [("gaze", "watches", (grace.id,))])
+        call.remove(call.listeners[0])
+        wait_until(lambda: gaze.error is not None)
+        assert gaze.error is not None
+        assert gaze.error.code == "removed"
+
+
+def test_peers_without_a_name_are_numbered(call: Call) -> None:
+    with Peer("lab") as first, Peer("lab") as second, Peer("lab", "Python") as named:
+        assert [peer.name for peer in (first, second, named)] == ["Python", "Python 2", "Python"]
+        names = sorted(peer.name for peer in call.wait_for_peers(3, timeout=20))
+        assert names == ["Python", "Python", "Python 2"]
 
 
 def test_a_recorder_alone_is_nobody_to_wait_for(runtime: Path, call: Call) -> None:

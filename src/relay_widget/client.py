@@ -1,4 +1,4 @@
-"""One participant on the wire: in a room, its tracks and the others' as numbered objects, without a codec.
+"""One participant or listener on the wire: in a room, its tracks and the others' as numbered objects; no codec.
 
 It finds or starts the user's own relay, joins, keeps the relay's clock, and comes back by itself under the same peer
 id when the connection breaks or the relay is started anew. Everything in here belongs to the asyncio loop that
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import secrets
 from collections import deque
 from dataclasses import replace
 from itertools import count
@@ -27,6 +26,8 @@ from .protocol import (
     TICKET_LIFETIME_S,
     Code,
     Event,
+    ListenerInfo,
+    Listens,
     PeerInfo,
     Track,
     check_name,
@@ -80,7 +81,7 @@ class _Refused(Exception):  # noqa: N818
 
 
 class RelayClient:
-    """One participant of a room.
+    """One participant of a room, or one listener in it.
 
     What it hears it tells by calling its ``on_…`` attributes, which may be set at any time and must not block.
 
@@ -92,8 +93,9 @@ class RelayClient:
         token: What to show it, as `Call.invite` makes it; None where it is the user's own, whose secret is known, or
             one that asks for none.
         subscribe: Whether it gets the others' media. Holds for the user's own relay; elsewhere the token says it.
-        peer_id: The id to have there, as `new_peer_id` makes it; None for one that the relay chooses.
         plays: MIME types it can receive, best first; empty for unknown.
+        numbered: Nobody chose the name: the relay numbers it if it is taken, and `name` is the one that it gave.
+        listens: To be a listener, which publishes nothing and is no participant: what it does, and whose media it gets.
 
     Raises:
         InvalidValueError: ``bad-room``, ``bad-name`` or ``bad-url``.
@@ -107,19 +109,24 @@ class RelayClient:
         url: str | None = None,
         token: str | None = None,
         subscribe: bool = True,
-        peer_id: str | None = None,
         plays: Iterable[str] = (),
+        numbered: bool = False,
+        listens: Listens | None = None,
     ) -> None:
         try:
             self.room = check_room(room)
             self.name = check_name(name)
         except WireError as error:
             raise InvalidValueError(error.code, error.message) from None
-        self.id = peer_id or ""
+        self.id = ""
         """The id on the relay; it stays the same over reconnections. Empty before it has joined once, if the relay
         chooses it."""
         self.peers: dict[str, PeerInfo] = {}
         """The others in the room, by id."""
+        self.listeners: dict[str, ListenerInfo] = {}
+        """The others that listen in the room without being participants, by id."""
+        self.listens = listens
+        """What it does, and whose media it gets, if it is a listener; `listen` changes it."""
         self.joined = False
         """Whether it is in the room at this moment."""
         self.error: RelayWidgetError | None = None
@@ -136,6 +143,8 @@ class RelayClient:
         """An object of another peer: its id, the label, when it came to the relay (ms, its clock), the bytes."""
         self.on_peers: Callable[[], None] = _ignore
         """`peers` has changed: who is there, what they are called or what they publish."""
+        self.on_listeners: Callable[[], None] = _ignore
+        """`listeners` has changed."""
         self.on_peer_left: Callable[[str, LeftReason], None] = _ignore
         """A peer (its id) is no longer there. Who is ``lost`` or ``replaced`` may come back under its id."""
         self.on_groups_dropped: Callable[[str, str, int], None] = _ignore
@@ -148,8 +157,7 @@ class RelayClient:
         self._url = None if named is None else named.url
         self._token = token if named is None else named.token
         self._subscribe = subscribe
-        self._peer_id = peer_id
-        self._plays = list(plays)
+        self._plays, self._numbered = list(plays), numbered
         self._resume: tuple[str, str] | None = None  # at which relay, and the token
         self._tracks: dict[str, Track] = {}
         self._outbox = _Outbox()
@@ -240,8 +248,19 @@ class RelayClient:
             self.name = check_name(name)
         except WireError as error:
             raise InvalidValueError(error.code, error.message) from None
+        self._numbered = False
         if self.joined:  # else it comes back under this name
             await self._ask(Event.RENAME, {"name": name})
+
+    def listen(self, of: Iterable[str] | None) -> None:
+        """Get the media of these peers (by id) from now on, as a listener; None for everybody's. The room is told."""
+        assert self.listens is not None  # noqa: S101 - participants do not choose
+        listens = replace(self.listens, of=None if of is None else tuple(of))
+        if listens == self.listens:
+            return
+        self.listens = listens
+        if self.joined:  # else it says so when it is back
+            self._outbox.put(Event.LISTEN, {"of": listens.as_json()["of"]}, self._told_if_refused(None))
 
     def send(self, header: MediaHeader, data: bytes) -> bool:
         """Send one object of a published track, in the order of PROTOCOL.md ("Media"); ``sent_ms`` is put in.
@@ -346,7 +365,6 @@ class RelayClient:
             lifetime_s=RESUME_LIFETIME_S,
             connect_within_s=TICKET_LIFETIME_S,
             subscribe=self._subscribe,
-            peer=self._peer_id,
         )
 
     async def _open(self, url: str, token: str | None) -> socketio.AsyncClient:
@@ -404,17 +422,27 @@ class RelayClient:
             self.clock.add(asked_ms, ack["now_ms"], local_ms())
             self._resume = (relay, ack["resume"])
             self.id, self.joined = ack["peer"], True
+            self.name = ack["name"]
+            self.listeners = {one["id"]: ListenerInfo.from_json(one) for one in ack["listeners"]}
             here = {peer["id"]: _peer(peer) for peer in ack["peers"]}
             for peer_id in self.peers.keys() - here.keys():
                 self._tell(self.on_peer_left, peer_id, "lost")
             self.peers = here
             for track in self._tracks.values():
                 self._outbox.put(Event.PUBLISH, track.as_json(), self._told_if_refused(track.track))
+            if self.listens != asked:  # while the answer was under way
+                self._outbox.put(Event.LISTEN, {"of": self.listens and self.listens.as_json()["of"]})
             self._tell(self.on_peers)
+            self._tell(self.on_listeners)
             self._tell(self.on_joined)
             entered.set_result(None)
 
-        request = {"room": self.room, "name": self.name, "plays": self._plays}
+        asked = self.listens
+        request: dict[str, Any] = {"room": self.room, "name": self.name, "plays": self._plays}
+        if self._numbered:
+            request["numbered"] = True
+        if asked is not None:
+            request["listener"] = asked.as_json()
         await sio.emit(Event.JOIN, request, callback=on_answer)
         await self._await_answer(entered, _ANSWER_TIMEOUT_S)
         if self._gone.done():
@@ -427,7 +455,7 @@ class RelayClient:
         if not self._first.done():
             self._first.set_result(None)
 
-    def _told_if_refused(self, track_id: str) -> Callable[[dict[str, Any]], None]:
+    def _told_if_refused(self, track_id: str | None) -> Callable[[dict[str, Any]], None]:
         def on_answer(ack: dict[str, Any]) -> None:
             if not ack["ok"]:
                 error = _refusal(ack["error"])
@@ -489,6 +517,8 @@ class RelayClient:
             Event.PEER_JOINED: self._on_peer_joined,
             Event.PEER_LEFT: self._on_peer_left,
             Event.PEER_RENAMED: self._on_peer_renamed,
+            Event.LISTENER_JOINED: self._on_listener_joined,
+            Event.LISTENER_LEFT: self._on_listener_left,
             Event.TRACK_PUBLISHED: self._on_track_published,
             Event.TRACK_UNPUBLISHED: self._on_track_unpublished,
             Event.GROUPS_DROPPED: self._on_groups_dropped,
@@ -528,6 +558,15 @@ class RelayClient:
 
     def _on_peer_renamed(self, news: dict[str, Any]) -> None:
         self._change(news["peer"], lambda peer: replace(peer, name=news["name"]))
+
+    def _on_listener_joined(self, news: dict[str, Any]) -> None:
+        listener = ListenerInfo.from_json(news["listener"])
+        self.listeners = {**self.listeners, listener.id: listener}
+        self._tell(self.on_listeners)
+
+    def _on_listener_left(self, news: dict[str, Any]) -> None:
+        self.listeners = {one.id: one for one in self.listeners.values() if one.id != news["listener"]}
+        self._tell(self.on_listeners)
 
     def _on_track_published(self, news: dict[str, Any]) -> None:
         track = parse_publish(news["track"])
@@ -650,11 +689,6 @@ async def _disconnect(sio: socketio.AsyncClient) -> None:
             await sio.disconnect()
     except Exception as error:  # noqa: BLE001 - it is over either way
         _log.info("ending a connection: %s", error)
-
-
-def new_peer_id() -> str:
-    """An id for a participant in Python that is to be known before it joins."""
-    return f"py-{secrets.token_hex(8)}"
 
 
 def _refusal(answer: dict[str, Any]) -> RelayRequestError:

@@ -41,7 +41,9 @@ def checked(figures: Mapping[str, object]) -> Impairment:
         raise InvalidValueError(error.code, error.message) from None
 
 
-def whom(peer: object, room: str, others: Sequence[Someone], own: Sequence[str]) -> list[str | None]:
+def whom(
+    peer: object, room: str, others: Sequence[Someone], own: Sequence[str], listeners: Sequence[str] = ()
+) -> list[str | None]:
     """The ids of the peers that are meant; None stands for everybody.
 
     Args:
@@ -49,6 +51,7 @@ def whom(peer: object, room: str, others: Sequence[Someone], own: Sequence[str])
         room: The room, for messages.
         others: The others in it.
         own: Ids of the call's own participant.
+        listeners: Ids of the room's listeners, who have the names of participants: by id only.
 
     Raises:
         InvalidValueError: ``unknown-peer``, ``ambiguous-peer`` or ``not-joined``.
@@ -61,7 +64,7 @@ def whom(peer: object, room: str, others: Sequence[Someone], own: Sequence[str])
         return list(own)
     wanted = getattr(peer, "id", peer)
     named = [other.id for other in others if other.name == wanted]
-    for known in (*own, *(other.id for other in others)):
+    for known in (*own, *(other.id for other in others), *listeners):
         if known == wanted:
             return [known]
     if len(named) == 1:

@@ -19,7 +19,7 @@ from .media.encode import MAX_FPS, MIN_FPS, check_fps
 from .media.files import MediaFile
 from .media.frame import AudioBlock, VideoFrame
 from .media.pattern import Pattern
-from .protocol import REPORT_INTERVAL_MS, Report
+from .protocol import REPORT_INTERVAL_MS, Listens, Report
 from .publication import Publication, blocks_of
 from .streams import BURST_S, MAX_BLOCKS, MAX_FRAMES, AudioStream, Mailbox, Receiver, VideoStream
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from .background import Outcome
     from .errors import RelayWidgetError
-    from .protocol import LeftReason, MediaHeader, PeerInfo
+    from .protocol import LeftReason, ListenerInfo, MediaHeader, PeerInfo
     from .publication import Kind
 
     Pictures = Iterable[NDArray[np.uint8] | VideoFrame] | AsyncIterable[NDArray[np.uint8] | VideoFrame]
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 Part = TypeVar("Part", bound=VideoFrame | AudioBlock)
 
+DEFAULT_NAME = "Python"
 PEER_TIMEOUT_S = 10.0
 """How long a stream waits for a peer that is not there, unless told otherwise."""
 AWAY_KEPT_S = 8.0
@@ -50,17 +51,24 @@ _log = logging.getLogger(__name__)
 
 
 class Peer:
-    """One participant of a room.
+    """One participant of a room, or one listener in it.
 
     Join with ``with Peer("lab") as peer:`` or ``async with Peer("lab") as peer:``, or with `connect` and `close`. It
     comes back by itself, under the same id, when the connection breaks or the relay is started anew.
 
     Args:
         room: Where to meet. 1 to 64 characters.
-        name: What the others see. 1 to 64 characters.
+        name: What the others see, 1 to 64 characters. Default: ``"Python"``, with a number if that is taken.
         url: The relay's address, as in ``"http://localhost:8765"``; None for the one
             that the environment variable RELAY_WIDGET_URL names, else your own, which is started if need be.
         token: What to show it, as `Call.invite` makes it; None for that of RELAY_WIDGET_TOKEN. Your own needs none.
+        listens: Be a listener, not a participant: it publishes nothing, is not one of the others' ``peers`` and has no
+            tile. Everybody in the room sees whom it watches: those of whom it has a stream.
+
+    Example:
+        >>> with Peer("lab", "gaze", listens=True) as peer:
+        ...     for frame in peer.video(of="Ada"):
+        ...         print(frame.rgb.shape)
 
     Raises:
         InvalidValueError: ``bad-room``, ``bad-name`` or ``bad-url``.
@@ -68,9 +76,22 @@ class Peer:
     """
 
     def __init__(
-        self, room: str = "lab", name: str = "Python", *, url: str | None = None, token: str | None = None
+        self,
+        room: str = "lab",
+        name: str | None = None,
+        *,
+        url: str | None = None,
+        token: str | None = None,
+        listens: bool = False,
     ) -> None:
-        self._client = client = RelayClient(room, name, url=url, token=token)
+        self._client = client = RelayClient(
+            room,
+            DEFAULT_NAME if name is None else name,
+            url=url,
+            token=token,
+            numbered=name is None,
+            listens=Listens("watches", ()) if listens else None,
+        )
         client.on_joined = self._on_joined
         client.on_peers = self._on_peers
         client.on_peer_left = self._on_peer_left
@@ -94,7 +115,7 @@ class Peer:
 
     @property
     def name(self) -> str:
-        """What it asked to be called."""
+        """What it is called."""
         return self._client.name
 
     @property
@@ -106,6 +127,11 @@ class Peer:
     def peers(self) -> tuple[PeerInfo, ...]:
         """The others in the room: ``id``, ``name``, and the ``tracks`` they publish."""
         return tuple(self._client.peers.values())
+
+    @property
+    def listeners(self) -> tuple[ListenerInfo, ...]:
+        """The others that receive in the room without being participants: ``name``, ``does``, ``of``."""
+        return tuple(self._client.listeners.values())
 
     @property
     def joined(self) -> bool:
@@ -191,7 +217,7 @@ class Peer:
         Raises:
             InvalidValueError: Neither is given (``bad-source``), ``fps`` is no number from 0.1 to 240
                 (``bad-media-setting``), or there is one already (``already-published``).
-            RelayRequestError: It has not been connected (``not-joined``).
+            RelayRequestError: It has not been connected (``not-joined``), or it is a listener (``forbidden``).
         """
         sources: dict[Kind, Any] = {}
         if frames is not None:
@@ -385,7 +411,12 @@ class Peer:
     def _follow(self) -> None:
         """Have the tracks decoded that somebody wants, and no others."""
         self._wishes = [wish for wish in self._wishes if not wish.box.ended]
-        tracks = {(peer.id, track.track): track for peer in self.peers for track in peer.tracks}
+        heard = {peer.id for peer in self.peers}
+        if self._client.listens is not None:
+            wished = dict.fromkeys(wish.peer_id for wish in self._wishes if wish.peer_id is not None)
+            self._client.listen(wished)
+            heard &= wished.keys()  # of the others nothing comes, and what came is old when they are heard again
+        tracks = {(peer.id, track.track): track for peer in self.peers if peer.id in heard for track in peer.tracks}
         for key in self._receivers.keys() - tracks.keys():
             del self._receivers[key]
         for key, track in tracks.items():
@@ -440,6 +471,8 @@ class Peer:
 
     def _publication(self, title: str, kinds: list[Kind], fps: float | None, bitrate_kbps: float | None) -> Publication:
         ground = self._ground()
+        if self._client.listens is not None:
+            raise RelayRequestError("forbidden", f"{self} is a listener and publishes nothing: make a Peer without it.")
         if fps is not None:
             check_fps(fps)
         if not kinds:

@@ -1,8 +1,8 @@
 """What a call does with frames in Python: streams, snapshots, functions over frames, and what they make, published.
 
-Nobody is watched unseen: what reads a call's media is a participant like any other. One `Peer` for each call listens
-("Ada (Python)"), from the first frame that is asked for until the call is closed or moves to another room. Each
-processed video is one more participant, which reads its source itself.
+Nobody is watched unseen: one listener for each call, of the call's name, receives the frames, and everybody in the room
+sees whom it watches. It is in the room from the first frame that is asked for until the call is closed or moves to
+another room. Each processed video is one more participant, which reads its source itself.
 """
 
 from __future__ import annotations
@@ -15,18 +15,15 @@ from typing import TYPE_CHECKING, TypeVar
 import av
 import numpy as np
 
-from .client import new_peer_id
 from .errors import InvalidValueError, NothingReceivedError, RelayWidgetError
 from .impair import whom
 from .media.encode import check_picture
 from .media.frame import VideoFrame
 from .peer import Peer
 from .protocol import MAX_NAME_CHARS
-from .relays import OwnRelay, find_or_start
-from .tokens import mint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
@@ -39,9 +36,6 @@ if TYPE_CHECKING:
 
 Ended = TypeVar("Ended", "FrameLoop", "ProcessedVideo")
 
-_TOKEN_LIFETIME_S = 30 * 24 * 3600
-"""As long as a notebook may be open; with the kernel all of this ends."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -52,8 +46,6 @@ class Processing:
         room: The call's.
         name: What the call is called.
         own_peers: Tells the ids of the call's participant in the browser.
-        hidden_peers: Tells the ids of the call's participants that are none of the others: who listens, and records.
-        hide: Is told the id of one more of them.
         named: The call's relay; None for the user's own.
     """
 
@@ -63,16 +55,12 @@ class Processing:
         name: str,
         own_peers: Callable[[], Sequence[str]],
         *,
-        hidden_peers: Callable[[], Collection[str]],
-        hide: Callable[[str], None],
         named: NamedRelay | None,
     ) -> None:
-        self._hide = hide
         self._named = named
         self._room = room
         self._name = name
         self._own_peers = own_peers
-        self._hidden_peers = hidden_peers
         self._lock = threading.RLock()
         self._listener: Peer | None = None
         self._running: list[FrameLoop | ProcessedVideo] = []
@@ -140,24 +128,13 @@ class Processing:
     def _joined(self) -> Peer:
         with self._lock:
             if self._listener is None:
-                self._listener = self._enter(_suffixed(self._name, "Python"), hidden=True)
+                self._listener = self._enter(self._name, listens=True)
             return self._listener
 
-    def _enter(self, name: str, *, hidden: bool = False) -> Peer:
-        """Join as one more participant."""
-        relay = find_or_start(self._named)
-        if isinstance(relay, OwnRelay):
-            # Its id is known before it joins, so that it is never seen where it is to be hidden.
-            peer_id = new_peer_id()
-            secret = relay.address.secret
-            token = mint(secret, role="peer", lifetime_s=_TOKEN_LIFETIME_S, room=self._room, peer=peer_id)
-            if hidden:
-                self._hide(peer_id)
-            return Peer(self._room, name, token=token).connect().wait()
-        peer = Peer(self._room, name, url=relay.url, token=relay.token).connect().wait()
-        if hidden:
-            self._hide(peer.id)
-        return peer
+    def _enter(self, name: str, *, listens: bool = False) -> Peer:
+        """Join as one more participant, or listener."""
+        url, token = (None, None) if self._named is None else (self._named.url, self._named.token)
+        return Peer(self._room, name, url=url, token=token, listens=listens).connect().wait()
 
     def _find(self, of: object) -> str:
         """The id of the one who is meant.
@@ -166,8 +143,7 @@ class Processing:
             InvalidValueError: ``unknown-peer``, ``ambiguous-peer`` or ``not-joined``.
         """
         own = self._own_peers()
-        passed_over = {*own, *self._hidden_peers()}
-        others = [peer for peer in self._joined().peers if peer.id not in passed_over]
+        others = [peer for peer in self._joined().peers if peer.id not in own]
         if of is not None:
             (meant,) = whom(of, self._room, others, own[:1])
             assert meant is not None  # noqa: S101 - None stands for everybody, and everybody was not asked for
@@ -180,7 +156,7 @@ class Processing:
                 "unknown-peer",
                 f"Nobody else is in room {self._room!r}: call wait_for_peers() first, or ask for yourself with 'me'.",
             )
-        # Somebody else's listener or recorder sends nothing, and is not meant.
+        # A guest who only watches sends nothing, and is not meant.
         foreign = [peer for peer in foreign if any(track.video for track in peer.tracks)] or foreign
         if len(foreign) > 1:
             names = ", ".join(repr(peer.name) for peer in foreign)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import getpass
 import numbers
-import os
 import secrets
 import threading
 import time
@@ -28,11 +26,12 @@ from .impair import checked, whom
 from .invitation import InviteLink, make_link
 from .latency import LatencyHistory, by_hop
 from .monitor import shared_monitor
+from .names import default_name
 from .protocol import (
     DEFAULT_STALL_EVERY_MS,
-    MAX_NAME_CHARS,
     TICKET_LIFETIME_S,
     Event,
+    ListenerInfo,
     check_name,
     check_origin,
     check_room,
@@ -56,6 +55,7 @@ from .tokens import Token, mint
 from .tunnel import Tunnels
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
 
     from PIL.Image import Image
@@ -171,6 +171,11 @@ class Call(StillWidget):
     peers = t.Tuple(read_only=True)
     """Read only: the others in the room, a tuple of `RemotePeer`."""
 
+    listeners = t.Tuple(read_only=True)
+    """Read only: who receives in the room without being a participant, this call's own included: a tuple of
+    `ListenerInfo` with ``id``, ``name``, ``does`` (``"watches"`` or ``"records"``) and ``of`` (the ids of the peers
+    whose media it gets, None for everybody's)."""
+
     queue_depth = t.Int(0, read_only=True)
     """Read only, chunks: waiting for append in the deepest peer queue (the peak of the last 250 ms)."""
 
@@ -222,7 +227,7 @@ class Call(StillWidget):
             near = difflib.get_close_matches(unknown, self._settable, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join((*self._settable, 'url', 'token'))}."
             raise TypeError(f"{type(self).__name__}() got an unknown argument {unknown!r}: {hint}")
-        super().__init__(room=room, name=_default_name() if name is None else name, **settings)
+        super().__init__(room=room, name=default_name() if name is None else name, **settings)
         hear_pages(self, self._follower.on_page_message)
         self.observe(self._refresh_still, "room")
         self.observe(self._on_room_changed, "room")
@@ -319,11 +324,11 @@ class Call(StillWidget):
 
         Args:
             peer: Whom: one of ``call.peers``, its id, a name that only one has, or ``"me"``.
-            track: One of its tracks (``"audio"``, ``"video"``); None: all of them, and those to come.
+            track: One of its tracks (``"audio"``, ``"video"``), published or not; None: all of them, and those to come.
 
         Raises:
             InvalidValueError: Nobody that is meant (``unknown-peer``, ``ambiguous-peer``, ``not-joined``).
-            RelayRequestError: The relay refused (``unknown-room``, ``unknown-track``), or did not answer.
+            RelayRequestError: The relay refused (``unknown-room``), or did not answer.
             RelayStartError: There is no relay and none could be started.
         """
         self._follower.administer(Event.MUTE, _somebody(peer), track=track, muted=True)
@@ -332,11 +337,11 @@ class Call(StillWidget):
         """Let what `mute` has muted be heard and seen again. Arguments and errors are those of `mute`."""
         self._follower.administer(Event.MUTE, _somebody(peer), track=track, muted=False)
 
-    def remove(self, peer: RemotePeer | str) -> None:
+    def remove(self, peer: RemotePeer | ListenerInfo | str) -> None:
         """Take somebody out of the room. Its connection ends; unless the room is locked, it may come in again.
 
         Args:
-            peer: Whom, as in `mute`. Errors are those of `mute`, too.
+            peer: Whom, as in `mute`; or one of ``call.listeners``. Errors are those of `mute`, too.
         """
         self._follower.administer(Event.REMOVE, _somebody(peer))
 
@@ -546,8 +551,9 @@ class Call(StillWidget):
         """Record the room into a file, from now on: ``with call.record("talk.relay"):``, or until ``stop()``.
 
         Everybody's picture and sound are kept as they arrive, with their times; `export`, `replay` and
-        `open_recording` take it from there. The others see a participant called Recorder; in ``peers`` of this call it
-        does not count. It also ends with the call, and when the call moves to another room.
+        `open_recording` take it from there. Everybody in the room sees "recorded by" the name of this call; it is no
+        participant and counts in nobody's ``peers``. It also ends with the call, and when the call moves to another
+        room.
 
         Args:
             path: The file to make.
@@ -562,10 +568,8 @@ class Call(StillWidget):
 
         named = self._named
         url, token = (None, None) if named is None else (named.url, named.token)
-        recorder = Recorder(str(self.room), path, url=url, token=token, overwrite=overwrite)
-        self._follower.hide(recorder.id)
+        recorder = Recorder(str(self.room), path, url=url, token=token, name=str(self.name), overwrite=overwrite)
         recorder.start()
-        self._follower.hide(recorder.id)  # which another's relay has chosen just now
         self._recorders = [*(one for one in self._recorders if one.recording), recorder]
         return recorder
 
@@ -615,8 +619,6 @@ class Call(StillWidget):
                 str(self.room),
                 str(self.name),
                 follower.own_peers,
-                hidden_peers=follower.hidden_peers,
-                hide=follower.hide,
                 named=self._named,
             )
         return self._in_python
@@ -663,7 +665,6 @@ class _Follower:
         self._lost_since_s: float | None = None
         self._people: list[str] | None = None
         self._own_peers: list[str] = []
-        self._hidden: set[str] = set()  # who listens or records in Python for this call
         self.history = LatencyHistory()
         self._alive_due_s: float | None = None  # None until a page has said hello
         self._ticket_due_s = 0.0
@@ -701,7 +702,7 @@ class _Follower:
         with self._changed:
             if snapshot.get("room") != self.room:
                 return  # a late word about the room this call has just left
-            everyone = [peer for peer in snapshot.get("peers", []) if peer["id"] not in self._hidden]
+            everyone = snapshot.get("peers", [])
             own = [peer for peer in everyone if peer.get("call") == self._shown_id]
             self._own_peers = [peer["id"] for peer in own]
             others = [peer for peer in everyone if peer.get("call") != self._shown_id]
@@ -710,6 +711,7 @@ class _Follower:
             report = own[0].get("report") or {} if own else {}
             self.history.note(snapshot["now_ms"], self.room, heard, report)
             self._set_figures(heard, report)
+            self._set("listeners", tuple(map(ListenerInfo.from_json, snapshot.get("listeners", ()))))
             self._changed.notify_all()
         people = [peer["name"] for peer in others]
         if people != self._people:
@@ -779,22 +781,13 @@ class _Follower:
             self._alive_due_s = None
             self._update_state()
             self._set_figures([], {})
+            self._set("listeners", ())
             self._changed.notify_all()
-
-    def hide(self, peer_id: str) -> None:
-        """This peer is the call's own, and none of the others."""
-        with self._lock:
-            self._hidden.add(peer_id)
 
     def own_peers(self) -> tuple[str, ...]:
         """Ids of the call's own participant: one for each page that shows it."""
         with self._lock:
             return tuple(self._own_peers)
-
-    def hidden_peers(self) -> frozenset[str]:
-        """Ids of who listens or records for the call."""
-        with self._lock:
-            return frozenset(self._hidden)
 
     def forget_room(self) -> None:
         with self._lock:
@@ -803,6 +796,7 @@ class _Follower:
             self._own_peers = []
             self._people = None
             self._set_figures([], {})
+            self._set("listeners", ())
         self.monitor.moved(self)  # and is told what is so in the new one, and the failure if it was not the room's
 
     def wait_for_peers(self, n: int, timeout_s: float | None) -> tuple[RemotePeer, ...]:
@@ -823,11 +817,12 @@ class _Follower:
                 self._changed.wait(0.5 if left_s is None else min(0.5, left_s))
             return tuple(self._call.peers)
 
-    def administer(self, event: Event, peer: RemotePeer | str | None = None, **what: Any) -> None:
+    def administer(self, event: Event, peer: RemotePeer | ListenerInfo | str | None = None, **what: Any) -> None:
         """Ask the relay for something that only who administers the room may ask; no peer is the whole room."""
         with self._lock:
             room = self.room
-            meant = whom(peer, room, self._call.peers, self._own_peers)
+            listeners = [listener.id for listener in self._call.listeners]
+            meant = whom(peer, room, self._call.peers, self._own_peers, listeners)
         try:
             for peer_id in meant:
                 whose = {} if peer_id is None else {"peer": peer_id}
@@ -920,7 +915,7 @@ class _Follower:
             self._call.send({"kind": "join"})
 
 
-def _somebody(peer: RemotePeer | str) -> RemotePeer | str:
+def _somebody(peer: RemotePeer | ListenerInfo | str) -> RemotePeer | ListenerInfo | str:
     if peer is None:
         raise InvalidValueError("unknown-peer", "Say who is meant, as in call.peers[0]: None is nobody.")
     return peer
@@ -931,11 +926,3 @@ def _checked(check: Any, value: object) -> str:
         return str(check(value))
     except WireError as error:
         raise InvalidTraitError(error.code, error.message) from None
-
-
-def _default_name() -> str:
-    try:
-        name = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
-        return check_name(name[:MAX_NAME_CHARS])
-    except (OSError, KeyError, WireError):
-        return "guest"  # a container user without a name

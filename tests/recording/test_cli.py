@@ -58,7 +58,7 @@ async def test_record_export_and_replay(relay: RelayProcess, tmp_path: Path) -> 
     path = tmp_path / "talk.relay"
     async with participant(relay.url) as ada:
         with start("record", "lab", path, "--url", relay.url) as recording:
-            await until(lambda: any(peer.name == "Recorder" for peer in ada.peers.values()))
+            await until(lambda: any(one.does == "records" for one in ada.listeners.values()))
             sent = await send(ada)
             await until(lambda: recorded(path, ada.id) == len(sent))
             recording.send_signal(signal.SIGINT)

@@ -73,7 +73,7 @@ async def test_a_relay_that_is_started_again_is_recorded_on(relay: RelayProcess,
             ada.on_joined = lambda: back.append(True)
             relay.kill()
             relay.start()
-            await until(lambda: back and any(peer.name == "Recorder" for peer in ada.peers.values()))
+            await until(lambda: back and any(one.does == "records" for one in ada.listeners.values()))
             await send(ada, epoch=2)
             await until(lambda: recorder.objects == 2 * len(first))
     call = open_recording(recorder.path)

@@ -1,4 +1,4 @@
-"""Records a room: a participant that publishes nothing and writes down all it gets."""
+"""Records a room: a listener that writes down all it gets."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from relay_widget.client import RelayClient, new_peer_id
+from relay_widget.client import RelayClient
 from relay_widget.errors import RecordingError, RelayWidgetError
+from relay_widget.names import default_name
+from relay_widget.protocol import Listens
 
 from .file import RecordingWriter, check_free
 from .format import (
@@ -49,14 +51,15 @@ _log = logging.getLogger(__name__)
 class Recorder:
     """Records a room into a ``.relay`` file, once. A context manager; `start` and `stop` do the same.
 
-    The others see it as a participant of this name. Nothing is decoded: what arrives is written, by threads of its own.
+    It is a listener, not a participant: it has no tile, and everybody in the room sees "recorded by" this name.
+    Nothing is decoded: objects are written as they arrive, by threads of its own.
 
     Args:
         room: The room.
         path: The file, which must not be there yet.
         url: The relay's address; None for that of RELAY_WIDGET_URL, else the user's own.
         token: What to show it; None for that of RELAY_WIDGET_TOKEN, or for the user's own.
-        name: What the others see.
+        name: Who records, as the others see it. Default: your user name.
         overwrite: Whether a file that is there is replaced.
 
     Raises:
@@ -70,7 +73,7 @@ class Recorder:
         *,
         url: str | None = None,
         token: str | None = None,
-        name: str = "Recorder",
+        name: str | None = None,
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path)
@@ -80,9 +83,8 @@ class Recorder:
         """How many objects have been written."""
         self.dropped = 0
         """How many have not, because the disk was too slow."""
-        # On the user's own relay its id is known before it joins: so a call can tell its recorder from the others.
-        peer_id = new_peer_id() if url is None and token is None else None
-        self._make_client = partial(RelayClient, room, name, url=url, token=token, peer_id=peer_id)
+        name = default_name() if name is None else name
+        self._make_client = partial(RelayClient, room, name, url=url, token=token, listens=Listens("records"))
         self._client = self._make_client()
         self._overwrite = overwrite
         self._known: dict[str, PeerInfo] = {}
@@ -97,7 +99,7 @@ class Recorder:
 
     @property
     def id(self) -> str:
-        """The id of its participant; where the relay chooses it, empty before it has joined."""
+        """Its id on the relay; empty before it has joined."""
         return self._client.id
 
     @property
