@@ -1,7 +1,7 @@
 // The UI with a made-up state: `npm run demo`, then pick a scene. The address says everything, for example
 // ?scene=call&people=5&width=480&dark&figures
 import { signal } from "@preact/signals";
-import type { HopFigures } from "../src/protocol.js";
+import type { HopFigures, ListenerInfo } from "../src/protocol.js";
 import type { Quality } from "../src/quality.js";
 import { mountCall, problemFor } from "../src/ui/index.js";
 import type { CallActions, CallState, KernelPresence, Phase, Tile } from "../src/ui/state.js";
@@ -25,6 +25,7 @@ const SCENES = [
   "connecting&people=1",
   "reconnecting&people=3",
   "call&people=3&kernel=gone&problem=kernel-gone",
+  "call&people=3&recorded=Ada&watched=Katherine",
   "call&people=3&host-muted",
   "lobby&kernel=gone&problem=lobby-without-kernel",
   "call&people=2&host-muted",
@@ -70,6 +71,8 @@ const state: CallState = {
   microphoneId: signal("m1"),
   peopleHere: signal(query.has("nobody") ? [] : ["Grace", "Katherine"]),
   tiles: signal([]),
+  listeners: signal(listeners()),
+  ownId: signal("me"),
   kernel: signal((query.get("kernel") ?? "here") as KernelPresence),
   mutedByHost: signal({ audio: query.has("host-muted"), video: query.has("host-muted-video") }),
   transport: signal("direct"),
@@ -86,6 +89,14 @@ const state: CallState = {
       }
     : null,
 };
+
+function listeners(): ListenerInfo[] {
+  const named = (key: string) => (query.get(key) ?? "").split(",").filter((name) => name !== "");
+  return [
+    ...named("recorded").map((name) => ({ id: `r ${name}`, name, does: "records" as const, of: null })),
+    ...named("watched").map((name) => ({ id: `w ${name}`, name, does: "watches" as const, of: null })),
+  ];
+}
 
 const actions: CallActions = {
   startPreview: () => {

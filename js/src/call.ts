@@ -6,11 +6,12 @@ import { CALL, type CallAction, type CallEvent, type CallStateName, phaseOf } fr
 import { playableTypes } from "./capture/index.js";
 import { Machine } from "./machine.js";
 import type { KernelLink, KernelMessage } from "./model.js";
+import { isNumberOf } from "./names.js";
 import { type Member, register, replaceOrphans } from "./orphans.js";
 import { OwnMedia } from "./own-media.js";
 import { canPlay } from "./playback/index.js";
 import { isFinal, LASTING_MS, problemOf, type Said } from "./problems.js";
-import type { TrackMuted, WireError } from "./protocol.js";
+import type { ListenerInfo, TrackMuted, WireError } from "./protocol.js";
 import { AUDIO_TRACK, VIDEO_TRACK } from "./publisher.js";
 import type { Quality } from "./quality.js";
 import { Reporter } from "./reporter.js";
@@ -129,6 +130,8 @@ export class CallController {
       microphoneId: signal(""),
       peopleHere: signal<string[] | null>(null),
       tiles: signal<Tile[]>([]),
+      listeners: signal<readonly ListenerInfo[]>([]),
+      ownId: signal(""),
       kernel: link.kernel,
       mutedByHost: signal<MutedByHost>({ audio: false, video: false }),
       transport: signal<RungName | "">(""),
@@ -170,6 +173,14 @@ export class CallController {
         // Media of tracks that this page does not get would be waited for.
         this.#reporter.setPeers(this.#mayReceive ? peers : peers.map((peer) => ({ ...peer, tracks: [] })));
         this.#media.publisher.negotiate(this.#listeners());
+      },
+      onListeners: (listeners) => {
+        this.state.ownId.value = this.#session.peer;
+        this.state.listeners.value = listeners;
+      },
+      onNamed: (name) => {
+        this.state.name.value = name; // first, so that the trait's change is known for ours
+        link.set("name", name);
       },
       onPeerGone: (peer, reason) => this.#reporter.receiver.gone(peer, reason),
       onMedia: (header, bytes) => {
@@ -320,8 +331,13 @@ export class CallController {
       this.#send("move");
     });
     link.onChange("name", () => {
-      if (state.name.peek().trim() !== link.get("name")) state.name.value = link.get("name");
-      if (this.#isActive) this.#session.rename(link.get("name"));
+      const name = link.get("name");
+      if (state.name.peek().trim() !== name) {
+        // The relay has given this number to another page of this call: this one keeps its own.
+        if (this.#isActive && this.#isDefault(name) && this.#isDefault(state.name.peek())) return;
+        state.name.value = name;
+      }
+      if (this.#isActive) this.#session.rename(name);
       this.#openIfOpen(); // the pattern shows it
     });
     link.onChange("source", () => {
@@ -402,6 +418,11 @@ export class CallController {
     if (!this.#facts.cannotPlay.value) this.#send("join", { media });
   }
 
+  /** Nobody chose this name: the relay may number it. */
+  #isDefault(name: string): boolean {
+    return isNumberOf(this.link.get("_default_name"), name);
+  }
+
   #capture(media: "all" | "sound" | "none"): void {
     if (media !== "all") this.link.set("camera", false);
     if (media === "none") this.link.set("microphone", false);
@@ -429,6 +450,7 @@ export class CallController {
       room: this.state.room.value,
       name: this.state.name.value,
       plays: playableTypes(canPlay),
+      ...(this.#isDefault(this.state.name.value) ? { numbered: true } : {}),
       ...(this.options.ownTile === undefined ? {} : { loopback: true }),
     });
   }

@@ -19,6 +19,8 @@ export interface Traits {
   microphone: boolean;
   camera: boolean;
   auto_join: boolean;
+  /** What the name is if nobody chooses one; "" if it was chosen. */
+  _default_name: string;
 }
 
 /** What the kernel says in custom messages. A ticket is never a trait: traits are saved in notebooks. */

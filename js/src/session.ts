@@ -9,6 +9,7 @@ import {
   type GroupsDropped,
   type JoinAck,
   type LeftReason,
+  type ListenerInfo,
   type MediaHeader,
   type PeerInfo,
   type RelayEnding,
@@ -46,6 +47,10 @@ export interface SessionEvents {
   /** A refusal that does not end the call. */
   onWireError(error: WireError): void;
   onPeers(peers: readonly PeerInfo[]): void;
+  /** Who receives in the room without being a participant. */
+  onListeners(listeners: readonly ListenerInfo[]): void;
+  /** What the relay calls us, if it is not what was asked for: somebody else has that name. */
+  onNamed(name: string): void;
   onPeerGone(peer: string, reason: LeftReason): void;
   onMedia(header: RelayedHeader, bytes: Uint8Array): void;
   /** The relay lets this page stay for so long only: a fresh ticket is wanted before (`offerTicket`). */
@@ -62,6 +67,8 @@ export interface JoinRequest {
   room: string;
   name: string;
   plays: string[];
+  /** Nobody chose the name: the relay may add a number. */
+  numbered?: boolean;
   /** Get back what one sends, as the others get it. */
   loopback?: boolean;
 }
@@ -95,6 +102,7 @@ export class Session {
   #departed: Promise<void> = Promise.resolve();
   #peer = "";
   #peers = new Map<string, PeerInfo>();
+  #listeners = new Map<string, ListenerInfo>();
   #tracks = new Map<string, TrackInfo>();
   #clockTimer: ReturnType<typeof setInterval> | undefined;
   #renewalTimer: ReturnType<typeof setTimeout> | undefined;
@@ -156,7 +164,7 @@ export class Session {
   }
 
   rename(name: string): void {
-    if (this.#wish !== null) this.join({ ...this.#wish, name });
+    if (this.#wish !== null && this.#wish.name !== name) this.join({ ...this.#wish, name, numbered: false });
   }
 
   /** Leave the room and end the connection. Resolves when the relay knows, or cannot be told. */
@@ -326,7 +334,11 @@ export class Session {
   }
 
   #settle({ ack, asked_ms, asked }: NonNullable<Detail["entry"]>): void {
-    this.#place = asked;
+    this.#place = { ...asked, name: ack.name };
+    if (ack.name !== asked.name && this.#wish?.name === asked.name) {
+      this.#wish = { ...this.#wish, name: ack.name };
+      this.events.onNamed(ack.name);
+    }
     this.clock.reset();
     this.clock.add(asked_ms, ack.now_ms, local_ms());
     this.#peer = ack.peer;
@@ -337,6 +349,7 @@ export class Session {
     }
     for (const peer of ack.peers) this.#peers.set(peer.id, peer);
     this.#peersChanged();
+    this.#listen(ack.listeners);
     for (const { event, args } of this.#early.take()) this.#onEvent(event, args);
     for (const track of this.#tracks.values()) void this.#ask(EVENT.publish, track);
     this.events.onJoined();
@@ -404,6 +417,7 @@ export class Session {
     this.#early.clear();
     for (const peer of this.#peers.keys()) this.#drop(peer, "left");
     this.#peersChanged();
+    this.#listen([]);
   }
 
   /** A request whose refusal is told to the user; null when the connection went meanwhile. */
@@ -476,6 +490,16 @@ export class Session {
         this.#peersChanged();
         break;
       }
+      case EVENT.listenerJoined: {
+        const { listener } = payload as { listener: ListenerInfo };
+        this.#listen([...this.#listeners.values(), listener]);
+        break;
+      }
+      case EVENT.listenerLeft: {
+        const { listener: gone } = payload as { listener: string };
+        this.#listen([...this.#listeners.values()].filter(({ id }) => id !== gone));
+        break;
+      }
       case EVENT.trackPublished: {
         const { from, track } = payload as { from: string; track: TrackInfo };
         this.#changeTracks(from, (tracks) => [...tracks.filter((t) => t.track !== track.track), track]);
@@ -510,6 +534,11 @@ export class Session {
 
   #drop(peer: string, reason: LeftReason): void {
     if (this.#peers.delete(peer)) this.events.onPeerGone(peer, reason);
+  }
+
+  #listen(listeners: readonly ListenerInfo[]): void {
+    this.#listeners = new Map(listeners.map((one) => [one.id, one]));
+    this.events.onListeners([...this.#listeners.values()]);
   }
 
   #peersChanged(): void {

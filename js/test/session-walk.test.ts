@@ -50,6 +50,8 @@ class World {
       this.peers = peers.map(({ id }) => id);
     },
     onPeerGone: () => undefined,
+    onListeners: () => undefined,
+    onNamed: () => undefined,
     onMedia: () => undefined,
     onExpiring: () => undefined, // the kernel may be busy; "ticket" is its answer
     onMuted: () => undefined,

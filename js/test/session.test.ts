@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import type {
   GroupsDropped,
   LeftReason,
+  ListenerInfo,
   ObjectType,
   PeerInfo,
   RelayedHeader,
@@ -100,6 +101,24 @@ async function administer(act: string, payload: object): Promise<void> {
   });
 }
 
+/** A client that listens, as one in Python does; and how to end it. */
+async function listen(room: string, listener: object): Promise<() => void> {
+  const token = await mint();
+  return await new Promise((resolve, reject) => {
+    const transport: Transport = transports(() => ({ url, token, explicit: true, tunnel: false }), {
+      onUp: async () => {
+        await transport.request("join", { room, name: "Rita", listener });
+        resolve(() => transport.close());
+      },
+      onDown: () => undefined,
+      onRefused: reject,
+      onUnreachable: reject,
+      onEvent: () => undefined,
+    });
+    transport.connect();
+  });
+}
+
 /** A way to the relay on which so much passes upwards. */
 class SlowWay {
   kbps = Number.POSITIVE_INFINITY;
@@ -142,6 +161,8 @@ class Participant {
   errors: WireError[] = [];
   peers: readonly PeerInfo[] = [];
   gone: { peer: string; reason: LeftReason }[] = [];
+  listeners: readonly ListenerInfo[] = [];
+  named: string[] = [];
   media: { header: RelayedHeader; bytes: Uint8Array }[] = [];
   lags: TrackLag[] = [];
   expiring = 0;
@@ -165,6 +186,10 @@ class Participant {
       this.peers = peers;
     },
     onPeerGone: (peer, reason) => this.gone.push({ peer, reason }),
+    onListeners: (listeners) => {
+      this.listeners = listeners;
+    },
+    onNamed: (name) => this.named.push(name),
     onMedia: (header, bytes) => this.media.push({ header, bytes }),
     onTrackLag: (lag) => this.lags.push(lag),
     onGroupsDropped: (dropped) => this.dropped.push(dropped),
@@ -172,8 +197,8 @@ class Participant {
 
   constructor(readonly name: string) {}
 
-  async join(room: string, way = url, lifetime_s?: number): Promise<this> {
-    this.session.join({ room, name: this.name, plays: [] });
+  async join(room: string, way = url, lifetime_s?: number, numbered = false): Promise<this> {
+    this.session.join({ room, name: this.name, plays: [], numbered });
     this.session.offerTicket({
       url: way,
       token: await mint("peer", lifetime_s),
@@ -247,6 +272,31 @@ describe("two participants", () => {
     const late = await new Participant("Katherine").join(`room-${room}`);
     await vi.waitFor(() => expect(texts(late)).toEqual(["init header", "key new", "delta newer"]));
     await late.session.leave();
+  });
+
+  test("who listens is told to those who are there and to those who come later, and is no peer", async () => {
+    const end = await listen(`room-${room}`, { does: "records" });
+    const records = [expect.objectContaining({ name: "Rita", does: "records", of: null })];
+    await vi.waitFor(() => expect(ada.listeners).toEqual(records));
+    const late = await new Participant("Katherine").join(`room-${room}`);
+    expect(late.listeners).toEqual(records);
+    expect(late.peers.map((peer) => peer.name)).toEqual(["Ada", "Grace"]);
+    end();
+    await vi.waitFor(() => expect(late.listeners).toEqual([]));
+    ada.session.join({ room: `elsewhere-${room}`, name: "Ada", plays: [] });
+    await vi.waitFor(() => expect(ada.joined).toBe(2));
+    expect(ada.listeners).toEqual([]);
+    await late.session.leave();
+  });
+
+  test("a name that nobody chose gets its number from the relay, and keeps it", async () => {
+    const second = await new Participant("Ada").join(`room-${room}`, url, undefined, true);
+    expect(second.named).toEqual(["Ada 2"]);
+    await vi.waitFor(() => expect(grace.peers.map((peer) => peer.name)).toEqual(["Ada", "Ada 2"]));
+    second.session.rename("Ada 2"); // as the trait follows
+    second.session.rename("Countess");
+    await vi.waitFor(() => expect(grace.peers.map((peer) => peer.name)).toEqual(["Ada", "Countess"]));
+    await second.session.leave();
   });
 
   test("a new name, a mute and an unpublish are told", async () => {

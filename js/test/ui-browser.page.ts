@@ -681,6 +681,8 @@ function call(
     microphoneId: signal(""),
     peopleHere: signal([]),
     tiles: signal(tiles),
+    listeners: signal([]),
+    ownId: signal("me"),
     kernel: signal("here"),
     mutedByHost: signal({ audio: false, video: false }),
     transport: signal("direct"),

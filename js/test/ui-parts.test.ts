@@ -29,6 +29,7 @@ describe("news", () => {
     phase,
     room: "lab",
     people: new Map(names.map((name) => [`id-${name}`, name])),
+    listeners: new Map(),
   });
 
   it("tells who comes and who goes", () => {

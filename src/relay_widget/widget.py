@@ -156,6 +156,9 @@ class Call(StillWidget):
     auto_join = t.Bool(default_value=False).tag(sync=True)
     """Read and write, default False: join as soon as the cell shows, without pressing Join."""
 
+    _default_name = t.Unicode().tag(sync=True)
+    """The name that nobody chose; empty if ``name`` was given. The relay numbers it where it is taken."""
+
     state = t.Enum(["idle", "connecting", "joined", "reconnecting", "left", "failed"], "idle", read_only=True)
     """Read only: where this call's participant is. ``idle`` until Join is pressed."""
 
@@ -227,7 +230,8 @@ class Call(StillWidget):
             near = difflib.get_close_matches(unknown, self._settable, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join((*self._settable, 'url', 'token'))}."
             raise TypeError(f"{type(self).__name__}() got an unknown argument {unknown!r}: {hint}")
-        super().__init__(room=room, name=default_name() if name is None else name, **settings)
+        default = default_name() if name is None else ""
+        super().__init__(room=room, name=default if name is None else name, _default_name=default, **settings)
         hear_pages(self, self._follower.on_page_message)
         self.observe(self._refresh_still, "room")
         self.observe(self._on_room_changed, "room")

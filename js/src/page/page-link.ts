@@ -30,6 +30,7 @@ export class PageLink implements KernelLink {
       microphone: true,
       camera: true,
       auto_join: false,
+      _default_name: "",
     };
   }
 

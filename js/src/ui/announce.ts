@@ -7,6 +7,8 @@ export interface Moment {
   room: string;
   /** Names by peer id. */
   people: ReadonlyMap<string, string>;
+  /** What listeners do, as sentences. */
+  listeners: ReadonlyMap<string, { begun: string; over: string }>;
 }
 
 const PHASE_WORDS: Record<Phase, (room: string) => string> = {
@@ -25,6 +27,9 @@ export function news(before: Moment, after: Moment): string {
   if (after.phase === "joined") {
     for (const [peer, name] of after.people) if (!before.people.has(peer)) words.push(`${name} is here.`);
     for (const [peer, name] of before.people) if (!after.people.has(peer)) words.push(`${name} has left.`);
+    for (const [key, { begun }] of after.listeners) if (!before.listeners.has(key)) words.push(begun);
+    // Of somebody who has left it goes without saying.
+    for (const [key, { over }] of before.listeners) if (!after.listeners.has(key)) words.push(over);
   }
   return words.join(" ").trim();
 }

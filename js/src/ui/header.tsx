@@ -2,7 +2,15 @@
 import { type ReadonlySignal, useComputed } from "@preact/signals";
 import { Icon } from "./icons.js";
 import { KeysButton } from "./keys-list.js";
-import { deepestQueue, latencyWords, pathWords, peopleWords, worstLatency_ms } from "./phrases.js";
+import { RecordedChip } from "./listeners.js";
+import {
+  deepestQueue,
+  latencyWords,
+  pathWords,
+  peopleWords,
+  recordedWords,
+  worstLatency_ms,
+} from "./phrases.js";
 import { PopoverPanel } from "./popover.js";
 import type { Phase } from "./state.js";
 import { tip } from "./tips.js";
@@ -26,6 +34,7 @@ export function Header() {
         {state.room}
       </b>
       <StateChip />
+      {inCall && <RecordedChip />}
       <span class="rw-space" />
       {inCall && <Chips />}
       {inCall && <KeysButton />}
@@ -34,17 +43,22 @@ export function Header() {
 }
 
 function StateChip() {
-  const { state, people } = useView();
+  const { state, people, narrow } = useView();
   const words = useComputed(() => {
     const phase = state.phase.value;
     if (phase !== "joined") return PHASES[phase];
     const alone = state.kernel.value === "gone" ? " · without Python" : "";
     return `live · ${peopleWords(people.value.size + 1)}${alone}`;
   });
+  // Beside who records there is no room for the words.
+  const short = useComputed(
+    () => narrow.value && state.phase.value === "joined" && recordedWords(state.listeners.value) !== "",
+  );
   return (
     <span class={`rw-chip rw-phase-${state.phase.value}`}>
       <span class="rw-dot" />
-      {words}
+      {short.value && <span aria-hidden="true">{people.value.size + 1}</span>}
+      <span class={short.value ? "rw-unseen" : undefined}>{words}</span>
     </span>
   );
 }
@@ -54,6 +68,7 @@ function Chips() {
   const { state, people, narrow, popover } = useView();
   const latency = useComputed(() => latencyWords(worstLatency_ms(state.tiles.value)));
   const queue = useComputed(() => String(deepestQueue(state.tiles.value)));
+  const recorders = useComputed(() => recordedWords(state.listeners.value).replace(/^recorded by /, ""));
   const open = popover.value === "chips";
   const alone = people.value.size === 0;
   const path = pathWords(state.transport.value);
@@ -97,6 +112,7 @@ function Chips() {
             <Fact name="Worst latency" value={latency} words="From capture to screen, of all that you see." />
             <Fact name="Deepest queue" value={queue} words="Chunks that wait to be played." />
             {state.quality.value !== null && <Fact name="Your side" words={state.quality.value.words} />}
+            {recorders.value !== "" && <Fact name="Recorded by" value={recorders} />}
           </dl>
         </PopoverPanel>
       )}

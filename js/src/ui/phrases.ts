@@ -1,5 +1,5 @@
 // Short phrases with figures in them, as the tiles, the chips and the lobby show them.
-import type { Figures } from "../protocol.js";
+import type { Figures, ListenerInfo } from "../protocol.js";
 import type { RungName } from "../transport/index.js";
 import type { Invitation } from "./state.js";
 
@@ -35,6 +35,54 @@ export function deepestQueue(tiles: readonly Measured[]): number {
 /** `count` includes oneself. */
 export function peopleWords(count: number): string {
   return count === 1 ? "only you" : `${count} people`;
+}
+
+/** "recorded by Ada"; empty while nobody records. */
+export function recordedWords(listeners: readonly ListenerInfo[]): string {
+  const names = namesOf(listeners.filter(({ does }) => does === "records"));
+  return names === "" ? "" : `recorded by ${names}`;
+}
+
+/** "Python watches · Ada", for the tile of this peer; empty while nobody's program does. */
+export function watchedWords(listeners: readonly ListenerInfo[], peer: string): string {
+  const names = namesOf(listeners.filter((one) => watches(one, peer)));
+  return names === "" ? "" : `Python watches · ${names}`;
+}
+
+/** What each listener does, for the live region: by what it does, of whom; when it begins, and when it has ended. */
+export function listenerSentences(
+  listeners: readonly ListenerInfo[],
+  people: ReadonlyMap<string, string>,
+  ownId: string,
+): Map<string, { begun: string; over: string }> {
+  const sentences = new Map<string, { begun: string; over: string }>();
+  for (const listener of listeners) {
+    const { name } = listener;
+    if (listener.does === "records") {
+      sentences.set(`${name} records`, {
+        begun: `${name} records this call.`,
+        over: `${name} no longer records this call.`,
+      });
+    }
+    for (const [peer, whom] of [[ownId, "you"] as const, ...people]) {
+      if (!watches(listener, peer)) continue;
+      sentences.set(`${name} watches ${peer}`, {
+        begun: `${name}’s Python watches ${whom}.`,
+        over: `${name}’s Python no longer watches ${whom}.`,
+      });
+    }
+  }
+  return sentences;
+}
+
+function watches({ does, of }: ListenerInfo, peer: string): boolean {
+  return does === "watches" && peer !== "" && (of === null || of.includes(peer));
+}
+
+function namesOf(listeners: readonly ListenerInfo[]): string {
+  const [first = "", ...more] = new Set(listeners.map(({ name }) => name));
+  if (more.length === 0) return first;
+  return `${first} and ${more.length === 1 ? more[0] : `${more.length} others`}`;
 }
 
 export function hereSentence(names: readonly string[]): string {

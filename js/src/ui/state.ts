@@ -1,7 +1,7 @@
 // What the UI shows and what it may ask for. The UI renders CallState and calls CallActions; it knows no
 // session, no socket and no recorder.
 import type { ReadonlySignal, Signal } from "@preact/signals";
-import type { Figures } from "../protocol.js";
+import type { Figures, ListenerInfo } from "../protocol.js";
 import type { Quality } from "../quality.js";
 import type { RungName } from "../transport/index.js";
 
@@ -99,6 +99,10 @@ export interface CallState {
   /** Names of the people already in the room, as the kernel tells the lobby; null while unknown. */
   peopleHere: Signal<string[] | null>;
   tiles: Signal<Tile[]>;
+  /** Who receives in the room without being a participant: programs that watch, and recordings. */
+  listeners: Signal<readonly ListenerInfo[]>;
+  /** One's own id on the relay; "" before the first call. */
+  ownId: Signal<string>;
   /** Whether Python is there. A call goes on without it; joining needs it. A join page has no kernel: always here. */
   kernel: ReadonlySignal<KernelPresence>;
   mutedByHost: Signal<MutedByHost>;

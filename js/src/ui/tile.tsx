@@ -8,6 +8,7 @@ import { Avatar } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Icon } from "./icons.js";
 import { keyOf, withKey } from "./keys.js";
+import { WatchedBadge } from "./listeners.js";
 import { OwnName } from "./own-name.js";
 import { figuresSentence, latencyWords } from "./phrases.js";
 import { SelfVideo, useOwnPicture } from "./self-video.js";
@@ -53,6 +54,7 @@ export function SelfTile({ column }: Place) {
       />
       <MutedByHost />
       {talking.value && <span class="rw-tile-note rw-talking">Talking while you hold Space</span>}
+      <WatchedBadge />
       {state.quality.value !== null && (
         <button type="button" class="rw-badge rw-own" data-tip-press {...tip(state.quality.value.words)}>
           <Bars quality={state.quality} />
@@ -95,6 +97,7 @@ export function PeerTile({ id, column }: Place & { id: string }) {
         </button>
       )}
       <NameTag name={isScreen ? `${name} · screen` : name} muted={muted} />
+      <WatchedBadge peer={tile.peek().peer} />
       <Badge figures={figures} quality={quality} />
       <Enlarge tile={id} name={isScreen ? `${name}'s screen` : name} />
     </li>

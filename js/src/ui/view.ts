@@ -6,6 +6,7 @@ import { type Moment, mutedNews, news, QualityNews } from "./announce.js";
 import { FullScreen } from "./full-screen.js";
 import { History } from "./history.js";
 import { NARROW_PX } from "./layout.js";
+import { listenerSentences } from "./phrases.js";
 import type { CallActions, CallState, Source } from "./state.js";
 
 export type Popover = "devices" | "chips" | "keys" | "muted-microphone" | "muted-camera" | null;
@@ -85,7 +86,12 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
       historyAge.value = historyAge.peek() + 1;
     }),
     effect(() => {
-      const after: Moment = { phase: state.phase.value, room: state.room.peek(), people: people.value };
+      const after: Moment = {
+        phase: state.phase.value,
+        room: state.room.peek(),
+        people: people.value,
+        listeners: listenerSentences(state.listeners.value, people.value, state.ownId.peek()),
+      };
       const line = before === null ? "" : news(before, after);
       before = after;
       if (line !== "") latestNews.value = line;

@@ -92,6 +92,7 @@ class Kernel implements KernelLink {
       camera: sends,
       auto_join: true,
       target_latency: null,
+      _default_name: "",
     };
   }
 
