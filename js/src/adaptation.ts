@@ -51,6 +51,8 @@ export interface Signals {
   uplinkWait_ms: number;
   /** Groups are being left out because of that. */
   uplinkSkipping: boolean;
+  /** This computer is busy: what waits has waited for it, not for the network. */
+  busy?: boolean;
   /** What the encoder gives now; 0: not known. */
   video_kbps: number;
 }
@@ -111,7 +113,9 @@ export class Adaptation {
   }
 
   #causeOf(signals: Signals): Cause | null {
-    if (signals.uplinkSkipping || signals.uplinkWait_ms > SLOW_UPLINK_MS) return "uplink";
+    if (signals.uplinkSkipping || signals.uplinkWait_ms > SLOW_UPLINK_MS) {
+      return signals.busy ? "encoder" : "uplink";
+    }
     if (2 * signals.lagging > signals.subscribers) return "subscribers";
     if (this.#encoder.least_ms(signals.now_ms) > SLOW_ENCODER_MS) return "encoder";
     return null;

@@ -12,6 +12,7 @@ export class Governor {
   readonly #adaptation = new Adaptation();
   readonly #rate = new SendRate();
   #recorded_bytes = 0;
+  #busy = false;
   #lag: { subscribers: number; lagging: number } = NO_LAG;
   #uplink: UplinkState = { waiting_bytes: 0, wait_ms: 0, dropped_groups: 0, skipping: false };
 
@@ -39,9 +40,10 @@ export class Governor {
     this.#adaptation.pause();
   }
 
-  /** To be called a few times a second. Returns whether another `picture` is to be sent from now on. */
-  look(uplink: UplinkState, sendsPicture: boolean, now_ms: number): boolean {
+  /** To be called a few times a second; `busy`: this computer is. Returns whether another `picture` is to be sent from now on. */
+  look(uplink: UplinkState, sendsPicture: boolean, now_ms: number, busy = false): boolean {
     this.#uplink = uplink;
+    this.#busy = busy;
     const video_kbps = this.#rate.kbps(this.#recorded_bytes, now_ms);
     if (!sendsPicture) {
       this.begin();
@@ -52,6 +54,7 @@ export class Governor {
       ...this.#lag,
       uplinkWait_ms: uplink.wait_ms,
       uplinkSkipping: uplink.skipping,
+      busy,
       video_kbps,
     });
   }
@@ -77,6 +80,7 @@ export class Governor {
       cause,
       least: LEVELS.length - 1,
       skipping: this.#uplink.skipping,
+      busy: this.#busy,
       reconnecting,
     });
   }

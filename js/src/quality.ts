@@ -40,6 +40,8 @@ export interface Seen {
   target_ms: number;
   /** Its connection is lost; it may come back. */
   away: boolean;
+  /** This computer is busy, which makes things late as a slow network does. */
+  busy?: boolean;
 }
 
 /** The latency beyond which a picture is late. */
@@ -92,7 +94,7 @@ export class PeerQuality {
     while ((this.#samples[0]?.at_ms ?? now_ms) < now_ms - WINDOW_MS) this.#samples.shift();
   }
 
-  #judge({ name, figures }: Seen, now_ms: number): Quality {
+  #judge({ name, figures, busy = false }: Seen, now_ms: number): Quality {
     const leftOut = this.#rise(({ leftOut: total }) => total);
     const lostGroups = this.#rise(({ lost: total }) => total);
     const stalls = this.#rise(({ stalls: total }) => total);
@@ -101,7 +103,7 @@ export class PeerQuality {
     if (leftOut > 0) {
       return {
         grade: grade(leftOut),
-        words: `Your connection is too slow for ${name}'s picture: parts are left out, the sound goes on.`,
+        words: `${busy ? "This computer is too busy" : "Your connection is too slow"} for ${name}'s picture: parts are left out, the sound goes on.`,
       };
     }
     if (lostGroups > 0) {
@@ -113,7 +115,7 @@ export class PeerQuality {
     if (lately.length > 0 && Number.isFinite(late_ms) && late_ms > FAIR_LATE_MS) {
       return {
         grade: late_ms > POOR_LATE_MS ? "poor" : "fair",
-        words: `${lateReason(name, figures)}: you see ${name} late.`,
+        words: `${lateReason(name, figures, busy)}: you see ${name} late.`,
       };
     }
     if (stalls > 0) {
@@ -142,15 +144,17 @@ export interface Sending {
   cause: Cause | null;
   /** Video does not get out at all for the moment. */
   skipping: boolean;
+  /** This computer is busy. */
+  busy?: boolean;
   reconnecting: boolean;
 }
 
-export function ownQuality({ level, least, cause, skipping, reconnecting }: Sending): Quality {
+export function ownQuality({ level, least, cause, skipping, busy = false, reconnecting }: Sending): Quality {
   if (reconnecting) return { grade: "poor", words: "Your connection is lost. It comes back by itself." };
   if (skipping) {
     return {
       grade: "poor",
-      words: "Your connection is slow: pictures of you are left out, your sound goes on.",
+      words: `${CAUSES[busy ? "encoder" : "uplink"]}: pictures of you are left out, your sound goes on.`,
     };
   }
   if (level === 0 || cause === null) return { grade: "good", words: "Your connection is good." };
@@ -171,12 +175,13 @@ function lost(name: string): Quality {
 }
 
 /** Which part of the way takes the time, where that is known. */
-function lateReason(name: string, figures: Figures | null): string {
+function lateReason(name: string, figures: Figures | null, busy: boolean): string {
   const up_ms = figures?.uplink_p50_ms ?? -1;
   const down_ms = figures?.downlink_p50_ms ?? -1;
   const most_ms = Math.max(up_ms, down_ms);
-  if (most_ms < FAIR_LATE_MS / 2) return "Something on the way is slow";
-  return up_ms > down_ms ? `${name}'s connection is slow` : "Your connection is slow";
+  if (up_ms > down_ms && most_ms >= FAIR_LATE_MS / 2) return `${name}'s connection is slow`;
+  if (busy) return CAUSES.encoder;
+  return most_ms < FAIR_LATE_MS / 2 ? "Something on the way is slow" : "Your connection is slow";
 }
 
 function grade(events: number): Grade {

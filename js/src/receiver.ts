@@ -53,6 +53,8 @@ export class Receiver {
   #chosen_s: number | null = null;
   /** A peer whose sound is played, because it has its part in the timing, but not heard: oneself. */
   silent = "";
+  /** This computer is. */
+  busy = false;
 
   constructor(
     private readonly clock: PlayerOptions["clock"],
@@ -167,6 +169,7 @@ export class Receiver {
         timeslice_ms: shown?.track.timeslice_ms ?? 0,
         target_ms: 1000 * (this.#chosen_s ?? 0),
         away: remote.awayTimer !== undefined,
+        busy: this.busy,
       },
       performance.now(),
     );

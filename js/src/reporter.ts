@@ -1,6 +1,7 @@
 // What is seen and measured of everybody in the call, several times a second: the tiles, how well one's own picture gets
 // away, and the report to the relay. And the picture that is sent is made smaller or larger accordingly.
 
+import { Busyness } from "./busyness.js";
 import { Governor } from "./governor.js";
 import { type Figures, type PeerInfo, REPORT_INTERVAL_MS, type TrackInfo } from "./protocol.js";
 import { type Publisher, VIDEO_TRACK } from "./publisher.js";
@@ -20,6 +21,7 @@ export class Reporter {
   readonly receiver: Receiver;
   readonly governor = new Governor(VIDEO_TRACK);
   readonly #rate = new SendRate();
+  readonly #busyness = new Busyness();
   readonly #ownTracks = new Map<string, TrackInfo>();
   #peers: readonly PeerInfo[] = [];
   #ownId = "";
@@ -46,7 +48,11 @@ export class Reporter {
     this.governor.begin();
     this.showQuality();
     clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.report(), REPORT_INTERVAL_MS);
+    this.#timer = setInterval(() => {
+      this.#busyness.tick(performance.now(), REPORT_INTERVAL_MS, document.hidden);
+      this.receiver.busy = this.#busyness.busy;
+      this.report();
+    }, REPORT_INTERVAL_MS);
   }
 
   end(): void {
@@ -100,7 +106,7 @@ export class Reporter {
 
   #govern(): void {
     const sendsPicture = this.#ownTracks.has(VIDEO_TRACK);
-    if (this.governor.look(this.session.uplink, sendsPicture, this.#reported_ms)) {
+    if (this.governor.look(this.session.uplink, sendsPicture, this.#reported_ms, this.#busyness.busy)) {
       void this.publisher().setQuality(this.governor.picture);
     }
     this.showQuality();

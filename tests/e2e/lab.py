@@ -288,6 +288,12 @@ class Notebook:
         )
         return self.lab.runtime / f"kernel-{kernel}.json"
 
+    def forget_kernel(self) -> None:
+        """It was restarted: the line to it is made anew when it is needed."""
+        if self._client is not None:
+            self._client.stop_channels()
+        self._client = None
+
     def interrupt(self) -> None:
         """Interrupt the cell that runs."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")

@@ -1,4 +1,5 @@
 // What a screen reader is told when the call changes: who came, who went, and how it stands.
+import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Quality } from "../quality.js";
 import type { MutedByHost, Phase } from "./state.js";
 
@@ -42,6 +43,33 @@ export function mutedNews(before: MutedByHost, after: MutedByHost): string {
   if (before.video !== after.video)
     words.push(after.video ? "The host has stopped your video." : "The host allows your video again.");
   return words.join(" ");
+}
+
+/** A line stays for so long: it has been read out by then, and who comes across it later would take it for what is. */
+export const NEWS_SHOWN_MS = 10_000;
+
+/** The live region's line. */
+export class LiveRegion {
+  readonly #line = signal("");
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  get line(): ReadonlySignal<string> {
+    return this.#line;
+  }
+
+  /** Say this; nothing is said for an empty line. */
+  tell(line: string): void {
+    if (line === "") return;
+    clearTimeout(this.#timer);
+    this.#line.value = line;
+    this.#timer = setTimeout(() => {
+      this.#line.value = "";
+    }, NEWS_SHOWN_MS);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 /** One's own connection is news when it is bad, and when it is good again after that; not more often than this. */

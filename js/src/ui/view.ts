@@ -2,7 +2,7 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import { type Moment, mutedNews, news, QualityNews } from "./announce.js";
+import { LiveRegion, type Moment, mutedNews, news, QualityNews } from "./announce.js";
 import { FullScreen } from "./full-screen.js";
 import { History } from "./history.js";
 import { NARROW_PX } from "./layout.js";
@@ -30,7 +30,7 @@ export interface View {
   /** Whose hops the chart shows: chosen by the user; null: the slowest person's. */
   readonly chosen: Signal<string | null>;
   /** The last line for the live region. */
-  readonly news: Signal<string>;
+  readonly news: ReadonlySignal<string>;
   /** Names by peer id; changes only when somebody comes, goes or is renamed. */
   readonly people: ReadonlySignal<ReadonlyMap<string, string>>;
   /** Where the picture comes from when the screen is no longer shared. */
@@ -49,7 +49,7 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
   const width_px = signal(0);
   const history = new History();
   const historyAge = signal(0);
-  const latestNews = signal("");
+  const region = new LiveRegion();
   const ownNews = new QualityNews();
   const people = stable(
     () => new Map(state.tiles.value.map((tile) => [tile.peer, tile.name])),
@@ -65,6 +65,7 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
   const blocked = (kind: Switch) => state.mutedByHost.value[kind === "microphone" ? "audio" : "video"];
   const ends = [
     () => fullScreen.close(),
+    () => region.close(),
     effect(() => {
       void state.phase.value; // another screen: what was open in the last one is closed
       popover.value = null;
@@ -94,19 +95,19 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
       };
       const line = before === null ? "" : news(before, after);
       before = after;
-      if (line !== "") latestNews.value = line;
+      region.tell(line);
     }),
     effect(() => {
       const after = state.mutedByHost.value;
       const line = state.phase.peek() === "joined" ? mutedNews(muted, after) : "";
       muted = after;
-      if (line !== "") latestNews.value = line;
+      region.tell(line);
     }),
     effect(() => {
       // The figures come four times a second: what could not be told before is looked at again with them.
       void state.tiles.value;
       const line = state.phase.peek() === "joined" ? ownNews.of(state.quality.value, performance.now()) : "";
-      if (line !== "") latestNews.value = line;
+      region.tell(line);
     }),
   ];
 
@@ -123,7 +124,7 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
     history,
     historyAge,
     chosen: signal(null),
-    news: latestNews,
+    news: region.line,
     people,
     sourceBesidesScreen: () => source,
     blocked,
