@@ -67,7 +67,7 @@ def python_says_the_same(model: Model, _first: Seen, seen: Seen) -> Iterator[str
         if known is None:
             yield f"{call.cell}: the kernel knows no such call"
             continue
-        if known["state"] != STATES[call.phase]:
+        if known["state"] != STATES[call.phase] and not model.notebook(call.cell).deaf:
             yield f"{call.cell}: call.state is {known['state']!r} {known['error']}, expected {STATES[call.phase]!r}"
         there, maybe = _others(model, call)
         if _differ(known["peers"], there, maybe):
@@ -85,7 +85,8 @@ def python_says_nothing_of_calls_that_nobody_sees(model: Model, _first: Seen, se
             continue
         shown = {_model_id(seen, call) for call in model.calls() if call.cell[0] == name and call.python}
         for known in kernel["calls"]:
-            if known["model"] not in shown and known["state"] in ("joined", "connecting", "reconnecting"):
+            # One whose tab was closed may still be waited for (`reconnecting`), as after a reload.
+            if known["model"] not in shown and known["state"] in ("joined", "connecting"):
                 yield f"{known['name']} (not shown any more): call.state is {known['state']!r}"
 
 

@@ -98,6 +98,8 @@ class Notebook:
     open: bool = True
     kernel: bool = True
     busy: bool = False
+    deaf: bool = False
+    """The network was cut while a cell ran: what the page says is heard once the cell has ended."""
     removed: str = ""
     """The cell that has been deleted or cut, and can be had back."""
     cut: bool = False
@@ -480,13 +482,13 @@ def busy(model: Model, name: str) -> None:
 @_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and nb.busy))
 def finish(model: Model, name: str) -> None:
     """Let that cell come to its end."""
-    model.notebooks[name].busy = False
+    model.notebooks[name].busy = model.notebooks[name].deaf = False
 
 
 @_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and nb.kernel), weight=0.5)
 def interrupt(model: Model, name: str) -> None:
     """Interrupt the kernel."""
-    model.notebooks[name].busy = False
+    model.notebooks[name].busy = model.notebooks[name].deaf = False
 
 
 @_action(lambda m: _each(nb.name for nb in m.notebooks.values() if nb.open and nb.kernel), 2, weight=0.5)
@@ -504,7 +506,7 @@ def shut_down(model: Model, name: str) -> None:
 
 def _end_kernel(model: Model, name: str) -> None:
     notebook = model.notebooks[name]
-    notebook.busy = False
+    notebook.busy = notebook.deaf = False
     if model.recording[:1] == name:
         model.recording = ""
     for cell in notebook.cells.values():
@@ -537,8 +539,10 @@ def end_relay(model: Model, _how: str) -> None:
     lambda m: [(nb.name, how, "3") for nb in m.notebooks.values() if nb.open and m.shown() for how in ("cut", "hold")],
     5,
 )
-def drop_network(model: Model, _name: str, _how: str, _seconds: str) -> None:
+def drop_network(model: Model, name: str, how: str, _seconds: str) -> None:
     """The page's network is gone for a few seconds: connections end, or nothing comes through."""
+    notebook = model.notebooks[name]
+    notebook.deaf = notebook.deaf or (notebook.busy and how == "cut")
 
 
 @_action(lambda m: product(ROOMS) if m.peer is None and m.shown(python=True) else (), 1)
