@@ -75,7 +75,7 @@ LOOK = f"""() => {{ {PANEL}
   const viewOf = (root) => ({{
     phase: root.dataset.phase, chip: root.querySelector(".rw-head .rw-chip")?.textContent ?? "",
     room: root.querySelector(".rw-room")?.textContent ?? root.querySelector("input[name=rw-room]")?.value ?? null,
-    name: root.querySelector("input[name=rw-name]")?.value ?? null,
+    name: root.querySelector("input[name=rw-name]")?.value ?? null, text: root.innerText.slice(0, 600),
     tiles: [...root.querySelectorAll("li[data-peer]")].map(mediaOf),
     microphone: pressed(root, "Microphone"), camera: pressed(root, "Camera"),
     banners: [...root.querySelectorAll(".rw-banner, .rw-end b")].map((one) => one.textContent.slice(0, 200)),

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 Complaints = "Iterator[str]"
 PHASES = {"in": "joined", "idle": "idle", "left": "left"}
 STATES = {**PHASES}
+PYTHON_GONE = (
+    "without Python",
+    "Python has gone",
+    "lost its kernel",
+    "kernel does not answer",
+    "Python does not answer",
+)
+"""How a page says that its kernel is not there."""
 
 
 def the_relay_has_exactly_those_who_are_there(model: Model, _first: Seen, seen: Seen) -> Iterator[str]:
@@ -131,6 +139,20 @@ def nothing_is_sent_that_the_cell_does_not_show(model: Model, _first: Seen, seen
             yield f"{name}: {page['recorders']} recorders run in a page without a call"
 
 
+def a_cell_says_whether_python_is_there(model: Model, _first: Seen, seen: Seen) -> Iterator[str]:
+    """A call that has lost its kernel goes on, and says so; one that has it says nothing of the kind."""
+    if not seen.kernels:
+        return
+    for call in model.calls():
+        for view in _views(model, seen, call):
+            if call.python and call.phase != "may":
+                wrong = [line for line in view["banners"] if any(word in line for word in PYTHON_GONE)]
+                if wrong or PYTHON_GONE[0] in view["chip"]:
+                    yield f"{call.cell}: the kernel is there, and the cell says {wrong or view['chip']}"
+            elif not call.python and view["phase"] == "joined" and PYTHON_GONE[0] not in view["chip"]:
+                yield f"{call.cell}: the kernel has gone, and the cell says {view['chip']!r} only"
+
+
 def outputs_are_the_cells_own(model: Model, _first: Seen, seen: Seen) -> Iterator[str]:
     for name, page in seen.pages.items():
         for title, cell in page["cells"].items():
@@ -160,6 +182,7 @@ INVARIANTS: tuple[Callable[[Model, Seen, Seen], Iterator[str]], ...] = (
     python_says_nothing_of_calls_that_nobody_sees,
     everybody_is_seen_and_heard,
     nothing_is_sent_that_the_cell_does_not_show,
+    a_cell_says_whether_python_is_there,
     outputs_are_the_cells_own,
     no_page_fails,
 )

@@ -381,6 +381,7 @@ class Participant:
             "microphone": str(self.microphone).lower(),
             "camera": str(self.camera).lower(),
             "banners": [],
+            "text": "",
         }
 
 
