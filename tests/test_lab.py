@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Self
 from xml.dom.minidom import parseString
 
@@ -112,6 +113,20 @@ def test_impossible_trouble_is_refused_with_the_range(lab: LatencyLab, trait: st
     with pytest.raises(InvalidValueError, match=r"from 0 to|from 8 to"):
         setattr(lab, trait, value)
     assert getattr(lab, trait) == 0
+
+
+@pytest.mark.parametrize("trait", ["delay_ms", "jitter_ms", "rate_kbps", "stall_ms"])
+@pytest.mark.parametrize("value", [70, np.int64(70), np.float32(70), Fraction(70)])
+def test_trouble_may_be_any_number(lab: LatencyLab, trait: str, value: Any) -> None:
+    setattr(lab, trait, value)
+    assert getattr(lab, trait) == 70
+
+
+@pytest.mark.parametrize("trait", ["delay_ms", "jitter_ms", "rate_kbps", "stall_ms"])
+@pytest.mark.parametrize("value", ["5", None, [5], True, 1j])
+def test_trouble_that_is_no_number_is_refused_in_one_sentence(lab: LatencyLab, trait: str, value: Any) -> None:
+    with pytest.raises(InvalidValueError, match=rf"^{trait} must be a number, not .*\.$"):
+        setattr(lab, trait, value)
 
 
 def test_stalls_leave_some_time_between_them(lab: LatencyLab) -> None:
@@ -308,6 +323,9 @@ async def test_a_sweep_of_nothing_says_what_is_missing(lab: LatencyLab, monkeypa
         ({"timeslice": [20], "seconds": 0}, "from 1 to 600"),
         ({"timeslice": [20], "seconds": math.nan}, "from 1 to 600"),
         ({"timeslice": [20], "settle": -1}, "from 0 to 600"),
+        ({"timeslice": [20], "seconds": True}, "from 1 to 600"),
+        ({"timeslice": [20], "seconds": "3"}, "from 1 to 600"),
+        ({"timeslice": [20], "settle": None}, "from 0 to 600"),
     ],
 )
 async def test_a_sweep_that_cannot_be_is_refused_before_it_starts(

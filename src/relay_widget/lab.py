@@ -41,6 +41,15 @@ _TAKEN_UP_S = 10.0
 """A page that has not taken up a setting for this long is not there any more."""
 
 
+class _Figure(t.Float[float, Any]):
+    """A number of any kind, NumPy's too, but no truth value: as `Call.impair` takes them."""
+
+    def validate(self, _obj: Any, value: Any) -> float:
+        if not isinstance(value, numbers.Real) or isinstance(value, bool):
+            raise InvalidTraitError("bad-setting", f"{self.name} must be a number, not {value!r}.")
+        return float(value)
+
+
 class LatencyLab(Call):
     """A call that also hears itself, beside live charts of its latency: what a relay costs, and where.
 
@@ -68,16 +77,16 @@ class LatencyLab(Call):
     source = t.Enum(["camera", "screen", "pattern"], "pattern").tag(sync=True)
     """Read and write, default ``"pattern"``: what is sent. A lab needs no camera."""
 
-    delay_ms = t.Float(0.0).tag(sync=True)
+    delay_ms = _Figure(0.0).tag(sync=True)
     """Read and write, ms, default 0: how long the relay holds back everything that it sends to this lab."""
 
-    jitter_ms = t.Float(0.0).tag(sync=True)
+    jitter_ms = _Figure(0.0).tag(sync=True)
     """Read and write, ms, default 0: the delay is longer by up to this, anew for each chunk."""
 
-    rate_kbps = t.Float(0.0).tag(sync=True)
+    rate_kbps = _Figure(0.0).tag(sync=True)
     """Read and write, kbit/s, default 0 (no cap): the most that the relay sends to this lab."""
 
-    stall_ms = t.Float(0.0).tag(sync=True)
+    stall_ms = _Figure(0.0).tag(sync=True)
     """Read and write, ms, default 0 (none): every 10 seconds the relay sends nothing for this long."""
 
     webrtc_ms = t.Float(None, allow_none=True, read_only=True)
@@ -405,5 +414,6 @@ class _Progress:
 
 
 def _check_seconds(name: str, value: float, least: float) -> None:
-    if not (isinstance(value, int | float) and math.isfinite(value) and least <= value <= MAX_SECONDS):
+    known = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (known and math.isfinite(value) and least <= value <= MAX_SECONDS):
         raise InvalidValueError("bad-seconds", f"{name} must be a number from {least:g} to {MAX_SECONDS:g}.")
