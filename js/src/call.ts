@@ -45,6 +45,8 @@ export interface CallOptions {
   ownFigures?: () => Record<string, number>;
   /** On a join page: what its link allows. */
   invitation?: Invitation;
+  /** What carries events to the relay, if not the ladder of routes. */
+  transport?: ReturnType<typeof ladder>;
 }
 
 /** What comes with an event. */
@@ -159,37 +161,40 @@ export class CallController {
       retry: () => this.#retry(),
       dismissProblem: () => this.#dismiss(),
     };
-    this.#session = new Session(ladder(link.channel === null ? {} : { kernel: link.channel }), {
-      onJoined: () => this.#send("entered"),
-      onReconnecting: () => this.#send("lost"),
-      onFailed: (error) => this.#refused(error),
-      onUnreachable: () => {
-        this.#facts.unreached.value = whyNone(this.#session.reasons);
+    this.#session = new Session(
+      options.transport ?? ladder(link.channel === null ? {} : { kernel: link.channel }),
+      {
+        onJoined: () => this.#send("entered"),
+        onReconnecting: () => this.#send("lost"),
+        onFailed: (error) => this.#refused(error),
+        onUnreachable: () => {
+          this.#facts.unreached.value = whyNone(this.#session.reasons);
+        },
+        onExpiring: () => link.askTicket(),
+        onMuted: (muted) => this.#muted(muted),
+        onWireError: (error) => console.warn(`relay-widget: ${error.message} (${error.code})`),
+        onPeers: (peers) => {
+          // Media of tracks that this page does not get would be waited for.
+          this.#reporter.setPeers(this.#mayReceive ? peers : peers.map((peer) => ({ ...peer, tracks: [] })));
+          this.#media.publisher.negotiate(this.#listeners());
+        },
+        onListeners: (listeners) => {
+          this.state.ownId.value = this.#session.peer;
+          this.state.listeners.value = listeners;
+        },
+        onNamed: (name) => {
+          this.state.name.value = name; // first, so that the trait's change is known for ours
+          link.set("name", name);
+        },
+        onPeerGone: (peer, reason) => this.#reporter.receiver.gone(peer, reason),
+        onMedia: (header, bytes) => {
+          this.#reporter.receiver.push(header, bytes);
+          this.#reporter.keepFresh();
+        },
+        onTrackLag: (lag) => this.#reporter.governor.onTrackLag(lag),
+        onGroupsDropped: (dropped) => this.#reporter.receiver.leftOut(dropped),
       },
-      onExpiring: () => link.askTicket(),
-      onMuted: (muted) => this.#muted(muted),
-      onWireError: (error) => console.warn(`relay-widget: ${error.message} (${error.code})`),
-      onPeers: (peers) => {
-        // Media of tracks that this page does not get would be waited for.
-        this.#reporter.setPeers(this.#mayReceive ? peers : peers.map((peer) => ({ ...peer, tracks: [] })));
-        this.#media.publisher.negotiate(this.#listeners());
-      },
-      onListeners: (listeners) => {
-        this.state.ownId.value = this.#session.peer;
-        this.state.listeners.value = listeners;
-      },
-      onNamed: (name) => {
-        this.state.name.value = name; // first, so that the trait's change is known for ours
-        link.set("name", name);
-      },
-      onPeerGone: (peer, reason) => this.#reporter.receiver.gone(peer, reason),
-      onMedia: (header, bytes) => {
-        this.#reporter.receiver.push(header, bytes);
-        this.#reporter.keepFresh();
-      },
-      onTrackLag: (lag) => this.#reporter.governor.onTrackLag(lag),
-      onGroupsDropped: (dropped) => this.#reporter.receiver.leftOut(dropped),
-    });
+    );
     this.#reporter = new Reporter(
       this.#session,
       this.state,
@@ -375,7 +380,10 @@ export class CallController {
         this.#facts.dismissed.value = new Set(); // what was put away was of another moment
         if (link.kernel.value !== "gone") return;
         state.peopleHere.value = null; // nobody tells any more who is there
-        if (this.#views === 0) untracked(() => this.#send("unseen"));
+        untracked(() => {
+          if (this.#views === 0) this.#send("unseen");
+          this.#giveUpWithoutKernel();
+        });
       }),
     );
   }
@@ -453,6 +461,13 @@ export class CallController {
       ...(this.#isDefault(this.state.name.value) ? { numbered: true } : {}),
       ...(this.options.ownTile === undefined ? {} : { loopback: true }),
     });
+    this.#giveUpWithoutKernel();
+  }
+
+  /** A ticket that has not come comes from nobody else. */
+  #giveUpWithoutKernel(): void {
+    if (this.link.kernel.peek() !== "gone" || this.#session.state !== "waiting") return;
+    this.#send("no-relay", { ended: { code: "join-without-kernel" } });
   }
 
   /** On the way in: what takes too long is told. */
