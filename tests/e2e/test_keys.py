@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 # In command mode each of these changes a notebook, moves to another cell or runs one.
-LETTERS = ("a", "b", "c", "x", "d", "d", "y", "r", "j", "k", "z", "Shift+m", "Shift+l")
+LETTERS = ("m", "m", "v", "v", "a", "b", "c", "x", "d", "d", "y", "r", "j", "k", "z", "1", "Shift+m", "Shift+l")
 MOVES = ("ArrowDown", "ArrowUp", "Home", "End", "Shift+ArrowDown")
 RUNS = ("Control+Enter", "Shift+Enter", "Alt+Enter", "Enter")
 

@@ -1,6 +1,7 @@
 // The line above the lab: how it stands, and what WebRTC takes on this page.
 import { useComputed } from "@preact/signals";
 import { Fact } from "../ui/fact.js";
+import { KeysButton } from "../ui/keys-list.js";
 import type { Phase } from "../ui/state.js";
 import { tip } from "../ui/tips.js";
 import { useView } from "../ui/view.js";
@@ -24,6 +25,7 @@ export function Head({ lab }: { lab: Lab }) {
     if (phase !== "joined" || others < 1) return PHASES[phase];
     return `live · ${others + 1} people`;
   });
+  const inCall = useComputed(() => ["connecting", "joined", "reconnecting"].includes(state.phase.value));
   const reference = useComputed(() => {
     const { value } = lab.reference.median_ms;
     if (value !== null) return `${Math.round(value)} ms`;
@@ -48,6 +50,7 @@ export function Head({ lab }: { lab: Lab }) {
           {narrow.value ? "WebRTC" : "WebRTC here:"} {reference}
         </Fact>
       )}
+      {inCall.value && <KeysButton />}
     </div>
   );
 }
