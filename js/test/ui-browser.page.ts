@@ -2,7 +2,7 @@
 import { type Signal, signal } from "@preact/signals";
 import { mountCall } from "../src/ui/index.js";
 import { showVideo } from "../src/ui/shared-video.js";
-import type { CallActions, CallState, Invitation, Problem, Tile } from "../src/ui/state.js";
+import type { CallActions, CallState, Invitation, KernelPresence, Problem, Tile } from "../src/ui/state.js";
 
 export interface Result {
   name: string;
@@ -395,6 +395,20 @@ const tests: [name: string, run: () => Promise<void> | void][] = [
     },
   ],
   [
+    "a call whose kernel has gone offers no way back that leads nowhere, and the focus stays in it",
+    async () => {
+      const { state, kernel, el, unmount } = call([]);
+      await rendered();
+      button(el, "Leave").focus();
+      kernel.value = "gone";
+      state.phase.value = "left";
+      await rendered();
+      check(el.querySelector(".rw-end button") === null, "nothing to press");
+      check(document.activeElement === el.querySelector(".rw"), "the view itself has the focus");
+      unmount();
+    },
+  ],
+  [
     "one's own tile has one's name, and changes it",
     async () => {
       const { state, el, unmount } = call([tile({})]);
@@ -658,12 +672,18 @@ interface Given {
   invitation?: Invitation;
 }
 
+interface Shown {
+  state: CallState;
+  problem: Signal<Problem | null>;
+  kernel: Signal<KernelPresence>;
+  el: HTMLElement;
+  unmount(): void;
+}
+
 /** A call with these tiles, joined. Its switches do what they say. */
-function call(
-  tiles: Tile[],
-  { actions = {}, invitation }: Given = {},
-): { state: CallState; problem: Signal<Problem | null>; el: HTMLElement; unmount: () => void } {
+function call(tiles: Tile[], { actions = {}, invitation }: Given = {}): Shown {
   const problem = signal<Problem | null>(null);
+  const kernel = signal<KernelPresence>("here");
   const state: CallState = {
     phase: signal("joined"),
     problem,
@@ -683,7 +703,7 @@ function call(
     tiles: signal(tiles),
     listeners: signal([]),
     ownId: signal("me"),
-    kernel: signal("here"),
+    kernel,
     mutedByHost: signal({ audio: false, video: false }),
     transport: signal("direct"),
     quality: signal(null),
@@ -695,6 +715,7 @@ function call(
   return {
     state,
     problem,
+    kernel,
     el,
     unmount: mountCall(el, state, { ...NO_ACTIONS, ...switches(state), ...actions }),
   };

@@ -26,14 +26,16 @@ function Left() {
       <b>You have left “{state.room}”.</b>
       <span>Nothing is sent or recorded now.</span>
       {problem !== null && <ProblemWords problem={{ ...problem, actions: besidesLeaving(problem) }} />}
-      <div class="rw-banner-buttons">
-        <button type="button" class="rw-button rw-join" onClick={() => actions.join()}>
-          Rejoin
-        </button>
-        <button type="button" class="rw-button rw-second" onClick={() => actions.toLobby()}>
-          Back to the lobby
-        </button>
-      </div>
+      {state.kernel.value !== "gone" && (
+        <div class="rw-banner-buttons">
+          <button type="button" class="rw-button rw-join" onClick={() => actions.join()}>
+            Rejoin
+          </button>
+          <button type="button" class="rw-button rw-second" onClick={() => actions.toLobby()}>
+            Back to the lobby
+          </button>
+        </div>
+      )}
     </>
   );
 }
