@@ -93,7 +93,9 @@ def test_addresses_that_are_none(url: Any) -> None:
     "url", ["http://127.0.0.1:8765", "https://localhost:1", "http://[::1]:8765", "http://a.localhost"]
 )
 def test_a_loopback_address_is_warned_of(url: str) -> None:
-    assert "is this computer" in (link(url).warning or "")
+    warning = link(url).warning or ""
+    assert "works on this computer only" in warning
+    assert "call.invite_link(url=" in warning, "what to do then"
 
 
 def test_plain_http_is_warned_of_where_something_is_to_be_sent() -> None:
@@ -129,6 +131,44 @@ def test_the_card_tells_all_to_a_page_that_asks_and_only_then(call: Call) -> Non
     assert (said["link"], said["qr"], said["room"], said["name"]) == (str(made), qr_code(made), "lab", "Grace")
     assert (said["publish"], said["subscribe"], said["warning"]) == (True, False, made.warning)
     assert said["expires_ms"] == pytest.approx(made.expires.timestamp() * 1000)
+
+
+class TestForThePage:
+    """The Invite button: the page asks, the kernel answers, and nothing is kept."""
+
+    def said(self, call: Call, **words: Any) -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
+        call.send = lambda content, _buffers=None: told.append(content)
+        call._handle_custom_msg({"kind": "invite", **words}, [])
+        return [message for message in told if str(message["kind"]).startswith("invite")]
+
+    @pytest.mark.parametrize("publish", [True, False])
+    def test_a_page_that_asks_is_given_a_link_into_this_room(self, call: Call, publish: bool) -> None:
+        call.room = 'it\'s "here"'
+        [said] = self.said(call, publish=publish)
+        grant = verify(launcher.ensure_relay().secret, said["link"].partition("#token=")[2])
+        assert (grant.room, grant.name, grant.publish, grant.subscribe) == (call.room, None, publish, True)
+        assert (grant.administers, grant.call, grant.peer) == ((), None, None), "no more than any guest"
+        assert (said["kind"], said["room"], said["publish"], said["name"]) == ("invite", call.room, publish, None)
+        assert said["qr"] == qr_code(said["link"])
+        assert "this computer only" in said["warning"]
+        assert 3500_000 < said["expires_ms"] - time.time() * 1000 <= 3600_000
+        assert "eyJ" not in f"{call.get_state()}", "none of it is a trait"
+
+    def test_a_named_relay_makes_no_links_and_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RELAY_WIDGET_URL", "https://127.0.0.1:9/path")
+        named = Call(room="lab")
+        try:
+            [said] = self.said(named, publish=False)
+        finally:
+            named.close()
+        assert (said["kind"], said["code"], said["publish"]) == ("invite-refused", "forbidden", False)
+        assert "owner of the relay at https://127.0.0.1:9/path" in said["message"]
+
+    def test_a_room_that_no_link_can_be_for(self, call: Call) -> None:
+        call.room = "lab*"
+        [said] = self.said(call)
+        assert (said["kind"], said["code"]) == ("invite-refused", "bad-room")
 
 
 def test_the_code_is_an_image_of_its_own_ground_and_grows_with_the_link() -> None:

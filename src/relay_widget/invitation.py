@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from .errors import RelayWidgetError
 from .relays import check_url
 from .still import Still, StillWidget
 from .subshells import hear_pages
@@ -111,6 +112,26 @@ class InviteCard(StillWidget):
             self.send(_contents(self._link))
 
 
+class _Inviting(Protocol):
+    def invite_link(self, *, publish: bool) -> InviteLink: ...
+
+
+def answer_page(call: _Inviting, content: dict[str, Any]) -> dict[str, Any]:
+    """Make the link that a call's page has asked for, or say why there is none.
+
+    The answer is a custom message, never a trait: traits are saved with the notebook.
+
+    Args:
+        call: The call whose page asks.
+        content: What the page says: ``publish`` false makes a link to watch and listen only.
+    """
+    publish = content.get("publish") is not False
+    try:
+        return _contents(call.invite_link(publish=publish))
+    except RelayWidgetError as error:
+        return {"kind": "invite-refused", "publish": publish, "code": error.code, "message": error.message}
+
+
 def _contents(link: InviteLink) -> dict[str, Any]:
     return {
         "kind": "invite",
@@ -137,8 +158,9 @@ def _warning(url: str, *, publish: bool) -> str | None:
     parts = urlsplit(url)
     if _is_loopback(parts.hostname or ""):
         return (
-            f"{parts.hostname} is this computer: on another one, or on a phone, the link opens nothing. For them, make "
-            "it with the address by which they reach the relay, invite_link(url=…): see docs/hosts.md."
+            f"The relay listens on {parts.hostname}, so this link works on this computer only. For guests on other "
+            'devices, make it with the address at which they reach the relay: call.invite_link(url="https://…"). '
+            "See docs/deploy.md."
         )
     if parts.scheme == "http" and publish:
         return (

@@ -23,7 +23,7 @@ from .errors import (
 )
 from .extras import require
 from .impair import checked, whom
-from .invitation import InviteLink, make_link
+from .invitation import InviteLink, answer_page, make_link
 from .latency import LatencyHistory, by_hop
 from .monitor import shared_monitor
 from .names import default_name
@@ -452,7 +452,7 @@ class Call(StillWidget):
         if isinstance(relay, NamedRelay):
             raise RelayRequestError(
                 "forbidden",
-                f"Only who runs the relay at {relay.url} can make tokens for it: ask there for one.",
+                f"Only the owner of the relay at {relay.url} makes tokens and invite links for it: ask them for one.",
             )
         now_s = time.time()
         token = mint(
@@ -754,6 +754,8 @@ class _Follower:
                 self._call.send({"kind": "people", "names": self._people})
         elif content.get("kind") == "ticket":
             self._send_ticket()
+        elif content.get("kind") == "invite":
+            self._call.send(answer_page(self._call, content))
         elif content.get("kind") == "state" and content.get("state") in self._call.traits()["state"].values:
             with self._lock:
                 self._page_state = str(content["state"])
