@@ -35,7 +35,7 @@ await build({
     index: here("src/index.ts"),
     lab: here("src/lab/index.ts"),
     doctor: here("src/doctor/index.ts"),
-    invite: here("src/invite/index.ts"),
+    invite: here("src/invite/index.tsx"),
   },
   outdir: out,
   define: {

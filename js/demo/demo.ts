@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { HopFigures, ListenerInfo } from "../src/protocol.js";
 import type { Quality } from "../src/quality.js";
 import { mountCall, problemFor } from "../src/ui/index.js";
-import type { CallActions, CallState, KernelPresence, Phase, Tile } from "../src/ui/state.js";
+import type { CallActions, CallState, InviteAnswer, KernelPresence, Phase, Tile } from "../src/ui/state.js";
 import "../src/ui/style.css";
 
 const SCENES = [
@@ -75,6 +75,11 @@ const state: CallState = {
   ownId: signal("me"),
   kernel: signal((query.get("kernel") ?? "here") as KernelPresence),
   mutedByHost: signal({ audio: query.has("host-muted"), video: query.has("host-muted-video") }),
+  relay: signal({
+    url: query.has("named") ? "https://relay.example" : null,
+    needsToken: query.has("named"),
+  }),
+  invite: signal(null),
   transport: signal("direct"),
   quality: signal(phase === "joined" ? own(query.get("own") ?? "good") : null),
   canCapture: signal(!query.has("insecure")),
@@ -139,6 +144,11 @@ const actions: CallActions = {
       tile.key === key ? { ...tile, silenced: false } : tile,
     );
   },
+  askInvite: ({ publish }) => {
+    setTimeout(() => {
+      state.invite.value = invite(publish);
+    }, 300);
+  },
   retry: () => {
     shownProblem.value = null;
   },
@@ -169,6 +179,28 @@ function picture(hue: number): MediaStream {
   draw();
   setInterval(draw, 100);
   return canvas.captureStream(10);
+}
+
+/** No link of anybody's; the code is only as large as one. */
+function invite(publish: boolean): InviteAnswer {
+  if (query.has("refused")) {
+    const message =
+      "Only the owner of the relay at https://relay.example can make invite links: ask them for one.";
+    return { kind: "invite-refused", publish, code: "forbidden", message };
+  }
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 69 69"><path d="M0 0h69v69H0z" fill="#fff"/><path stroke="#000" stroke-dasharray="2 1 1 3 1 2" d="${Array.from({ length: 61 }, (_, y) => `M4 ${y + 4.5}h61`).join("")}"/></svg>`;
+  return {
+    kind: "invite",
+    link: `http://127.0.0.1:41234/join#token=${"x".repeat(200)}`,
+    qr: `data:image/svg+xml,${encodeURIComponent(svg)}`,
+    room: state.room.value,
+    name: null,
+    publish,
+    subscribe: true,
+    expires_ms: Date.now() + 3_600_000,
+    warning:
+      'The relay listens on 127.0.0.1, so this link works on this computer only. For guests elsewhere, make it with the address that they reach the relay by: call.invite_link(url="https://…").',
+  };
 }
 
 function playing(hue: number): HTMLVideoElement {
@@ -252,6 +284,10 @@ document.querySelector("#scenes")?.append(
 const place = document.querySelector<HTMLElement>("#call");
 if (place === null) throw new Error("the page has no #call");
 if (query.has("width")) place.style.width = `${query.get("width")}px`;
+// As the join page; as an output view and a scrolled output of JupyterLab.
+if (query.has("page")) document.body.classList.add("page");
+if (query.has("height")) place.style.cssText += `height: ${query.get("height")}px; overflow: auto`;
+if (query.has("scrolled")) place.style.cssText += "max-height: 312px; overflow: auto";
 if (query.has("bare")) document.querySelector("#scenes")?.remove();
 
 if (phase !== "idle" || query.has("preview")) state.preview.value = picture(210);
@@ -259,12 +295,13 @@ if (phase === "joined" || phase === "reconnecting")
   state.tiles.value = Array.from({ length: others }, (_, i) => tile(i));
 for (let view = 0; view < Number(query.get("views") ?? 1); view++) {
   const el = document.createElement("div");
-  el.style.marginBottom = "12px";
+  if (!query.has("height") && !query.has("page")) el.style.marginBottom = "12px";
   place.append(el);
   mountCall(el, state, actions);
 }
 if (!query.has("no-figures")) setInterval(() => (state.tiles.value = measure(state.tiles.value)), 250);
 setInterval(() => (state.level.value = Math.random() * 0.3), 100);
+if (query.has("invite")) document.querySelector<HTMLElement>('[aria-label="Invite"]')?.click();
 if (query.has("figures")) document.querySelector<HTMLElement>('[aria-label="Figures"]')?.click();
 // For looking at the page from a test or the console.
 Object.assign(window, { callState: state });

@@ -23,8 +23,10 @@ import type {
   CallState,
   Device,
   Invitation,
+  InviteAnswer,
   MutedByHost,
   Phase,
+  RelayPlace,
   Source,
   Tile,
 } from "./ui/state.js";
@@ -91,6 +93,8 @@ export class CallController {
   #opening: object | null = null;
   /** The way into a room that counts. */
   #entering: object | null = null;
+  /** Whether the guest of the link that was asked for last may send. */
+  #invitePublish = true;
 
   constructor(
     private readonly link: KernelLink,
@@ -136,6 +140,8 @@ export class CallController {
       ownId: signal(""),
       kernel: link.kernel,
       mutedByHost: signal<MutedByHost>({ audio: false, video: false }),
+      relay: signal<RelayPlace>({ url: null, needsToken: false }),
+      invite: signal<InviteAnswer | null>(null),
       transport: signal<RungName | "">(""),
       quality: signal<Quality | null>(null),
       canCapture: signal(window.isSecureContext && navigator.mediaDevices !== undefined),
@@ -158,6 +164,11 @@ export class CallController {
       chooseCamera: (id) => this.#choose(this.state.cameraId, id),
       chooseMicrophone: (id) => this.#choose(this.state.microphoneId, id),
       unmute: (key) => void this.#reporter.receiver.unmute(key),
+      askInvite: (rights) => {
+        this.state.invite.value = null;
+        this.#invitePublish = rights.publish;
+        link.askInvite(rights);
+      },
       retry: () => this.#retry(),
       dismissProblem: () => this.#dismiss(),
     };
@@ -393,10 +404,19 @@ export class CallController {
       case "ticket":
         this.#facts.relay.value = null;
         this.#facts.ticketMissing.value = false;
+        this.state.relay.value = {
+          url: message.explicit ? message.url : null,
+          needsToken: message.explicit && message.token !== "",
+        };
         this.#session.offerTicket(message);
         break;
       case "people":
         this.state.peopleHere.value = message.names;
+        break;
+      case "invite":
+      case "invite-refused":
+        // An answer to what was asked before is none to what is asked now.
+        if (message.publish === this.#invitePublish) this.state.invite.value = message;
         break;
       case "relay-failed":
         this.#facts.relay.value = message;

@@ -5,7 +5,7 @@ import { KernelWatch } from "./kernel-presence.js";
 import { saveChanges } from "./saving.js";
 import type { RungName, Ticket } from "./transport/index.js";
 import type { KernelChannel } from "./transport/tunnel.js";
-import type { KernelPresence, Phase, Source } from "./ui/state.js";
+import type { InviteAnswer, KernelPresence, Phase, Source } from "./ui/state.js";
 import { Voice } from "./voice.js";
 
 /** The traits of relay_widget.Call that travel to the page. */
@@ -27,6 +27,7 @@ export interface Traits {
 export type KernelMessage =
   | ({ kind: "ticket" } & Ticket)
   | { kind: "people"; names: string[] }
+  | InviteAnswer
   | { kind: "relay-failed"; code: string; message: string }
   /** There is nothing to join (any more). */
   | { kind: "closed"; code: string }
@@ -45,6 +46,7 @@ export interface KernelLink {
   /** This page listens now. The kernel tells the relay to serve it. */
   hello(): void;
   askTicket(): void;
+  askInvite(rights: { publish: boolean }): void;
   tellState(state: Phase, error: { code: string; message: string } | null, transport: RungName | ""): void;
   /** For what goes through the kernel when nothing else comes through; null: there is no kernel. */
   readonly channel: KernelChannel | null;
@@ -75,6 +77,7 @@ export function kernelLink(model: AnyModel<Traits>): KernelLink {
       undo.push(() => model.off("msg:custom", handler));
     },
     hello,
+    askInvite: ({ publish }) => voice.say({ kind: "invite", publish }),
     askTicket: () => voice.say({ kind: "ticket" }),
     tellState: (state, error, transport) => voice.say({ kind: "state", state, error, transport }),
     channel: {

@@ -4,6 +4,8 @@ import { mountCall } from "../src/ui/index.js";
 import { showVideo } from "../src/ui/shared-video.js";
 import type { CallActions, CallState, Invitation, KernelPresence, Problem, Tile } from "../src/ui/state.js";
 
+import { heightTests } from "./ui-heights.page.js";
+
 export interface Result {
   name: string;
   error: string | null;
@@ -22,6 +24,7 @@ const NO_ACTIONS: CallActions = {
   chooseCamera() {},
   chooseMicrophone() {},
   unmute() {},
+  askInvite() {},
   retry() {},
   dismissProblem() {},
 };
@@ -511,6 +514,7 @@ const tests: [name: string, run: () => Promise<void> | void][] = [
       unmount();
     },
   ],
+  ...heightTests({ callOf, check, rendered }),
 ];
 
 const results: Result[] = [];
@@ -667,6 +671,14 @@ function tile(given: Partial<Tile>): Tile {
   };
 }
 
+function callOf(others: number, actions: Partial<CallActions> = {}) {
+  const names = Array.from({ length: others }, (_, index) => `Person ${index}`);
+  return call(
+    names.map((name, index) => tile({ key: `p${index}/camera`, peer: `p${index}`, name })),
+    { actions },
+  );
+}
+
 interface Given {
   actions?: Partial<CallActions>;
   invitation?: Invitation;
@@ -705,6 +717,8 @@ function call(tiles: Tile[], { actions = {}, invitation }: Given = {}): Shown {
     ownId: signal("me"),
     kernel,
     mutedByHost: signal({ audio: false, video: false }),
+    relay: signal({ url: null, needsToken: false }),
+    invite: signal(null),
     transport: signal("direct"),
     quality: signal(null),
     canCapture: signal(true),

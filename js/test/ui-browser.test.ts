@@ -20,6 +20,7 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
   "--autoplay-policy=no-user-gesture-required",
+  "--window-size=2500,1300",
 ];
 
 it.skipIf(!existsSync(CHROMIUM))(
@@ -40,6 +41,8 @@ async function bundle(): Promise<string> {
     format: "esm",
     jsx: "automatic",
     jsxImportSource: "preact",
+    loader: { ".css": "text" }, // for the tests that want the look, too
+    logOverride: { "ignored-bare-import": "silent" },
   });
   return outputFiles[0]?.text ?? "";
 }
@@ -62,7 +65,9 @@ async function resultsOf(script: string): Promise<Result[]> {
         resolvePosted(JSON.parse(body));
       });
     } else {
-      response.setHeader("content-type", "text/html").end('<script type="module" src="/page.js"></script>');
+      response
+        .setHeader("content-type", "text/html")
+        .end('<!doctype html><script type="module" src="/page.js"></script>');
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import TimeoutError as TooLate
 from playwright.sync_api import expect
 
 from relay_widget.invitation import InviteLink, make_link, qr_code
@@ -142,7 +143,7 @@ def test_the_cell_shows_a_code_and_saves_nothing_of_it(lab: JupyterLab, notebook
     link = ada.python("print(link)")
     assert image.get_attribute("src") == qr_code(link)
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
-    for words in ("Invitation to “join-card” for Grace", "is seen and heard", "127.0.0.1 is this computer"):
+    for words in ("Invitation to “join-card” for Grace", "is seen and heard", "works on this computer only"):
         ada.page.get_by_text(words).first.wait_for()
     shot(ada, "invite-in-cell", ".rw-invite")
     token = link.partition("#token=")[2]
@@ -373,6 +374,55 @@ def test_it_fits_a_phone_and_a_screen(relay: RelayProcess, opened: Open, width: 
         fits(page)
         shot(page, f"join-{'call' if page is ada else 'watching'}-{width}-{scheme}")
     assert ada.troubles == grace.troubles == guest.troubles == []
+
+
+PHONES = [(360, 740), (390, 844), (740, 360), (844, 390)]
+TABLET = (768, 1024)
+
+SEEN = """
+() => {
+  const inside = ({ left, right, top, bottom, height }) =>
+    height > 0 && left >= 0 && right <= innerWidth && top >= 0 && bottom <= innerHeight;
+  const buttons = [...document.querySelectorAll(".rw-bar button, .rw-join")];
+  const tiles = [...document.querySelectorAll(".rw-grid > li, .rw-lobby > .rw-preview")];
+  const { scrollWidth, scrollHeight } = document.documentElement;
+  return {
+    cut: buttons.filter((b) => !inside(b.getBoundingClientRect())).map((b) => b.ariaLabel ?? b.textContent),
+    buttons: buttons.length,
+    share: tiles.reduce((sum, t) => sum + t.offsetWidth * t.offsetHeight, 0) / (innerWidth * innerHeight),
+    scrolls: scrollWidth > innerWidth || scrollHeight > innerHeight,
+  };
+}
+"""
+
+
+def test_a_phone_shows_all_of_it_and_is_not_left_empty(relay: RelayProcess, opened: Open) -> None:
+    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+    ada, grace = opened(invite(relay, "Ada"), **phone), opened(invite(relay, "Grace"), **phone)
+    ada.says("Join “lab”")
+
+    def looks(screen: str, most_empty: float) -> None:
+        for width, height in PHONES if screen == "lobby" else [*PHONES, TABLET]:
+            ada.page.set_viewport_size({"width": width, "height": height})
+            settled = "(least) => { const s = (%s)(); return s.cut.length === 0 && !s.scrolls && s.share > least; }"
+            where = f"{screen} at {width} x {height}"
+            try:
+                ada.page.wait_for_function(settled % SEEN, arg=1 - most_empty, timeout=5000)
+            except TooLate:
+                raise AssertionError(f"{where}: {ada.page.evaluate(SEEN)}") from None
+            assert ada.page.evaluate(SEEN)["buttons"] >= 1, where
+            shot(ada, f"phone-{screen}-{width}x{height}")
+
+    looks("lobby", 0.75)
+    ada.join()
+    looks("alone", 0.45)
+    grace.join()
+    plays(ada, sound=False)
+    looks("call", 0.45)
+    ada.press("Leave")
+    ada.page.wait_for_selector(".rw[data-phase=left]")
+    looks("left", 1.01)
+    assert ada.troubles == grace.troubles == []
 
 
 def fits(page: JoinPage) -> None:

@@ -1,7 +1,7 @@
 // The lab's face: the call on the left, what it costs on the right; below each other where there is no room.
 import { useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { ProblemBanner } from "../ui/banner.js";
+import { CallBanner } from "../ui/banner.js";
 import { EndScreen } from "../ui/end-screen.js";
 import { Icon } from "../ui/icons.js";
 import { mountCall } from "../ui/index.js";
@@ -113,9 +113,7 @@ function Tiles() {
         <SelfTile column={1} />
         {keys.value.split("\n").map((key) => key !== "" && <PeerTile key={key} id={key} column={1} />)}
       </ul>
-      <div class="rw-over">
-        <ProblemBanner />
-      </div>
+      <CallBanner />
     </div>
   );
 }

@@ -67,6 +67,9 @@ export class PageLink implements KernelLink {
     this.#heard({ kind: "closed", code });
   }
 
+  /** A guest has no more rights than its link: links are made in the notebook. */
+  askInvite(): void {}
+
   tellState(): void {}
 
   close(): void {

@@ -1,4 +1,5 @@
 // Something in the way, said in words, with the buttons that help.
+import type { ComponentChildren } from "preact";
 import { Icon } from "./icons.js";
 import type { CallActions, Phase, Problem } from "./state.js";
 import { tip } from "./tips.js";
@@ -17,15 +18,37 @@ const LABELS: Record<Action, string> = {
   dismiss: "Dismiss",
 };
 
-/** The banner above the lobby or over the stage. Empty while nothing is in the way. */
+/** Above the lobby. What is only waited for lies over it instead: nothing below moves for that. */
 export function ProblemBanner() {
   const { state } = useView();
   const problem = state.problem.value;
   if (problem === null) return null;
+  const banner = <Banner problem={problem} />;
+  return problem.level === "calm" ? <Over>{banner}</Over> : banner;
+}
+
+/** Over the stage: it moves nothing, and is empty while nothing is the matter. */
+export function CallBanner() {
+  const { state } = useView();
+  const problem = state.problem.value;
+  return <Over>{problem !== null && <Banner problem={problem} />}</Over>;
+}
+
+/** Laid over what is below it, which neither moves nor is covered whole. */
+function Over({ children }: { children: ComponentChildren }) {
+  return <div class="rw-over">{children}</div>;
+}
+
+/** calm: it passes by itself, and turns; note: good to know. Both are said quietly. */
+function Banner({ problem }: { problem: Problem }) {
   const quiet = problem.level === "calm" || problem.level === "note";
   return (
     <div class={`rw-banner rw-${problem.level}`} role={quiet ? "status" : "alert"}>
-      <Icon name={quiet ? "info" : "warning"} />
+      {problem.level === "calm" ? (
+        <span class="rw-spinner" aria-hidden="true" />
+      ) : (
+        <Icon name={quiet ? "info" : "warning"} />
+      )}
       <ProblemWords problem={problem} />
       <Dismiss problem={problem} />
     </div>

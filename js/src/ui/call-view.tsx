@@ -9,7 +9,7 @@ import { Stage } from "./stage.js";
 import { useView } from "./view.js";
 
 export function Call() {
-  const { state, news } = useView();
+  const { state, news, frame } = useView();
   const screen = useComputed(() => {
     switch (state.phase.value) {
       case "idle":
@@ -23,20 +23,24 @@ export function Call() {
   });
   return (
     <>
-      {screen.value === "lobby" && <Lobby />}
+      {screen.value === "lobby" && (
+        <div class="rw-screen rw-before">
+          <Lobby />
+        </div>
+      )}
       {screen.value === "call" && (
-        <>
+        <div class={`rw-screen rw-during rw-frame-${frame.value}`}>
           <Header />
           <Stage />
           <Controls />
           <FiguresPanel />
-        </>
+        </div>
       )}
       {screen.value === "end" && (
-        <>
+        <div class="rw-screen rw-after">
           <Header />
           <EndScreen />
-        </>
+        </div>
       )}
       <div class="rw-unseen" aria-live="polite">
         {news}

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { DevicePickers } from "./devices.js";
 import { Icon, type IconName } from "./icons.js";
+import { InviteButton } from "./invite-sheet.js";
 import { useMaySend } from "./invited.js";
 import { keyOf, withKey } from "./keys.js";
 import { PopoverPanel } from "./popover.js";
@@ -17,6 +18,7 @@ export function Controls() {
   return (
     <Toolbar label="Call controls">
       {maySend && <Sending />}
+      <InviteButton look="round" />
       <Option
         icon="figures"
         label="Figures"

@@ -8,11 +8,11 @@ import { useView } from "./view.js";
 import { endedBy, problemFor } from "./words.js";
 
 export function EndScreen() {
-  const { state, width_px } = useView();
-  // As tall as the stage was, so that the notebook below stays where it is.
+  const { state, width_px, bound } = useView();
+  // Unless something bounds it: as tall as the stage was, so that the notebook below stays where it is.
   const height_px = stageHeight_px(Math.max(width_px.value - STAGE_INSET_PX, 0)) + BELOW_STAGE_PX;
   return (
-    <div class="rw-end" style={{ minHeight: `${height_px}px` }} {...HOME}>
+    <div class="rw-end" style={bound.value === null ? { minHeight: `${height_px}px` } : {}} {...HOME}>
       {state.phase.value === "failed" ? <Failed /> : <Left />}
     </div>
   );

@@ -54,6 +54,33 @@ export interface Invitation {
   expires_ms: number | null;
 }
 
+/** A link into the call, as the kernel has made it. It is in no trait: notebooks are saved with theirs. */
+export interface Invite {
+  link: string;
+  /** The QR code, as a data: address of an SVG. */
+  qr: string;
+  room: string;
+  /** What its guest is called; null: the guest may choose. */
+  name: string | null;
+  publish: boolean;
+  subscribe: boolean;
+  expires_ms: number;
+  /** What is in the way of those who open it; null: nothing is known to be. */
+  warning: string | null;
+}
+
+/** What the kernel says when it is asked for a link. */
+export type InviteAnswer =
+  | ({ kind: "invite" } & Invite)
+  | { kind: "invite-refused"; publish: boolean; code: string; message: string };
+
+/** Where the call's relay is: at an address that was named, or (null) the user's own, which only other notebooks of the
+ * same user on the same computer find by themselves. */
+export interface RelayPlace {
+  url: string | null;
+  needsToken: boolean;
+}
+
 /** One remote track (or a peer that publishes nothing: `video` is null). */
 export interface Tile {
   /** Stable while the peer is here: `${peer}/${track}`, or the peer's id alone. */
@@ -113,6 +140,9 @@ export interface CallState {
   /** This page can capture (secure context with mediaDevices). */
   canCapture: Signal<boolean>;
   canShareScreen: Signal<boolean>;
+  relay: Signal<RelayPlace>;
+  /** The answer to askInvite; null: there is none yet. */
+  invite: Signal<InviteAnswer | null>;
   /** On a join page, its link's; null in a notebook. */
   readonly invitation: Invitation | null;
 }
@@ -133,6 +163,8 @@ export interface CallActions {
   chooseMicrophone(id: string): void;
   /** Play this peer's sound after the browser refused it. */
   unmute(key: string): void;
+  /** Have the kernel make a link; its answer comes in `invite`. */
+  askInvite(rights: { publish: boolean }): void;
   retry(): void;
   dismissProblem(): void;
 }

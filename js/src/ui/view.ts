@@ -2,15 +2,20 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
+import type { Quality } from "../quality.js";
 import { LiveRegion, type Moment, mutedNews, news, QualityNews } from "./announce.js";
+import type { Bound } from "./bounds.js";
 import { FullScreen } from "./full-screen.js";
 import { History } from "./history.js";
-import { NARROW_PX } from "./layout.js";
+import { type Frame, frameOf, headWidth_px, NARROW_PX } from "./layout.js";
 import { listenerSentences } from "./phrases.js";
-import type { CallActions, CallState, Source } from "./state.js";
+import type { CallActions, CallState, Phase, Source } from "./state.js";
 
 export type Popover = "devices" | "chips" | "keys" | "muted-microphone" | "muted-camera" | null;
 export type Switch = "microphone" | "camera";
+
+/** Phases in which nobody is invited. */
+const AFTER_OR_BEFORE: ReadonlySet<Phase> = new Set<Phase>(["idle", "left", "failed"]);
 
 export interface View {
   readonly state: CallState;
@@ -18,12 +23,17 @@ export interface View {
   /** Show copies of the others' pictures only: the elements stay with another view. */
   readonly mirror: boolean;
   readonly width_px: Signal<number>;
+  /** How tall it may be; null: as tall as it likes. */
+  readonly bound: Signal<Bound | null>;
+  readonly frame: ReadonlySignal<Frame>;
+  /** The head has no room for everything: chips and charts fold. */
   readonly narrow: ReadonlySignal<boolean>;
   readonly popover: Signal<Popover>;
   readonly fullScreen: FullScreen;
   /** The microphone is on for as long as Space is held. */
   readonly talking: Signal<boolean>;
   readonly figuresOpen: Signal<boolean>;
+  readonly inviteOpen: Signal<boolean>;
   readonly history: History;
   /** Counts up when the history has changed. */
   readonly historyAge: Signal<number>;
@@ -47,6 +57,8 @@ export interface View {
 export function createView(root: HTMLElement, state: CallState, actions: CallActions, mirror: boolean): View {
   const fullScreen = new FullScreen(root);
   const width_px = signal(0);
+  const bound = signal<Bound | null>(null);
+  const frame = computed(() => frameOf(width_px.value, bound.value));
   const history = new History();
   const historyAge = signal(0);
   const region = new LiveRegion();
@@ -59,13 +71,19 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
   let source: Source = "camera";
   let before: Moment | null = null;
   let muted = state.mutedByHost.peek();
+  /** What was said of the connection while it was lost: for a moment after that it still stands there. */
+  let whileAway: Quality | null = null;
   const popover = signal<Popover>(null);
+  const inviteOpen = signal(false);
   // A screen is sent in the camera's place.
   const isOn = (kind: Switch) => state[kind].value && !(kind === "camera" && state.source.value === "screen");
   const blocked = (kind: Switch) => state.mutedByHost.value[kind === "microphone" ? "audio" : "video"];
   const ends = [
     () => fullScreen.close(),
     () => region.close(),
+    effect(() => {
+      if (AFTER_OR_BEFORE.has(state.phase.value)) inviteOpen.value = false;
+    }),
     effect(() => {
       void state.phase.value; // another screen: what was open in the last one is closed
       popover.value = null;
@@ -104,10 +122,14 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
       region.tell(line);
     }),
     effect(() => {
+      if (state.phase.value === "reconnecting") whileAway = state.quality.value;
+    }),
+    effect(() => {
       // The figures come four times a second: what could not be told before is looked at again with them.
       void state.tiles.value;
-      const line = state.phase.peek() === "joined" ? ownNews.of(state.quality.value, performance.now()) : "";
-      region.tell(line);
+      const quality = state.quality.value;
+      const current = state.phase.peek() === "joined" && quality !== whileAway;
+      region.tell(current ? ownNews.of(quality, performance.now()) : "");
     }),
   ];
 
@@ -116,11 +138,14 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
     actions,
     mirror,
     width_px,
-    narrow: computed(() => width_px.value < NARROW_PX),
+    bound,
+    frame,
+    narrow: computed(() => headWidth_px(width_px.value, frame.value) < NARROW_PX),
     popover,
     fullScreen,
     talking: signal(false),
     figuresOpen: signal(false),
+    inviteOpen,
     history,
     historyAge,
     chosen: signal(null),

@@ -120,6 +120,10 @@ class Kernel implements KernelLink {
     queueMicrotask(() => this.#heard({ kind: "ticket", explicit: true, tunnel: false, ...this.options.ticket }));
   }
 
+  askInvite(): void {
+    // Nobody is invited to a measurement.
+  }
+
   tellState(state: string, error: { code: string; message: string } | null): void {
     if (error !== null) console.error(`${this.options.name} is ${state}: ${error.message} (${error.code})`);
   }
