@@ -12,7 +12,7 @@ import { Toolbar } from "./toolbar.js";
 import { useView } from "./view.js";
 
 export function Controls() {
-  const { actions, figuresOpen, fullScreen, narrow } = useView();
+  const { actions, figuresOpen, fullScreen, frame, narrow } = useView();
   const fills = fullScreen.shown.value !== null;
   const maySend = useMaySend();
   return (
@@ -28,7 +28,7 @@ export function Controls() {
           figuresOpen.value = !figuresOpen.value;
         }}
       />
-      {fullScreen.possible && (!narrow.value || fills) && (
+      {fullScreen.possible && ((frame.value === "roomy" && !narrow.value) || fills) && (
         <Option
           icon={fills ? "reduce" : "enlarge"}
           label="Full screen"

@@ -58,7 +58,7 @@ export function createView(root: HTMLElement, state: CallState, actions: CallAct
   const fullScreen = new FullScreen(root);
   const width_px = signal(0);
   const bound = signal<Bound | null>(null);
-  const frame = computed(() => frameOf(width_px.value, bound.value));
+  const frame = computed(() => frameOf(width_px.value, fullScreen.shown.value === null ? bound.value : null));
   const history = new History();
   const historyAge = signal(0);
   const region = new LiveRegion();
