@@ -228,7 +228,7 @@ class TestAlive:
 
     @pytest.fixture(autouse=True)
     def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("relay_widget.widget.ALIVE_INTERVAL_S", 0.01)
+        monkeypatch.setattr("relay_widget.call_session.ALIVE_INTERVAL_S", 0.01)
 
     def test_a_page_hears_it_from_its_hello_on_until_the_call_is_closed(self, call: Call) -> None:
         told = told_to(call)
@@ -469,13 +469,20 @@ class TestAdminister:
     def test_mute_lock_remove_and_end(self, call: Call) -> None:
         grace, katherine = Page(call, own=False), Page(call, own=False)
         grace.join("lab", "Grace")
-        grace.client.call("publish", {"track": "video", "mimeType": "video/webm"})
+        grace.client.call("publish", {"track": "video", "mimeType": "video/webm", "audio": False})
         katherine.join("lab", "Katherine")
         call.wait_for_peers(2, timeout=20)
         call.mute("Grace", "video")
         assert grace.hears("track-muted") == {"track": "video", "muted": True}
         wait_until(lambda: all(peer.tracks == () for peer in call.peers))
         call.unmute("Grace")
+        assert grace.hears("track-muted") == {"track": None, "muted": False}
+        wait_until(lambda: any(peer.tracks for peer in call.peers))
+        call.mute("Grace")
+        assert grace.hears("track-muted") == {"track": "audio", "muted": True}
+        call.mute("Grace", "all")
+        assert grace.hears("track-muted") == {"track": None, "muted": True}
+        call.unmute("Grace", "all")
         assert grace.hears("track-muted") == {"track": None, "muted": False}
         call.lock()
         late = Page(call, own=False)
@@ -501,13 +508,37 @@ class TestAdminister:
                     act(nobody)  # type: ignore[arg-type]
                 assert refused.value.code == "unknown-peer"
 
-    def test_an_unknown_track_is_the_relay_s_word(self, call: Call) -> None:
+    def test_muting_takes_the_sound_and_leaves_the_picture(self, call: Call) -> None:
+        """Whatever its track is called, and also if it is published only later."""
+        grace, ada = Page(call, own=False), Page(call, own=False)
+        grace.join("lab", "Grace")
+        ada.join("lab", "Ada")
+        for track in ({"track": "video", "video": True}, {"track": "microphone", "audio": True}):
+            kind = "audio" if track.get("audio") else "video"
+            published = {"mimeType": f"{kind}/webm", "audio": False, "video": False, **track}
+            assert grace.client.call("publish", published)["ok"]
+        wait_until(lambda: [len(peer.tracks) for peer in call.peers if peer.name == "Grace"] == [2])
+        call.mute("Grace")
+        call.mute("Ada")  # nothing is published of it yet
+        assert {grace.hears("track-muted")["track"] for _ in range(2)} == {"audio", "microphone"}
+        for track_id in ("audio", "video"):
+            published = {"track": track_id, "mimeType": f"{track_id}/webm", "audio": False, "video": False}
+            assert ada.client.call("publish", {**published, track_id: True})["ok"]
+        wait_until(lambda: [[one["track"] for one in peer.tracks] for peer in call.peers] == [["video"], ["video"]])
+        call.unmute("Ada")
+        call.unmute("Grace")
+        wait_until(lambda: [len(peer.tracks) for peer in call.peers] == [2, 2])
+        grace.close()
+        ada.close()
+
+    def test_an_unknown_track_is_said_with_what_was_meant(self, call: Call) -> None:
         page = Page(call, own=True)
         page.join("lab", "Ada")
         wait_until(lambda: call.state == "joined")
-        with pytest.raises(RelayRequestError) as refused:
-            call.mute("me", "screen")
-        assert refused.value.code == "unknown-track"
+        for act in (call.mute, call.unmute):
+            with pytest.raises(InvalidValueError, match="Did you mean 'audio'") as refused:
+                act("me", "audioo")
+            assert refused.value.code == "unknown-track"
         page.close()
 
 

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
         RelayRequestError,
         RelayStartError,
         RelayWidgetError,
+        UnknownAttributeError,
         WaitTimeoutError,
         WireError,
     )
+    from .follower import RemotePeer
     from .lab import LatencyLab
     from .media.frame import AudioBlock, VideoFrame
     from .peer import Peer
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from .recording.recorder import Recorder
     from .recording.replay import Replay, replay
     from .streams import AudioStream, VideoStream
-    from .widget import Call, RemotePeer
+    from .widget import Call
 
 __all__ = [
     "AudioBlock",
@@ -58,6 +60,7 @@ __all__ = [
     "RelayWidgetError",
     "RemotePeer",
     "Replay",
+    "UnknownAttributeError",
     "VideoFrame",
     "VideoStream",
     "WaitTimeoutError",
@@ -81,7 +84,7 @@ _MODULES = {
     "Publication": ".publication",
     "RecordedCall": ".recording.file",
     "Recorder": ".recording.recorder",
-    "RemotePeer": ".widget",
+    "RemotePeer": ".follower",
     "Replay": ".recording.replay",
     "VideoFrame": ".media.frame",
     "VideoStream": ".streams",

@@ -6,6 +6,7 @@ with what to do next::
     RelayWidgetError              code
     ├── WireError                 a message the relay refuses; what travels back as {code, message}
     ├── InvalidValueError         a room, name or setting that cannot be used (also a ValueError)
+    ├── UnknownAttributeError     an attribute that a call does not have (also an AttributeError)
     ├── RelayStartError           the relay process could not be started or reached
     ├── FrontendMissingError      the built JavaScript is not in the package
     ├── MissingExtraError         packages of an extra are not installed (also an ImportError)
@@ -40,6 +41,29 @@ class WireError(RelayWidgetError):
 
 class InvalidValueError(RelayWidgetError, ValueError):
     """A value given in Python that cannot be used; nothing was changed."""
+
+
+class UnknownAttributeError(RelayWidgetError, AttributeError):
+    """An assignment to an attribute that there is none of (code ``unknown-attribute``); nothing was changed.
+
+    Args:
+        code: As in all errors.
+        message: As in all errors.
+        name: The attribute.
+        obj: Whose.
+    """
+
+    def __init__(self, code: str, message: str, *, name: str, obj: object) -> None:
+        super().__init__(code, message)
+        self.name = name
+        self.obj = obj
+
+
+class UnknownFiguresError(InvalidValueError, KeyError):
+    """Figures that are not there: of nobody in the room (``unknown-peer``, ``ambiguous-peer``), or not yet."""
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class RelayStartError(RelayWidgetError):

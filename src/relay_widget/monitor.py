@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import RelayRequestError, RelayStartError
+from .following import FAILED_REST_FIRST_S, Following
 from .protocol import MAX_ALLOWED_ORIGINS, PROTOCOL_VERSION, RESUME_LIFETIME_S, Code, Event
 from .relays import find_or_start, no_answer, socketio_path
 
@@ -33,10 +34,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.25
 """How often listeners get `on_tick`, for what must happen with time alone."""
-_RETRY_S = 0.3
-_PATIENCE = 3
-"""How many attempts in a row at a relay that was named fail before that is told."""
-_FAILED_RETRY_S = 5.0
+_REFUSED_RETRY_S = 5.0
+"""How often a room is asked for again that the relay has refused."""
 _REQUEST_TIMEOUT_S = 5
 _CONNECT_TIMEOUT_S = 10
 _STOP_TIMEOUT_S = 3
@@ -84,6 +83,15 @@ class _Room:
 
 
 @dataclass(slots=True)
+class _Attempt:
+    """How far the attempt to follow a relay has come."""
+
+    relay: Relay | None = None
+    connection: tuple[socketio.AsyncClient, asyncio.Event] | None = None
+    error: RelayWidgetError | None = None
+
+
+@dataclass(slots=True)
 class _Seat:
     """A listener, and the values that it has been told."""
 
@@ -110,6 +118,7 @@ class Monitor:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakes: tuple[asyncio.Event, ...] = ()  # of the loop's tasks
+        self._state = "idle"  # of `following.RELAY`
         self._relay: Relay | None = None  # that is being followed
         self._failure: RelayWidgetError | None = None  # why none is, if that is known
         self._rooms: dict[str, _Room] = {}  # that the relay has been asked for, and those only
@@ -205,6 +214,11 @@ class Monitor:
             raise RelayRequestError(answer["error"]["code"], answer["error"]["message"])
         return answer
 
+    @property
+    def state(self) -> str:
+        """What is under way, a state of `following.RELAY`: ``"following"`` when all is well."""
+        return self._state
+
     def stop(self) -> None:
         """Let go of the relay, at the interpreter's end."""
         with self._lock:
@@ -230,26 +244,21 @@ class Monitor:
             telling.cancel()
 
     async def _keep_following(self, wake: asyncio.Event) -> None:
-        failed = 0
+        """Do what the state says, until nobody listens any more."""
+        following = Following(named=self._named is not None)
+        following.step("wanted")
+        attempt = _Attempt()
         while True:
             with self._lock:
                 if not self._seats:
+                    following.step("unwanted")
                     self._thread = self._loop = self._failure = None
                     self._wakes = ()
+                    self._state = following.state
                     return
+                self._state = following.state
             try:
-                relay = await asyncio.to_thread(find_or_start, self._named)
-                try:
-                    await self._stay_with(relay, wake)
-                    failed = 0
-                except _UnreachableError as error:
-                    failed += 1
-                    if self._named is not None and failed >= _PATIENCE:
-                        raise no_answer(relay.url, error) from error
-                    await _pause(wake, _RETRY_S)
-            except (RelayStartError, RelayRequestError) as error:
-                self._fail(error)
-                await _pause(wake, _FAILED_RETRY_S)
+                event = await self._work(following, attempt, wake)
             except Exception:  # noqa: BLE001
                 if not threading.main_thread().is_alive():  # the program ends: it takes no more work, nor imports
                     with self._lock:
@@ -257,10 +266,57 @@ class Monitor:
                     continue
                 # A mistake of ours must not leave the kernel's calls without their relay for good.
                 _log.exception("following the relay failed")
-                await _pause(wake, _FAILED_RETRY_S)
+                self._fail(RelayRequestError("internal", "Following the relay failed: the log says how."))
+                await _pause(wake, FAILED_REST_FIRST_S)
+                following = Following(named=self._named is not None)
+                event = "wanted"
+            if following.step(event) == "failed" and attempt.error is not None:
+                self._fail(attempt.error)
 
-    async def _stay_with(self, relay: Relay, wake: asyncio.Event) -> None:
-        """Follow one relay until it is gone or nobody listens.
+    async def _work(self, following: Following, attempt: _Attempt, wake: asyncio.Event) -> str:
+        """What there is to do in a state; how it ended."""
+        if following.state in ("resting", "failed"):
+            await self._rest(wake, following.rest_s)
+            return "rested"
+        if following.state == "finding":
+            try:
+                attempt.relay = await asyncio.to_thread(find_or_start, self._named)
+            except RelayStartError as error:
+                attempt.error = error
+                return "missing"
+            return "found"
+        assert attempt.relay is not None  # noqa: S101 - no other state comes before it
+        if following.state == "connecting":
+            try:
+                attempt.connection = await self._connect(attempt.relay)
+            except RelayRequestError as error:
+                attempt.error = error
+                return "refused"
+            except _UnreachableError as error:
+                attempt.error = no_answer(attempt.relay.url, error)
+                return "unreachable"
+            return "connected"
+        assert attempt.connection is not None  # noqa: S101 - as above
+        await self._stay_with(*attempt.connection, attempt.relay, wake)
+        return "gone"
+
+    async def _rest(self, wake: asyncio.Event, rest_s: float) -> None:
+        """Wait between two attempts, but not when somebody comes, or the last one goes."""
+        until_s = time.monotonic() + rest_s
+        with self._lock:
+            before = len(self._seats)
+        while (left_s := until_s - time.monotonic()) > 0:
+            await _pause(wake, left_s)
+            with self._lock:
+                count = len(self._seats)
+            if count == 0 or count > before:
+                return
+
+    async def _connect(self, relay: Relay) -> tuple[socketio.AsyncClient, asyncio.Event]:
+        """Connect to a relay, and tell it the pages that it is to serve.
+
+        Returns:
+            The connection, and what is set when it is gone.
 
         Raises:
             _UnreachableError: It could not be reached at all.
@@ -288,17 +344,20 @@ class Monitor:
         client.on(Event.ROOM, on_room)
         client.on(Event.RELAY_ENDING, on_disconnect)
         try:
-            await client.connect(
-                relay.url,
-                auth={"token": relay.token_to_watch(_TOKEN_LIFETIME_S), "protocol": PROTOCOL_VERSION},
-                transports=["websocket"],
-                socketio_path=socketio_path(relay.url),
-                wait_timeout=_REQUEST_TIMEOUT_S,
-            )
-        except BaseException as error:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):  # a host that is not there says nothing at all
+                await client.connect(
+                    relay.url,
+                    auth={"token": relay.token_to_watch(_TOKEN_LIFETIME_S), "protocol": PROTOCOL_VERSION},
+                    transports=["websocket"],
+                    socketio_path=socketio_path(relay.url),
+                    wait_timeout=_REQUEST_TIMEOUT_S,
+                )
+        except asyncio.CancelledError:
+            await client.disconnect()
+            raise
+        except Exception as error:
+            # Whatever a program that is no relay makes the library stumble over.
             await client.disconnect()  # a connection that was never made keeps its HTTP session otherwise
-            if not isinstance(error, socketio.exceptions.ConnectionError):
-                raise
             _log.info("the relay at %s did not take the monitor: %s", relay.url, error)
             refused = _refusal(refusals)
             # Of the user's own relay another token is tried, of another one that has started meanwhile.
@@ -306,11 +365,22 @@ class Monitor:
                 raise refused from error
             raise _UnreachableError from error
         try:
-            try:
-                await self._allow_origins(client)
-            except socketio.exceptions.SocketIOError as error:
-                _log.info("the relay did not answer the monitor: %s", error)
-                raise _UnreachableError from error
+            await self._allow_origins(client)
+        except BaseException as error:
+            await client.disconnect()
+            with self._lock:
+                self._allowed.clear()  # by this connection
+            if not isinstance(error, socketio.exceptions.SocketIOError):
+                raise
+            _log.info("the relay did not answer the monitor: %s", error)
+            raise _UnreachableError from error
+        return client, gone
+
+    async def _stay_with(
+        self, client: socketio.AsyncClient, gone: asyncio.Event, relay: Relay, wake: asyncio.Event
+    ) -> None:
+        """Follow one relay until it is gone or nobody listens."""
+        try:
             self._follow_with(client, relay)
             await self._watch_rooms(client, gone, relay, wake)
         finally:
@@ -368,7 +438,7 @@ class Monitor:
         with self._lock:
             known = self._rooms.setdefault(room, _Room())
         now_s = time.monotonic()
-        if known.snapshot is not None or (known.asked_s and now_s - known.asked_s < _FAILED_RETRY_S):
+        if known.snapshot is not None or (known.asked_s and now_s - known.asked_s < _REFUSED_RETRY_S):
             return
         ack = await client.call(Event.WATCH, {"room": room}, timeout=_REQUEST_TIMEOUT_S)
         if ack["ok"]:

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import difflib
 import numbers
-import secrets
-import threading
 import time
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import traitlets as t
 
+from .attributes import KnownAttributes, default, given, nearest
 from .errors import (
     FrontendMissingError,
     InvalidValueError,
-    PeersTimeoutError,
     RelayRequestError,
     WireError,
 )
 from .extras import require
-from .impair import checked, whom
-from .invitation import InviteLink, answer_page, make_link
-from .latency import LatencyHistory, by_hop
-from .monitor import shared_monitor
+from .follower import Follower, RemotePeer
+from .impair import checked
+from .invitation import InviteLink, make_link
 from .names import default_name
 from .protocol import (
     DEFAULT_STALL_EVERY_MS,
-    TICKET_LIFETIME_S,
     Event,
     ListenerInfo,
     check_name,
-    check_origin,
     check_room,
-    shown_call,
 )
 from .relays import NamedRelay, find_or_start, named_relay
 from .settings import (
@@ -52,60 +44,26 @@ from .settings import (
 from .still import Still, StillWidget
 from .subshells import hear_pages
 from .tokens import Token, mint
-from .tunnel import Tunnels
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from PIL.Image import Image
 
-    from .errors import RelayWidgetError
     from .media.frame import VideoFrame
     from .processing import FrameLoop, Picture, ProcessedVideo, Processing
     from .recording.recorder import Recorder
-    from .relays import Relay
     from .streams import VideoStream
 
 _STATIC = Path(__file__).parent / "static"
 _SETTABLE = ("room", "name", "timeslice", "target_latency", "source", "microphone", "camera", "auto_join", "layout")
 DEFAULT_WAIT_S = 60.0
 """How long to wait for others unless told otherwise: a notebook that nobody watches must come to its end."""
-_LOST_AFTER_S = 30.0
-"""A participant that was in the room and has not come back for this long has left."""
-ALIVE_INTERVAL_S = 2.0
-"""How often a page that has said hello hears that its kernel lives. After five of them unheard, the page says so."""
-_NOT_IN_CALL = ("idle", "left", "failed")  # states of a page that is not, and is not trying to be, in the room
 _MAX_INVITE_S = 366 * 24 * 3600
-_TICKET_FIRST_RETRY_S = 0.25
-_TICKET_RENEWAL_S = TICKET_LIFETIME_S / 2
 
 
-@dataclass(frozen=True, slots=True)
-class RemotePeer:
-    """Another participant, as it is now.
-
-    Attributes:
-        id: The peer's id on the relay; it stays the same over reconnections.
-        name: What the peer calls itself. Text, not HTML.
-        tracks: What it publishes: one dict per track, with ``track``, ``mimeType``, ``audio``, ``video``,
-            ``muted``, ``source`` and ``timeslice_ms``.
-        figures: How this call's browser receives it: ``latency_ms``, ``queue_depth`` (chunks),
-            ``buffered_s``, ``stalls``, ``dropped_frames``, ``dropped_groups``, ``rate``. Empty while no
-            browser of this call is in the room.
-    """
-
-    id: str
-    name: str
-    tracks: tuple[Mapping[str, Any], ...] = ()
-    figures: Mapping[str, float] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        # What is the same each time that a notebook runs: no id, no figures, and tracks come when they come.
-        return f"RemotePeer(name={self.name!r})"
-
-
-class Call(StillWidget):
+class Call(KnownAttributes, StillWidget):
     """An audio/video call in a notebook cell.
 
     The last expression of a cell shows it; press **Join** there (or pass ``auto_join=True``). Two calls with
@@ -114,14 +72,21 @@ class Call(StillWidget):
 
     Args:
         room: Where to meet. 1 to 64 characters.
-        name: What the others see. 1 to 64 characters; default: your user name.
+        name: What the others see. 1 to 64 characters; default: your user name, or "Guest" where that is
+            a container's own, such as root.
         url: The address of another relay than your own, as in ``"https://relay.example/"``, also with a path; kernel
             and browser must both reach it. Default: the environment variable RELAY_WIDGET_URL; else your own relay,
             which is started if need be.
         token: What that relay's owner has given you (``relay-widget token``, or `invite`). It is not saved with the
             notebook, but a cell is: better the environment variable RELAY_WIDGET_TOKEN.
-        **settings: Any other trait that can be written: ``timeslice``, ``target_latency``, ``source``,
-            ``microphone``, ``camera``, ``auto_join``, ``layout``.
+        timeslice: ms, 10 to 3000, default 20: how long one recorded chunk is.
+        target_latency: ms, 60 to 4000, default None (automatic): how far behind the live edge to play at least.
+        source: What is sent: ``"camera"`` (default), ``"screen"`` or ``"pattern"``.
+        microphone: Whether your sound is sent. Default True.
+        camera: Whether your picture is sent. Default True.
+        auto_join: Whether to join as soon as the cell shows. Default False.
+        layout: The cell's layout, as for all ipywidgets.
+        **settings: Traits of a subclass.
 
     Raises:
         TypeError: An unknown argument.
@@ -183,7 +148,8 @@ class Call(StillWidget):
     """Read only, chunks: waiting for append in the deepest peer queue (the peak of the last 250 ms)."""
 
     queue_depths = t.Dict(read_only=True)
-    """Read only, chunks: the same for each peer, by peer id."""
+    """Read only, chunks: the same for each peer, by peer id; a `RemotePeer` or a name that only one has finds it, too:
+    ``call.queue_depths["Grace"]``."""
 
     stats = t.Dict(read_only=True)
     """Read only: this call's totals. ``sent_kbps``, ``sent_chunks``, ``sent_bytes``, ``stalls``,
@@ -194,7 +160,8 @@ class Call(StillWidget):
 
     latency = t.Dict(read_only=True)
     """Read only, ms: where each peer's latency comes from, over the last ten seconds, by peer id and hop:
-    ``{peer: {hop: {"p50": ..., "p95": ...}}}``. The hops are ``record`` (from capture to sending), ``uplink`` (to the
+    ``{peer: {hop: {"p50": ..., "p95": ...}}}``. A `RemotePeer` or a name that only one has finds it, too:
+    ``call.latency["Grace"]["total"]["p50"]``. The hops are ``record`` (from capture to sending), ``uplink`` (to the
     relay), ``downlink`` (to this call's browser), ``queue`` (to the player), ``play`` (to the screen), and ``total``.
     What is not known is left out."""
 
@@ -213,25 +180,43 @@ class Call(StillWidget):
         *,
         url: str | None = None,
         token: str | None = None,
+        timeslice: float = default(DEFAULT_TIMESLICE_MS),
+        target_latency: float | None = default(None),
+        source: str = default("camera"),
+        microphone: bool = default(True),
+        camera: bool = default(True),
+        auto_join: bool = default(False),
+        layout: Any = default(None),  # noqa: B008 - what it makes is never changed
         **settings: Any,
     ) -> None:
+        settings |= given(
+            {
+                "timeslice": timeslice,
+                "target_latency": target_latency,
+                "source": source,
+                "microphone": microphone,
+                "camera": camera,
+                "auto_join": auto_join,
+                "layout": layout,
+            }
+        )
         self._named = named_relay(url, token)
         if self._named is None and token is not None:
             raise InvalidValueError(
                 "missing-url", "A token is for another's relay, and your own needs none: say which one, as url."
             )
-        self._follower = _Follower(self, self._named)
+        self._follower = Follower(self, self._named)
         self._in_python: Processing | None = None
         self._recorders: list[Recorder] = []
         if not (_STATIC / "index.js").is_file():
             message = "The browser part of relay-widget is not built: run `make build` in the checkout."
             raise FrontendMissingError("frontend-missing", message)
         for unknown in settings.keys() - set(self._settable):
-            near = difflib.get_close_matches(unknown, self._settable, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join((*self._settable, 'url', 'token'))}."
+            hint = nearest(unknown, (*self._settable, "url", "token")).strip()
+            hint = hint[0].lower() + hint[1:] if hint else f"it takes {', '.join((*self._settable, 'url', 'token'))}."
             raise TypeError(f"{type(self).__name__}() got an unknown argument {unknown!r}: {hint}")
-        default = default_name() if name is None else ""
-        super().__init__(room=room, name=default if name is None else name, _default_name=default, **settings)
+        unchosen = default_name() if name is None else ""
+        super().__init__(room=room, name=unchosen if name is None else name, _default_name=unchosen, **settings)
         hear_pages(self, self._follower.on_page_message)
         self.observe(self._refresh_still, "room")
         self.observe(self._on_room_changed, "room")
@@ -239,11 +224,11 @@ class Call(StillWidget):
 
     def join(self) -> None:
         """Join the call, as if Join had been pressed. Without an open cell: as soon as one shows it."""
-        self._follower.ask_page("join")
+        self._follower.join()
 
     def leave(self) -> None:
         """Leave the call; the cell offers to join again."""
-        self._follower.ask_page("leave")
+        self._follower.leave()
 
     def close(self) -> None:
         """Leave for good: nothing of this call runs any more, and its cell says so."""
@@ -251,8 +236,7 @@ class Call(StillWidget):
             return  # its address was refused, and what is collected closes itself
         self._end_processing()
         self._end_recordings()
-        self._follower.monitor.remove(self._follower)
-        self._follower.end()
+        self._follower.close()
         super().close()
 
     def _words(self) -> Still:
@@ -321,25 +305,37 @@ class Call(StillWidget):
         }
         self._follower.administer(Event.IMPAIR, peer, **checked(figures).as_json())
 
-    def mute(self, peer: RemotePeer | str, track: str | None = None) -> None:
-        """Have the relay pass on nothing more of what somebody sends. It is told, and cannot undo it.
+    def mute(self, peer: RemotePeer | str, track: str | None = "audio") -> None:
+        """Have the relay pass on somebody's sound no more. The muted peer is told, and cannot undo it.
 
-        It holds until `unmute`, also when it comes back, or until the room is empty.
+        It holds until `unmute`, also for a microphone that is off now and comes on later, and for a peer that comes
+        back, or until the room is empty.
 
         Args:
             peer: Whom: one of ``call.peers``, its id, a name that only one has, or ``"me"``.
-            track: One of its tracks (``"audio"``, ``"video"``), published or not; None: all of them, and those to come.
+            track: What: ``"audio"`` (default), the sound only; ``"video"``, the picture only; the id of a track that
+                the peer publishes; ``"all"`` or None, everything. A track that carries both is muted with its sound.
 
         Raises:
-            InvalidValueError: Nobody that is meant (``unknown-peer``, ``ambiguous-peer``, ``not-joined``).
+            InvalidValueError: Nobody that is meant (``unknown-peer``, ``ambiguous-peer``, ``not-joined``), or no such
+                track (``unknown-track``).
             RelayRequestError: The relay refused (``unknown-room``), or did not answer.
             RelayStartError: There is no relay and none could be started.
+
+        Example:
+            >>> call.mute("Grace")              # doctest: +SKIP
+            >>> call.mute("Grace", "all")       # doctest: +SKIP
         """
-        self._follower.administer(Event.MUTE, _somebody(peer), track=track, muted=True)
+        self._follower.mute(_somebody(peer), track, muted=True)
 
     def unmute(self, peer: RemotePeer | str, track: str | None = None) -> None:
-        """Let what `mute` has muted be heard and seen again. Arguments and errors are those of `mute`."""
-        self._follower.administer(Event.MUTE, _somebody(peer), track=track, muted=False)
+        """Let what `mute` has muted be heard and seen again.
+
+        Args:
+            peer: Whom, as in `mute`. Errors are those of `mute`, too.
+            track: What, as in `mute`; default None: everything.
+        """
+        self._follower.mute(_somebody(peer), track, muted=False)
 
     def remove(self, peer: RemotePeer | ListenerInfo | str) -> None:
         """Take somebody out of the room. Its connection ends; unless the room is locked, it may come in again.
@@ -641,284 +637,6 @@ class Call(StillWidget):
         self._end_processing()
         self._end_recordings()
         self._follower.forget_room()
-
-
-class _Follower:
-    """What a call knows from its page and from the relay, and the one place that turns it into traits.
-
-    The page's word may wait for a cell, where the frontend has no subshells; the relay's word comes on the monitor's
-    thread at once. So the relay is believed on whether the participant is in the room, the page on everything else.
-    """
-
-    def __init__(self, call: Call, named: NamedRelay | None) -> None:
-        self._call = call
-        self._call_id = secrets.token_hex(16)
-        # At another's relay the page says itself whose it is, and the relay keeps the word from the others.
-        self._shown_id = self._call_id if named is None else shown_call(self._call_id)
-        self.monitor = shared_monitor(named)
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
-        self._relay: Relay | None = None
-        self._failure: RelayWidgetError | None = None
-        self._page_state = "idle"
-        self._page_error: dict[str, str] | None = None
-        self._page_transport = ""
-        self._join_wanted = False  # asked for in Python; said again until a page has taken it up
-        self._leaving = False
-        self._in_room = False
-        self._lost_since_s: float | None = None
-        self._people: list[str] | None = None
-        self._own_peers: list[str] = []
-        self.history = LatencyHistory()
-        self._alive_due_s: float | None = None  # None until a page has said hello
-        self._ticket_due_s = 0.0
-        self._ticket_retry_s = _TICKET_FIRST_RETRY_S
-        self._tunnels = Tunnels(self._send_tunnel, self._relay_url)
-
-    # -- what the monitor asks and tells (its thread) --
-
-    @property
-    def room(self) -> str:
-        return str(self._call.room)
-
-    def on_relay(self, relay: Relay) -> None:
-        with self._lock:
-            self._relay, self._failure = relay, None
-            self._ticket_retry_s = _TICKET_FIRST_RETRY_S
-            self._update_state()
-        self._send_ticket()
-
-    def on_lost(self) -> None:
-        with self._lock:
-            self._relay = None
-            if self._in_room:
-                self._in_room, self._lost_since_s = False, time.monotonic()
-            self._update_state()
-
-    def on_failed(self, error: RelayWidgetError) -> None:
-        with self._changed:
-            self._failure = error
-            self._update_state()
-            self._changed.notify_all()
-        self._call.send({"kind": "relay-failed", "code": error.code, "message": error.message})
-
-    def on_snapshot(self, snapshot: dict[str, Any]) -> None:
-        with self._changed:
-            if snapshot.get("room") != self.room:
-                return  # a late word about the room this call has just left
-            everyone = snapshot.get("peers", [])
-            own = [peer for peer in everyone if peer.get("call") == self._shown_id]
-            self._own_peers = [peer["id"] for peer in own]
-            others = [peer for peer in everyone if peer.get("call") != self._shown_id]
-            self._note_presence(bool(own))
-            heard = [*own, *others] if self._call._hears_itself else others  # noqa: SLF001
-            report = own[0].get("report") or {} if own else {}
-            self.history.note(snapshot["now_ms"], self.room, heard, report)
-            self._set_figures(heard, report)
-            self._set("listeners", tuple(map(ListenerInfo.from_json, snapshot.get("listeners", ()))))
-            self._changed.notify_all()
-        people = [peer["name"] for peer in others]
-        if people != self._people:
-            self._people = people
-            self._call.send({"kind": "people", "names": people})
-
-    def on_tick(self) -> None:
-        now_s = time.monotonic()
-        with self._lock:
-            if self._lost_since_s is not None and now_s - self._lost_since_s > _LOST_AFTER_S:
-                self._lost_since_s = None
-                self._page_state = "left"
-                self._update_state()
-            due = not self._in_room and now_s >= self._ticket_due_s
-            alive = self._alive_due_s is not None and now_s >= self._alive_due_s
-            if alive:
-                self._alive_due_s = now_s + ALIVE_INTERVAL_S
-        if alive:
-            self._call.send({"kind": "alive"})
-        if due:
-            self._send_ticket()
-
-    # -- what the page tells (the kernel's main thread, or a subshell's) --
-
-    def on_page_message(self, content: dict[str, Any], buffers: Any = ()) -> None:
-        if content.get("kind") == "tunnel":
-            self._tunnels.hear(content, buffers)
-        elif content.get("kind") == "hello":
-            with self._lock:
-                self._ticket_retry_s = _TICKET_RENEWAL_S
-                self._alive_due_s = 0.0
-            self._serve_page(content.get("origin"))
-            if self._failure is not None:
-                self.on_failed(self._failure)
-            if self._people is not None:
-                self._call.send({"kind": "people", "names": self._people})
-        elif content.get("kind") == "ticket":
-            self._send_ticket()
-        elif content.get("kind") == "invite":
-            self._call.send(answer_page(self._call, content))
-        elif content.get("kind") == "state" and content.get("state") in self._call.traits()["state"].values:
-            with self._lock:
-                self._page_state = str(content["state"])
-                error = content.get("error")
-                self._page_error = error if isinstance(error, dict) else None
-                transport = content.get("transport")
-                known = transport in self._call.traits()["transport"].values
-                self._page_transport = str(transport) if known else ""
-                if self._page_state in _NOT_IN_CALL:
-                    self._lost_since_s = None
-                if self._page_state != "idle" or self._page_error is not None:
-                    self._join_wanted = False
-                self._update_state()
-
-    # -- what the user asks --
-
-    def ask_page(self, kind: str) -> None:
-        with self._lock:
-            self._join_wanted = kind == "join"
-            self._leaving = kind == "leave"
-        self._call.send({"kind": kind})
-
-    def end(self) -> None:
-        self._tunnels.close()
-        with self._changed:
-            self._in_room, self._lost_since_s, self._failure = False, None, None
-            self._own_peers = []
-            self._page_state, self._page_error = "left", None
-            self._alive_due_s = None
-            self._update_state()
-            self._set_figures([], {})
-            self._set("listeners", ())
-            self._changed.notify_all()
-
-    def own_peers(self) -> tuple[str, ...]:
-        """Ids of the call's own participant: one for each page that shows it."""
-        with self._lock:
-            return tuple(self._own_peers)
-
-    def forget_room(self) -> None:
-        with self._lock:
-            self._failure = None  # it may have been about that room
-            self._in_room = False
-            self._own_peers = []
-            self._people = None
-            self._set_figures([], {})
-            self._set("listeners", ())
-        self.monitor.moved(self)  # and is told what is so in the new one, and the failure if it was not the room's
-
-    def wait_for_peers(self, n: int, timeout_s: float | None) -> tuple[RemotePeer, ...]:
-        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
-        with self._changed:
-            while len(self._call.peers) < n:
-                if self._failure is not None:
-                    raise self._failure
-                left_s = None if deadline_s is None else deadline_s - time.monotonic()
-                if left_s is not None and left_s <= 0:
-                    count = len(self._call.peers)
-                    message = (
-                        f"{count} of {n} peers were in room {self._call.room!r} after {timeout_s:g} s: "
-                        "open the room elsewhere and join, or wait longer."
-                    )
-                    raise PeersTimeoutError("peers-timeout", message)
-                # In slices, so that interrupting the kernel is heard.
-                self._changed.wait(0.5 if left_s is None else min(0.5, left_s))
-            return tuple(self._call.peers)
-
-    def administer(self, event: Event, peer: RemotePeer | ListenerInfo | str | None = None, **what: Any) -> None:
-        """Ask the relay for something that only who administers the room may ask; no peer is the whole room."""
-        with self._lock:
-            room = self.room
-            listeners = [listener.id for listener in self._call.listeners]
-            meant = whom(peer, room, self._call.peers, self._own_peers, listeners)
-        try:
-            for peer_id in meant:
-                whose = {} if peer_id is None else {"peer": peer_id}
-                self.monitor.request(event, {"room": room, **whose, **what})
-        except RelayRequestError:
-            if self._failure is not None:
-                raise self._failure from None
-            raise
-
-    # -- from knowledge to traits and messages --
-
-    def _note_presence(self, in_room: bool) -> None:
-        if in_room:
-            if not self._in_room:
-                self._leaving = False
-                self._page_state = "joined"  # its own word may still wait behind a running cell
-            self._in_room, self._lost_since_s, self._join_wanted = True, None, False
-        elif self._in_room:
-            self._in_room = False
-            if self._leaving:
-                self._page_state = "left"  # the page's own word may still wait behind a running cell
-            elif self._page_state not in _NOT_IN_CALL:
-                self._lost_since_s = time.monotonic()
-        self._update_state()
-
-    def _update_state(self) -> None:
-        if self._in_room:
-            state = "joined"
-        elif self._lost_since_s is not None and self._page_state not in _NOT_IN_CALL:
-            state = "reconnecting"
-        elif self._failure is not None and self._page_state in ("connecting", "reconnecting"):
-            state = "failed"
-        else:
-            state = self._page_state
-        failure = self._failure
-        error = self._page_error if failure is None else {"code": failure.code, "message": failure.message}
-        self._set("state", state)
-        self._set("transport", self._page_transport if state == "joined" else "")
-        self._set("error", error)
-
-    def _set_figures(self, others: list[dict[str, Any]], report: dict[str, Any]) -> None:
-        figures: dict[str, dict[str, float]] = report.get("peers", {})
-        sent: dict[str, float] = report.get("sent", {})
-        peers = tuple(
-            RemotePeer(peer["id"], peer["name"], tuple(peer["tracks"]), figures.get(peer["id"], {})) for peer in others
-        )
-        depths = {peer.id: int(peer.figures["queue_depth"]) for peer in peers if "queue_depth" in peer.figures}
-        self._set("peers", peers)
-        self._set("queue_depths", depths)
-        self._set("latency", {peer.id: hops for peer in peers if (hops := by_hop(peer.figures))})
-        self._set("queue_depth", max(depths.values(), default=0))
-        seen = [peer.figures for peer in peers]
-        totals = {name: sum(f.get(name, 0) for f in seen) for name in ("stalls", "dropped_frames", "dropped_groups")}
-        latency_ms = max((f.get("latency_ms", -1) for f in seen), default=-1)
-        sending = {f"sent_{name.removeprefix('bitrate_')}": figure for name, figure in sent.items()}
-        self._set("stats", {**sending, **totals, "latency_ms": latency_ms})
-
-    def _set(self, trait: str, value: object) -> None:
-        if getattr(self._call, trait) != value:
-            self._call.set_trait(trait, value)
-
-    def _serve_page(self, origin: object) -> None:
-        """Give this page its ticket, once the relay knows that it is to serve pages of its origin."""
-        try:
-            self.monitor.allow_origin(self, check_origin(origin), then=self._send_ticket)
-        except WireError:
-            self._send_ticket()  # the page has none that a relay could know it by
-
-    def _relay_url(self) -> str | None:
-        with self._lock:
-            return None if self._relay is None else self._relay.url
-
-    def _send_tunnel(self, content: dict[str, Any], buffers: list[bytes]) -> None:
-        self._call.send(content, buffers)
-
-    def _send_ticket(self) -> None:
-        """Hand the page a fresh ticket; again and more and more slowly until its participant is in the room.
-
-        Not only when asked: the page's request would wait as long as a cell runs.
-        """
-        with self._lock:
-            relay = self._relay
-            if relay is None:
-                return
-            self._ticket_due_s = time.monotonic() + self._ticket_retry_s
-            self._ticket_retry_s = min(2 * self._ticket_retry_s, _TICKET_RENEWAL_S)
-        ticket = {"url": relay.url, **relay.ticket(self._call_id), "explicit": relay.explicit, "tunnel": True}
-        self._call.send({"kind": "ticket", **ticket})
-        if self._join_wanted:
-            self._call.send({"kind": "join"})
 
 
 def _somebody(peer: RemotePeer | ListenerInfo | str) -> RemotePeer | ListenerInfo | str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets as t
 from comm import DummyComm
 
+from relay_widget.attributes import KnownAttributes
 from relay_widget.errors import FrontendMissingError, WireError
 from relay_widget.monitor import shared_monitor
 from relay_widget.protocol import check_origin
@@ -62,7 +63,7 @@ def doctor(url: str | None = None, token: str | None = None, *, capture: bool = 
     return Doctor(named, capture=capture)
 
 
-class Doctor(StillWidget):
+class Doctor(KnownAttributes, StillWidget):
     """What `doctor` has found. *Try again* in the cell looks once more.
 
     Args:
