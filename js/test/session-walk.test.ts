@@ -30,6 +30,7 @@ class World {
   readonly tracks = new Map<string, TrackInfo>();
   failed: WireError[] = [];
   joined = 0;
+  expiring = 0;
   peers: string[] = [];
   readonly log: string[] = [];
   #tokens = 0;
@@ -53,7 +54,10 @@ class World {
     onListeners: () => undefined,
     onNamed: () => undefined,
     onMedia: () => undefined,
-    onExpiring: () => undefined, // the kernel may be busy; "ticket" is its answer
+    // The kernel may be busy; "ticket" is its answer.
+    onExpiring: () => {
+      this.expiring += 1;
+    },
     onMuted: () => undefined,
     onTrackLag: () => undefined,
     onGroupsDropped: () => undefined,
@@ -308,5 +312,22 @@ describe("one order at a time", () => {
     world.join("lab", "Grace");
     await world.settles();
     world.checkEnd();
+  });
+
+  test("a fresh ticket is asked for at half of the time, also when that is days away", async () => {
+    // Without the intervals in which the clock is asked for: there are 17,000 of them in two days.
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
+    const day_ms = 24 * 3_600_000;
+    world.relay.lifetime_ms = 4 * day_ms;
+    world.ticket();
+    world.join("lab");
+    await world.goesWell();
+    await world.goesWell();
+    await vi.advanceTimersByTimeAsync(1.99 * day_ms);
+    expect(world.expiring).toBe(0);
+    await vi.advanceTimersByTimeAsync(0.02 * day_ms);
+    expect(world.expiring).toBe(1);
+    world.leave();
+    await world.settles();
   });
 });
