@@ -5,6 +5,7 @@ import { type ComponentChild, render } from "preact";
 import { kept } from "../still/kept.js";
 import type { StillTraits } from "../still/words.js";
 import { MAX_TIMER_MS } from "../time.js";
+import { keepKeys } from "../ui/own-keys.js";
 import type { Invite } from "../ui/state.js";
 import { Voice } from "../voice.js";
 import { InviteCard } from "./card.js";
@@ -21,6 +22,7 @@ function showInvite(model: AnyModel<StillTraits>, el: HTMLElement): () => void {
   root.className = "rw rw-invite";
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", "Invite link");
+  const releaseKeys = keepKeys(root);
   el.append(root);
   const show = (content: ComponentChild) => render(content, root);
   let expiry: ReturnType<typeof setTimeout> | undefined;
@@ -46,6 +48,7 @@ function showInvite(model: AnyModel<StillTraits>, el: HTMLElement): () => void {
   const voice = new Voice(model);
   voice.say({ kind: "hello" });
   return () => {
+    releaseKeys();
     voice.close();
     model.off("msg:custom", heard);
     clearTimeout(patience);

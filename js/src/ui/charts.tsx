@@ -1,8 +1,10 @@
 // The small charts of the figures panel: the last half minute, now at the right edge.
 import type { ComponentChildren } from "preact";
+import { Fact, useFacts } from "./fact.js";
 import { HISTORY_MS, type Sample } from "./history.js";
 import { HOPS, hops_ms, stack_ms } from "./hops.js";
 import { areaPath, linePath, type Point, roundedUp, type Scale } from "./sparkline.js";
+import { tip } from "./tips.js";
 
 const CHART = { width: 400, height: 70 };
 const LEAST_LATENCY_SCALE_MS = 100;
@@ -65,6 +67,7 @@ export function HopChart({ row }: { row: Row }) {
     stacks.map(({ at_ms, sums }): Point => ({ at_ms, value: sums?.[hop] ?? null })),
   );
   const scale = scaleTo(lines.at(-1) ?? [], LEAST_LATENCY_SCALE_MS);
+  const facts = useFacts<HTMLUListElement>();
   const last = row.samples.at(-1);
   const now = last === undefined ? [] : hops_ms(last.figures);
   return (
@@ -73,11 +76,13 @@ export function HopChart({ row }: { row: Row }) {
       scale={scale}
       unit=" ms"
       legend={
-        <ul class="rw-legend">
+        <ul ref={facts} class="rw-legend">
           {HOPS.map(({ name, colour, title }, hop) => (
-            <li key={name} title={title}>
-              <i style={{ backgroundColor: colour }} />
-              {name} <span>{whole(now[hop])}</span>
+            <li key={name}>
+              <Fact class="" words={title}>
+                <i style={{ backgroundColor: colour }} />
+                {name} <span>{whole(now[hop])}</span>
+              </Fact>
             </li>
           ))}
         </ul>
@@ -107,7 +112,7 @@ function Chart({ title, scale, unit, legend, children }: ChartProps) {
   return (
     <figure class="rw-chart">
       <figcaption>
-        <b title={title}>{title}</b>
+        <b {...tip(title)}>{title}</b>
         <span>
           0–{scale.max}
           {unit}
