@@ -159,6 +159,14 @@ def test_several_watch_and_record_and_the_other_one_is_still_the_other_one(
         other.close()
 
 
+def test_the_lobby_is_told_who_records(runtime: Path, call: Call, grace: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, object]] = []
+    monkeypatch.setattr(call, "send", lambda content, _buffers=None: told.append(content))
+    with call.record(runtime / "talk.relay"):
+        wait_until(lambda: {"kind": "people", "names": ["Grace"], "recorders": ["Ada"]} in told)
+    wait_until(lambda: {"kind": "people", "names": ["Grace"], "recorders": []} in told)
+
+
 def test_a_peer_that_listens_is_none_of_the_peers_and_publishes_nothing(call: Call, grace: Peer) -> None:
     with Peer("lab", "gaze", listens=True) as gaze:
         assert [peer.name for peer in gaze.peers] == ["Grace"]

@@ -70,6 +70,7 @@ const state: CallState = {
   cameraId: signal("c1"),
   microphoneId: signal("m1"),
   peopleHere: signal(query.has("nobody") ? [] : ["Grace", "Katherine"]),
+  recordersHere: signal((query.get("recorded") ?? "").split(",").filter((name) => name !== "")),
   tiles: signal([]),
   listeners: signal(listeners()),
   ownId: signal("me"),

@@ -135,6 +135,7 @@ export class CallController {
       cameraId: signal(""),
       microphoneId: signal(""),
       peopleHere: signal<string[] | null>(null),
+      recordersHere: signal<string[]>([]),
       tiles: signal<Tile[]>([]),
       listeners: signal<readonly ListenerInfo[]>([]),
       ownId: signal(""),
@@ -344,6 +345,7 @@ export class CallController {
     link.onChange("room", () => {
       state.room.value = link.get("room");
       state.peopleHere.value = null;
+      state.recordersHere.value = [];
       this.#send("move");
     });
     link.onChange("name", () => {
@@ -391,6 +393,7 @@ export class CallController {
         this.#facts.dismissed.value = new Set(); // what was put away was of another moment
         if (link.kernel.value !== "gone") return;
         state.peopleHere.value = null; // nobody tells any more who is there
+        state.recordersHere.value = [];
         untracked(() => {
           if (this.#views === 0) this.#send("unseen");
           this.#giveUpWithoutKernel();
@@ -412,6 +415,7 @@ export class CallController {
         break;
       case "people":
         this.state.peopleHere.value = message.names;
+        this.state.recordersHere.value = message.recorders;
         break;
       case "invite":
       case "invite-refused":

@@ -26,7 +26,8 @@ export interface Traits {
 /** What the kernel says in custom messages. A ticket is never a trait: traits are saved in notebooks. */
 export type KernelMessage =
   | ({ kind: "ticket" } & Ticket)
-  | { kind: "people"; names: string[] }
+  /** Who takes part in the room, and who records it. */
+  | { kind: "people"; names: string[]; recorders: string[] }
   | InviteAnswer
   | { kind: "relay-failed"; code: string; message: string }
   /** There is nothing to join (any more). */

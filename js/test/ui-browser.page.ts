@@ -712,6 +712,7 @@ function call(tiles: Tile[], { actions = {}, invitation }: Given = {}): Shown {
     cameraId: signal(""),
     microphoneId: signal(""),
     peopleHere: signal([]),
+    recordersHere: signal([]),
     tiles: signal(tiles),
     listeners: signal([]),
     ownId: signal("me"),

@@ -75,7 +75,7 @@ class Follower:
         self._relay: Relay | None = None
         self._failure: RelayWidgetError | None = None  # the session's, as it is raised
         self._transport = ""
-        self._people: list[str] | None = None
+        self._people: dict[str, list[str]] | None = None  # who takes part and who records, for the lobby
         self._published: dict[str, list[dict[str, Any]]] = {}  # by peer, the tracks of everybody in the room
         self.history = LatencyHistory()
         self._tunnels = Tunnels(self._send_tunnel, self._relay_url)
@@ -129,7 +129,8 @@ class Follower:
             self._set_figures(heard, report)
             self._set("listeners", tuple(map(ListenerInfo.from_json, snapshot.get("listeners", ()))))
             self._changed.notify_all()
-            people = [peer["name"] for peer in others]
+            recorders = [one["name"] for one in snapshot.get("listeners", ()) if one["does"] == "records"]
+            people = {"names": [peer["name"] for peer in others], "recorders": recorders}
             news, self._people = people != self._people, people
         if news:
             self._send_people()
@@ -333,4 +334,4 @@ class Follower:
         with self._lock:
             people = self._people
         if people is not None:
-            self._call.send({"kind": "people", "names": people})
+            self._call.send({"kind": "people", **people})

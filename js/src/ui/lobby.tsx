@@ -8,7 +8,7 @@ import { Icon } from "./icons.js";
 import { Invited, useMaySend } from "./invited.js";
 import { HOME } from "./keep-focus.js";
 import { MAX_NAME_CHARS } from "./own-name.js";
-import { hereSentence } from "./phrases.js";
+import { hereSentence, together } from "./phrases.js";
 import { SelfVideo, useOwnPicture } from "./self-video.js";
 import { Toggle } from "./toggle.js";
 import { useView } from "./view.js";
@@ -196,10 +196,14 @@ function JoinForm() {
 }
 
 function WhoIsHere() {
-  const names = useView().state.peopleHere.value;
+  const { peopleHere, recordersHere } = useView().state;
+  const names = peopleHere.value;
   return (
     <>
       {names === null ? "" : `${hereSentence(names)} `}
+      {recordersHere.value.length > 0 && (
+        <b class="rw-hint">The call is recorded by {together(recordersHere.value)}. </b>
+      )}
       {useMaySend() && "Nothing is sent before you join."}
     </>
   );

@@ -80,7 +80,12 @@ function watches({ does, of }: ListenerInfo, peer: string): boolean {
 }
 
 function namesOf(listeners: readonly ListenerInfo[]): string {
-  const [first = "", ...more] = new Set(listeners.map(({ name }) => name));
+  return together(listeners.map(({ name }) => name));
+}
+
+/** "Ada", "Ada and Bob", "Ada and 2 others": each name once. */
+export function together(names: readonly string[]): string {
+  const [first = "", ...more] = new Set(names);
   if (more.length === 0) return first;
   return `${first} and ${more.length === 1 ? more[0] : `${more.length} others`}`;
 }

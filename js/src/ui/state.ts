@@ -125,6 +125,8 @@ export interface CallState {
   microphoneId: Signal<string>;
   /** Names of the people already in the room, as the kernel tells the lobby; null while unknown. */
   peopleHere: Signal<string[] | null>;
+  /** And who records there. */
+  recordersHere: Signal<string[]>;
   tiles: Signal<Tile[]>;
   /** Who receives in the room without being a participant: programs that watch, and recordings. */
   listeners: Signal<readonly ListenerInfo[]>;
