@@ -1,7 +1,7 @@
 // One participant: puts its own media, the others' and the session together, follows the kernel's traits, and keeps the
 // state that the UI renders. How the call stands and what follows from what is a table (call-states.ts); what is in the
-// way is derived from facts (problems.ts).
-import { batch, computed, effect, type Signal, signal, untracked } from "@preact/signals";
+// way is derived from facts (troubles.ts, problems.ts).
+import { batch, effect, type Signal, signal, untracked } from "@preact/signals";
 import { CALL, type CallAction, type CallEvent, type CallStateName, phaseOf } from "./call-states.js";
 import { playableTypes } from "./capture/index.js";
 import { Machine } from "./machine.js";
@@ -10,7 +10,7 @@ import { isNumberOf } from "./names.js";
 import { type Member, register, replaceOrphans } from "./orphans.js";
 import { OwnMedia } from "./own-media.js";
 import { canPlay } from "./playback/index.js";
-import { isFinal, LASTING_MS, problemOf, type Said } from "./problems.js";
+import { isFinal, type Said } from "./problems.js";
 import type { ListenerInfo, TrackMuted, WireError } from "./protocol.js";
 import { AUDIO_TRACK, VIDEO_TRACK } from "./publisher.js";
 import type { Quality } from "./quality.js";
@@ -18,6 +18,7 @@ import { Reporter } from "./reporter.js";
 import { Session } from "./session.js";
 import type { RungName } from "./transport/index.js";
 import { ladder } from "./transport/ladder.js";
+import { Troubles } from "./troubles.js";
 import type {
   CallActions,
   CallState,
@@ -35,8 +36,6 @@ import { whyNone } from "./ui/ways.js";
 /** A call that no view shows any more ends after this long: a closed notebook must not go on listening. Long
  * enough for a view that is only being moved or rebuilt. */
 const UNSEEN_LEAVE_MS = 3000;
-/** The kernel has not given a ticket for this long after Join: the user is told why nothing happens. */
-const TICKET_PATIENCE_MS = 8000;
 /** A ticket that grew old on the way is no failure; a second refusal in a row is. */
 const MAX_TOKEN_REFUSALS = 2;
 
@@ -71,23 +70,11 @@ export class CallController {
   readonly #member: Member;
   readonly #undo: (() => void)[] = [];
   readonly #mayReceive: boolean;
-  /** Facts about what is in the way; see `Facts`. */
-  readonly #facts = {
-    joinRefused: signal(false),
-    ended: signal<Said | null>(null),
-    relay: signal<Said | null>(null),
-    unreached: signal<string | null>(null),
-    lasting: signal(false),
-    ticketMissing: signal(false),
-    cannotPlay: signal(false),
-    dismissed: signal<ReadonlySet<string>>(new Set()),
-  };
+  readonly #troubles: Troubles;
   /** Our tracks that the host has muted; null is all of them. */
   readonly #mutedTracks = new Set<string | null>();
   #views = 0;
   #unseenTimer: ReturnType<typeof setTimeout> | undefined;
-  #patienceTimer: ReturnType<typeof setTimeout> | undefined;
-  #lastingTimer: ReturnType<typeof setTimeout> | undefined;
   #tokenRefusals = 0;
   /** The opening of devices whose end counts. */
   #opening: object | null = null;
@@ -102,26 +89,16 @@ export class CallController {
   ) {
     this.#mayReceive = options.invitation?.subscribe ?? true;
     const phase = signal<Phase>("idle");
-    const problem = computed(() =>
-      problemOf({
-        phase: phase.value,
-        kernel: link.kernel.value,
-        guest: options.invitation !== undefined,
-        joinRefused: this.#facts.joinRefused.value,
-        ended: this.#facts.ended.value,
-        relay: this.#facts.relay.value,
-        unreached: this.#facts.unreached.value,
-        lasting: this.#facts.lasting.value,
-        ticketMissing: this.#facts.ticketMissing.value,
-        capture: this.#media.trouble.value,
-        cannotPlay: this.#facts.cannotPlay.value,
-        noCommonCodec: this.#media.noCommonCodec.value,
-        dismissed: this.#facts.dismissed.value,
-      }),
-    );
+    this.#troubles = new Troubles({
+      phase,
+      kernel: link.kernel,
+      guest: options.invitation !== undefined,
+      capture: () => this.#media.trouble.value,
+      noCommonCodec: () => this.#media.noCommonCodec.value,
+    });
     this.state = {
       phase,
-      problem,
+      problem: this.#troubles.problem,
       room: signal(link.get("room")),
       name: signal(link.get("name")),
       source: signal<Source>(link.get("source")),
@@ -180,7 +157,7 @@ export class CallController {
         onReconnecting: () => this.#send("lost"),
         onFailed: (error) => this.#refused(error),
         onUnreachable: () => {
-          this.#facts.unreached.value = whyNone(this.#session.reasons);
+          this.#troubles.unreached.value = whyNone(this.#session.reasons);
         },
         onExpiring: () => link.askTicket(),
         onMuted: (muted) => this.#muted(muted),
@@ -335,7 +312,7 @@ export class CallController {
         this.#end(detail);
         break;
       case "forget":
-        this.#facts.ended.value = null;
+        this.#troubles.ended.value = null;
         break;
     }
   }
@@ -390,7 +367,7 @@ export class CallController {
         link.tellState(state.phase.value, error, state.transport.value);
       }),
       effect(() => {
-        this.#facts.dismissed.value = new Set(); // what was put away was of another moment
+        this.#troubles.showAgain();
         if (link.kernel.value !== "gone") return;
         state.peopleHere.value = null; // nobody tells any more who is there
         state.recordersHere.value = [];
@@ -405,8 +382,7 @@ export class CallController {
   #onKernel(message: KernelMessage): void {
     switch (message.kind) {
       case "ticket":
-        this.#facts.relay.value = null;
-        this.#facts.ticketMissing.value = false;
+        this.#troubles.ticketCame();
         this.state.relay.value = {
           url: message.explicit ? message.url : null,
           needsToken: message.explicit && message.token !== "",
@@ -423,7 +399,7 @@ export class CallController {
         if (message.publish === this.#invitePublish) this.state.invite.value = message;
         break;
       case "relay-failed":
-        this.#facts.relay.value = message;
+        this.#troubles.relay.value = message;
         if (isFinal(message)) this.#send("no-relay", { ended: { ...message, ofRelay: true } });
         break;
       case "closed":
@@ -443,11 +419,11 @@ export class CallController {
   #join(media: "all" | "sound" | "none"): void {
     if (this.#isActive) return;
     if (this.link.kernel.peek() === "gone") {
-      this.#facts.joinRefused.value = true; // nobody would let it in
+      this.#troubles.joinRefused.value = true; // nobody would let it in
       return;
     }
-    this.#facts.cannotPlay.value = this.#mayReceive && playableTypes(canPlay).length === 0;
-    if (!this.#facts.cannotPlay.value) this.#send("join", { media });
+    this.#troubles.cannotPlay.value = this.#mayReceive && playableTypes(canPlay).length === 0;
+    if (!this.#troubles.cannotPlay.value) this.#send("join", { media });
   }
 
   /** Nobody chose this name: the relay may number it. */
@@ -459,9 +435,7 @@ export class CallController {
     if (media !== "all") this.link.set("camera", false);
     if (media === "none") this.link.set("microphone", false);
     this.#media.trouble.value = null;
-    this.#facts.ended.value = null;
-    this.#facts.ticketMissing.value = false;
-    this.#facts.dismissed.value = new Set();
+    this.#troubles.begin();
     void this.#open();
   }
 
@@ -494,29 +468,14 @@ export class CallController {
     this.#send("no-relay", { ended: { code: "join-without-kernel" } });
   }
 
-  /** On the way in: what takes too long is told. */
+  /** On the way in. */
   #beginToWait(): void {
     if (this.state.phase.value === "joined") return; // to another room
-    clearTimeout(this.#patienceTimer);
-    this.#patienceTimer = setTimeout(() => {
-      this.#facts.ticketMissing.value = this.#session.state === "waiting";
-    }, TICKET_PATIENCE_MS);
-    this.#lastingTimer ??= setTimeout(() => {
-      this.#facts.lasting.value = true;
-    }, LASTING_MS);
-  }
-
-  /** In, or out of it for good. */
-  #waitNoMore(): void {
-    clearTimeout(this.#patienceTimer);
-    clearTimeout(this.#lastingTimer);
-    this.#lastingTimer = undefined;
-    this.#facts.lasting.value = this.#facts.ticketMissing.value = this.#facts.joinRefused.value = false;
-    this.#facts.unreached.value = null;
+    this.#troubles.wait(() => this.#session.state === "waiting");
   }
 
   #begin(): void {
-    this.#waitNoMore();
+    this.#troubles.waitNoMore();
     this.#tokenRefusals = 0;
     this.#mutedTracks.clear(); // the relay says it anew when we publish
     this.#showMuted();
@@ -534,10 +493,10 @@ export class CallController {
   }
 
   #end(detail: Detail | undefined): void {
-    this.#waitNoMore();
+    this.#troubles.waitNoMore();
     this.#opening = this.#entering = null;
     this.#tokenRefusals = 0;
-    this.#facts.ended.value = detail?.ended ?? null;
+    this.#troubles.ended.value = detail?.ended ?? null;
     this.#mutedTracks.clear();
     this.#showMuted();
     this.#media.close();
@@ -546,8 +505,8 @@ export class CallController {
   }
 
   #retry(): void {
-    const relay = this.#facts.relay.value !== null || this.#facts.ticketMissing.value;
-    this.#facts.ticketMissing.value = false;
+    const relay = this.#troubles.relay.value !== null || this.#troubles.ticketMissing.value;
+    this.#troubles.ticketMissing.value = false;
     this.#media.trouble.value = null;
     if (this.state.phase.value === "failed" || this.state.phase.value === "left") this.#join("all");
     else if (relay) this.link.askTicket();
@@ -559,7 +518,7 @@ export class CallController {
     const code = this.state.problem.peek()?.code;
     if (code === undefined) return;
     if (this.#media.trouble.peek()?.code === code) this.#media.trouble.value = null;
-    else this.#facts.dismissed.value = new Set([...this.#facts.dismissed.peek(), code]);
+    else this.#troubles.dismiss(code);
   }
 
   #muted({ track, muted }: TrackMuted): void {
