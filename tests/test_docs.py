@@ -21,9 +21,6 @@ from relay_widget.cli import main
 from relay_widget.still import StillWidget
 
 from .test_lab import MeasuringPage
-from .test_launcher import runtime
-
-__all__ = ["runtime"]  # the fixture
 
 ROOT = Path(__file__).parents[1]
 

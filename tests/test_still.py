@@ -13,15 +13,12 @@ from ipywidgets.widgets import widget as widget_module
 from relay_widget import Call, LatencyLab, doctor
 from relay_widget import still as still_module
 
-from .test_launcher import runtime
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from relay_widget.invitation import InviteLink
     from relay_widget.still import StillWidget
 
-__all__ = ["runtime"]  # the fixture
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
