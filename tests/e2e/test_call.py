@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +65,8 @@ def test_two_kernels_meet_and_a_third_joins_later(notebook: OpenNotebook, room: 
     ada.wait_python("call.state == 'joined' and [p.name for p in call.peers] == ['Grace']")
     ada.wait_python("call.peers[0].figures.get('latency_ms', -1) > 0 and call.stats['sent_kbps'] > 0")
 
-    time.sleep(10)  # the point: the recorders' init segments are long gone by
+    for person in (ada, grace):  # the point: the recorders' init segments are long gone by
+        person.wait_python("call.stats['sent_chunks'] > 150")
     katherine = joined(notebook(cell(room, "Katherine")))
     katherine.wait_python("len(call.peers) == 2")
     ids = katherine.python("print(*[p.id for p in call.peers])").split()
