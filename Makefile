@@ -107,7 +107,7 @@ e2e: build .make/browser .make/services
 
 notebooks: build
 	$(call say,nbval)
-	@$(PYTEST) --nbval --nbval-cell-timeout 60 notebooks -n 2 --dist loadfile
+	@$(PYTEST) --nbval --nbval-cell-timeout 60 notebooks
 
 wheel: build
 	$(call say,wheel)

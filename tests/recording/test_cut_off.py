@@ -35,6 +35,7 @@ def whole(tmp_path: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.process  # ffmpeg looks at what is left
 @given(share=st.floats(0.1, 1))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_left_is_copied(tmp_path: Path, whole: bytes, share: float) -> None:
@@ -49,6 +50,7 @@ def test_what_is_left_is_copied(tmp_path: Path, whole: bytes, share: float) -> N
         assert len(after) >= len(packets(left, kind)) - 1  # objects end anywhere: the last packet may be cut in two
 
 
+@pytest.mark.process  # ffmpeg looks at what is left
 @pytest.mark.parametrize("share", [0.3, 0.61, 0.97])
 def test_what_is_left_is_encoded(tmp_path: Path, whole: bytes, share: float) -> None:
     path = tmp_path / "cut.relay"
