@@ -1,8 +1,8 @@
 """A pytest plugin: a run that leaves a process behind fails and names it.
 
-Processes are known by a variable that all of them inherit, and by the run's temporary folder in their command line. A
-relay, a kernel, a JupyterLab, a Chromium, a Redis or an nginx that outlives its test is a bug of the test or of what it
-tests. With pytest-xdist the controller looks, after its workers have ended.
+Processes are known by a variable that all of them inherit. A relay, a kernel, a JupyterLab, a Chromium, a Redis or an
+nginx that outlives its run is a bug of a test or of what it tests. With pytest-xdist the controller looks, after its
+workers have ended. Where there is no /proc (macOS), nothing is looked for.
 """
 
 from __future__ import annotations
@@ -10,54 +10,40 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 VARIABLE = "RELAY_WIDGET_TEST_RUN"
 END_TIMEOUT_S = 15
 """For how long processes that have been told to end may take."""
 _POLL_S = 0.1
-_FOUND = pytest.StashKey[dict[int, str]]()
-_MARK = pytest.StashKey[str]()
 
 
+@pytest.hookimpl(tryfirst=True)  # the first to be asked is the last to clean up: after the plugins that end a relay
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         # A run inside a run (the plugin's own tests) has its own.
-        os.environ[VARIABLE] = config.stash[_MARK] = secrets.token_hex(8)
+        os.environ[VARIABLE] = mark = secrets.token_hex(8)
+        config.add_cleanup(partial(_look, mark))
 
 
-@pytest.hookimpl(wrapper=True, trylast=True)  # after xdist has ended its workers, before the summary is printed
-def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
-    yield
-    if hasattr(session.config, "workerinput"):
-        return
-    mark = session.config.stash[_MARK]
+def _look(mark: str) -> None:
     deadline_s = time.monotonic() + END_TIMEOUT_S
     while (found := processes_of(mark)) and time.monotonic() < deadline_s:
         time.sleep(_POLL_S)
     if found:
-        session.config.stash[_FOUND] = found
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    found = config.stash.get(_FOUND, {})
-    if found:
-        terminalreporter.section("processes that this run has left behind", red=True)
-        for pid, command in found.items():
-            terminalreporter.line(f"{pid}: {command}")
+        lines = "\n".join(f"{pid}: {command}" for pid, command in found.items())
+        raise SystemExit(f"This run has left processes behind:\n{lines}")  # printed, and the exit code is 1
 
 
 def processes_of(mark: str) -> dict[int, str]:
     """The command lines, by pid, of the processes that have this run's mark, but for this one and those above it."""
+    found: dict[int, str] = {}
+    if not Path("/proc/self/environ").exists():
+        return found
     wanted, above = f"{VARIABLE}={mark}".encode(), _self_and_ancestors()
-    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         pid = int(folder.name)
         try:

@@ -44,7 +44,7 @@ def test_a_process_that_is_left_fails_the_run_and_is_named(
     run: Callable[..., pytest.RunResult], workers: tuple[str, ...]
 ) -> None:
     result = run("pass", *workers)
-    (pid,) = re.findall(r"(?m)^(\d+): .*time\.sleep\(600\)", result.stdout.str())
+    (pid,) = re.findall(r"(?m)^(\d+): .*time\.sleep\(600\)", result.stderr.str())
     os.kill(int(pid), signal.SIGKILL)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(passed=1)
