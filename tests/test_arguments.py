@@ -16,13 +16,10 @@ from relay_widget.by_peer import ByPeer
 from relay_widget.errors import UnknownAttributeError, UnknownFiguresError
 from relay_widget.settings import DEFAULT_TIMESLICE_MS
 
-from .test_launcher import runtime
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["runtime"]  # the fixture
 
 NOWHERE = "http://127.0.0.1:9"
 SETTINGS = (
