@@ -90,6 +90,23 @@ def test_a_rooms_name_is_text_in_the_html(make: Callable[[], StillWidget]) -> No
 
 
 @pytest.mark.parametrize("make", MAKERS)
+def test_a_host_that_makes_the_comm_itself_finds_the_id_that_the_page_is_told(make: Callable[[], StillWidget]) -> None:
+    """As marimo does, before ipywidgets would."""
+
+    def open_first(widget: Any) -> None:
+        widget._model_id = widget._model_id or "chosen by the host"
+        widget_module.Widget.open(widget)
+
+    widget_module.Widget.on_widget_constructed(open_first)
+    try:
+        made = make()
+    finally:
+        widget_module.Widget.on_widget_constructed(None)
+    assert made.get_state()["_own_id"] == made._model_id == made.comm.comm_id
+    made.close()
+
+
+@pytest.mark.parametrize("make", MAKERS)
 def test_a_closed_widget_says_so_to_pages_that_load_later(make: Callable[[], StillWidget]) -> None:
     made = make()
     made_id = made.model_id

@@ -50,10 +50,10 @@ class StillWidget(anywidget.AnyWidget):
     _still = t.Dict().tag(sync=True)
     _closed = t.Bool(default_value=False).tag(sync=True)
 
-    def open(self) -> None:
-        """Make the model in the page, as ipywidgets does by itself."""
-        self._model_id = self._own_id
-        super().open()
+    def __init__(self, **settings: Any) -> None:
+        # Given before the comm is made: some hosts (marimo) make it themselves, under the id that they find.
+        own_id = uuid.uuid4().hex
+        super().__init__(model_id=own_id, _own_id=own_id, **settings)
 
     def close(self) -> None:
         """Close the widget. Its cell says so."""
@@ -72,10 +72,6 @@ class StillWidget(anywidget.AnyWidget):
 
     def _refresh_still(self, _change: object = None) -> None:
         self._still = asdict(self._words())
-
-    @t.default("_own_id")
-    def _new_id(self) -> str:
-        return uuid.uuid4().hex
 
     @t.default("_still")
     def _first_still(self) -> dict[str, str]:
