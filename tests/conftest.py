@@ -131,9 +131,9 @@ _started: list[str] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests whose fixtures start processes; others that do say so themselves."""
+    """Mark browser tests, and those whose fixtures start processes; others that do say so themselves."""
     for item in items:
-        if PROCESS_FIXTURES & set(getattr(item, "fixturenames", ())):
+        if item.get_closest_marker("e2e") or PROCESS_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("process")
 
 
