@@ -14,7 +14,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from relay_widget import Call, InvalidValueError, LatencyLab, RemotePeer, attributes, by_peer
 from relay_widget.by_peer import ByPeer
 from relay_widget.errors import UnknownAttributeError, UnknownFiguresError
+from relay_widget.monitor import standings
 from relay_widget.settings import DEFAULT_TIMESLICE_MS
+
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +44,14 @@ def call(request: pytest.FixtureRequest) -> Iterator[Call]:
     made = request.param(url=NOWHERE)
     yield made
     made.close()
+
+
+def test_the_doctor_names_the_calls_that_something_is_in_the_way_of(call: Call) -> None:
+    """Also when the relay that it looks at is another, and well."""
+    wait_until(lambda: call.error is not None)
+    assert [(one.call, one.code) for one in standings()] == [(repr(call), "no-answer")]
+    call.close()
+    assert standings() == ()
 
 
 class TestAttributes:

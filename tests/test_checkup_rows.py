@@ -8,6 +8,7 @@ from relay_widget.checkup.rows import (
     STATES,
     VAGUE_CLOCK_MS,
     Answer,
+    CallFact,
     Clock,
     Facts,
     Row,
@@ -77,6 +78,21 @@ def test_each_finding_has_its_code_and_what_is_bad_its_advice(
     assert found.message.endswith((".", ")."))
     if state in ("bad", "warning"):
         assert found.advice.endswith(".")
+
+
+def test_calls_of_this_kernel_are_looked_at() -> None:
+    well, stuck = (
+        CallFact("Call(room='lab', name='Ada')"),
+        CallFact("Call(room='hall', name='Bob')", "call-stuck", "It waits."),
+    )
+
+    def found(*calls: CallFact) -> list[tuple[str, str]]:
+        rows = rows_of(Facts(**WELL, calls=calls))  # type: ignore[arg-type]
+        return [(row.state, row.message) for row in rows if row.check == "calls"]
+
+    assert found() == []
+    assert found(well) == [("good", "1 call of this kernel: nothing is amiss.")]
+    assert found(well, stuck) == [("bad", "Call(room='hall', name='Bob'): It waits.")]
 
 
 def test_the_clock_says_which_way() -> None:

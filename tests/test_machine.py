@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay_widget import call_session, following, machine
-from relay_widget.call_session import LOST_AFTER_S, PAGE_WORDS, PARTICIPANT, CallSession
+from relay_widget.call_session import LOST_AFTER_S, PAGE_WORDS, PARTICIPANT, STUCK_AFTER_S, CallSession
 from relay_widget.following import FAILED_REST_FIRST_S, FAILED_REST_MAX_S, PATIENCE, RELAY, Following
 from relay_widget.machine import check, ignoring, markdown, to
 
@@ -161,6 +161,20 @@ def test_where_no_relay_is_followed_the_page_is_believed() -> None:
     session.tick(10 * LOST_AFTER_S)
     assert session.shown == "joined"
     assert session.error == ("no-answer", "No relay answers.")
+
+
+def test_a_call_that_is_on_its_way_for_long_is_stuck() -> None:
+    session = CallSession()
+    session.tick(0.0)
+    assert not session.is_stuck(STUCK_AFTER_S / 2)
+    assert session.is_stuck(STUCK_AFTER_S + 1), "no relay"
+    session.relay("http://127.0.0.1:1", 20.0)
+    assert not session.is_stuck(100.0)
+    session.page("connecting", None, 100.0)
+    assert not session.is_stuck(100.0 + STUCK_AFTER_S / 2)
+    assert session.is_stuck(101.0 + STUCK_AFTER_S), "no way into the room"
+    session.roster(("p1",), 130.0)
+    assert not session.is_stuck(200.0)
 
 
 class TestFollowing:

@@ -50,6 +50,9 @@ class Listening:
     def on_tick(self) -> None:
         self.threads.add(threading.current_thread().name)
 
+    def standing(self) -> None:
+        """It is no call."""
+
     def _note(self, what: str) -> None:
         if self.heard[-1:] != [what]:
             self.heard.append(what)

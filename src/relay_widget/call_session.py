@@ -47,6 +47,8 @@ ALIVE_INTERVAL_S = 2.0
 """How often a page that has said hello hears that its kernel lives. After five of them unheard, the page says so."""
 LOST_AFTER_S = 30.0
 """A participant that the relay has not shown for this long is no longer in the room."""
+STUCK_AFTER_S = 10.0
+"""A call that has been on its way into its room for this long is stuck: the doctor says so."""
 TICKET_FIRST_RETRY_S = 0.25
 TICKET_RENEWAL_S = TICKET_LIFETIME_S / 2
 """A page gets fresh tickets after 0.25 s, 0.5 s, … and finally this often, until its participant is in the room."""
@@ -233,6 +235,7 @@ class CallSession:
         """The ids of the call's own participants, one for each page that shows it."""
         self._page_error: Error | None = None
         self._since_s = 0.0  # in this state
+        self._without_relay_since_s: float | None = None  # as far as ticks have told
         self._alive_due_s: float | None = None  # None until a page has said hello
         self._ticket_due_s = 0.0
         self._ticket_retry_s = TICKET_FIRST_RETRY_S
@@ -254,9 +257,16 @@ class CallSession:
         """Whether the relay shows the participant in the room."""
         return self.state in _SHOWN_BY_RELAY
 
+    def is_stuck(self, now_s: float) -> bool:
+        """Whether the call has been on its way for too long: its page into the room, or its kernel to a relay."""
+        since_s = self._without_relay_since_s
+        without_relay = self.relay_url is None and since_s is not None and now_s - since_s > STUCK_AFTER_S
+        on_its_way = self.state in ("connecting", "reconnecting", "lost") and now_s - self._since_s > STUCK_AFTER_S
+        return self.state != "closed" and (without_relay or on_its_way)
+
     def relay(self, url: str, now_s: float) -> list[str]:
         """Take up a relay that is being followed."""
-        self.relay_url, self.failure = url, None
+        self.relay_url, self.failure, self._without_relay_since_s = url, None, None
         self._ticket_retry_s = TICKET_FIRST_RETRY_S
         return self._ticket(now_s)
 
@@ -326,6 +336,8 @@ class CallSession:
         if self.state == "closed":
             return []
         actions = []
+        if self.relay_url is None and self._without_relay_since_s is None:
+            self._without_relay_since_s = now_s
         followed = self.relay_url is not None and self.failure is None
         # A page that the kernel cannot check at a relay is believed.
         if self.state in _WAITED_FOR and (followed or self.state == "lost") and now_s - self._since_s > LOST_AFTER_S:

@@ -19,7 +19,7 @@ from .errors import InvalidValueError, PeersTimeoutError, RelayRequestError, Wir
 from .impair import whom
 from .invitation import answer_page
 from .latency import LatencyHistory, by_hop
-from .monitor import shared_monitor
+from .monitor import Standing, shared_monitor
 from .protocol import Event, ListenerInfo, check_origin, shown_call
 from .tunnel import Tunnels
 
@@ -134,6 +134,15 @@ class Follower:
             news, self._people = people != self._people, people
         if news:
             self._send_people()
+
+    def standing(self) -> Standing:
+        """See `Listener`."""
+        with self._lock:
+            session = self._session
+            error = session.error
+            if error is None and session.is_stuck(time.monotonic()):
+                error = ("call-stuck", f"It has been {session.shown} for long, and nothing says why.")
+            return Standing(repr(self._call), session.shown, *(error or ("", "")))
 
     def on_tick(self) -> None:
         """See `Listener`."""

@@ -49,6 +49,23 @@ class _UnreachableError(Exception):
     """No relay took the connection."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a call of this process stands.
+
+    Attributes:
+        call: Which, as its repr.
+        state: As ``Call.state``.
+        code: What is in its way, as in ``Call.error``, or ``"call-stuck"``; empty if nothing is.
+        message: The sentence about it.
+    """
+
+    call: str
+    state: str
+    code: str = ""
+    message: str = ""
+
+
 class Listener(Protocol):
     """What a call tells the monitor, and what it hears from it."""
 
@@ -71,6 +88,9 @@ class Listener(Protocol):
 
     def on_tick(self) -> None:
         """A quarter of a second has passed, whether or not a relay is followed."""
+
+    def standing(self) -> Standing | None:
+        """How it stands, for the doctor; None if it is no call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +238,12 @@ class Monitor:
     def state(self) -> str:
         """What is under way, a state of `following.RELAY`: ``"following"`` when all is well."""
         return self._state
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """Who is told."""
+        with self._lock:
+            return [seat.listener for seat in self._seats]
 
     def stop(self) -> None:
         """Let go of the relay, at the interpreter's end."""
@@ -485,10 +511,11 @@ class Monitor:
             await _pause(wake, due_s - time.monotonic())
             if time.monotonic() >= due_s:
                 due_s = time.monotonic() + TICK_S
-                with self._lock:
-                    listeners = [seat.listener for seat in self._seats]
-                for listener in listeners:
-                    _call(listener, "on_tick")
+                self._tick_all()
+
+    def _tick_all(self) -> None:
+        for listener in self.listeners:
+            _call(listener, "on_tick")
 
     def _tell_all(self) -> None:
         with self._lock:
@@ -563,3 +590,10 @@ def shared_monitor(named: NamedRelay | None = None) -> Monitor:
         monitors[named] = Monitor(named)
         atexit.register(monitors[named].stop)
     return monitors[named]
+
+
+def standings() -> tuple[Standing, ...]:
+    """How the calls of this process stand, those of all its relays."""
+    monitors = _shared[1].values() if _shared is not None and _shared[0] == os.getpid() else ()
+    found = [listener.standing() for monitor in list(monitors) for listener in monitor.listeners]
+    return tuple(standing for standing in found if standing is not None)

@@ -77,6 +77,21 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class CallFact:
+    """A call of this process.
+
+    Attributes:
+        call: Which, as its repr.
+        code: What is in its way; empty if nothing is.
+        message: The sentence about it.
+    """
+
+    call: str
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What this Python sees.
 
@@ -92,6 +107,7 @@ class Facts:
         websocket: How connecting by WebSocket ended.
         polling: How connecting by long polling ended; None where that was not tried, because the WebSocket did.
         clock: What is known of its clock; None while not connected.
+        calls: The calls of this process.
     """
 
     python: str
@@ -105,6 +121,7 @@ class Facts:
     websocket: Answer | None = None
     polling: Answer | None = None
     clock: Clock | None = None
+    calls: Sequence[CallFact] = ()
 
 
 def rows_of(facts: Facts) -> tuple[Row, ...]:
@@ -117,7 +134,28 @@ def rows_of(facts: Facts) -> tuple[Row, ...]:
         _token(facts),
         _websocket(facts),
         _clock(facts),
+        *_calls(facts),
     )
+
+
+def _calls(facts: Facts) -> tuple[Row, ...]:
+    """The calls of this kernel that something is in the way of; none, no row."""
+    if not facts.calls:
+        return ()
+    stuck = [call for call in facts.calls if call.code]
+    if not stuck:
+        count = len(facts.calls)
+        return (
+            Row("calls", "good", "ok", f"{count} call{'s' if count > 1 else ''} of this kernel: nothing is amiss."),
+        )
+    return tuple(
+        Row("calls", "bad", call.code, f"{call.call}: {call.message}", _STUCK.get(call.code, "Mend that first."))
+        for call in stuck[:_MAX_CALLS]
+    )
+
+
+_MAX_CALLS = 8
+_STUCK = {"call-stuck": "Run the call's cell again. If that does not help, restart the kernel."}
 
 
 def no_page(*, waited: bool) -> Row:

@@ -235,3 +235,6 @@ class _Following:
 
     def on_tick(self) -> None:
         """See `on_relay`."""
+
+    def standing(self) -> None:
+        """See `on_relay`."""
