@@ -66,6 +66,7 @@ def test_a_kernel_that_ends_is_said(lab: JupyterLab, notebook: OpenNotebook, end
     kernel = ada.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
     if end == "killed":
         os.kill(int(ada.python("import os; print(os.getpid())")), signal.SIGKILL)
+        ada.page.locator(".jp-Dialog .jp-mod-accept").click()  # JupyterLab says that it restarts the kernel
     elif end == "shut down":
         ada.page.evaluate("() => { void window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
     else:
