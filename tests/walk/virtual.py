@@ -212,7 +212,8 @@ class Participant:
         self.others: dict[str, dict[str, Any]] = {}
         self.got: dict[tuple[str, str], int] = defaultdict(int)
         self._last: dict[tuple[str, str], tuple[int, int]] = {}
-        self._clock, self._relay, self._call = clock, relay, call
+        self._clock, self._relay, self.call = clock, relay, call
+        self.python = True
         self._line: Line | None = None
         self._peer: str | None = None
         self._in: str | None = None  # the room that the relay has let us into
@@ -265,7 +266,7 @@ class Participant:
     def _connect(self) -> None:
         if not self._wanted or self._line is not None:
             return
-        line = self._relay.connect(Grant(peer=self._peer, call=self._call), lambda *what: self._heard(line, *what))
+        line = self._relay.connect(Grant(peer=self._peer, call=self.call), lambda *what: self._heard(line, *what))
         if line is None:
             self._clock.after(RECONNECT_MS, self._connect)
             return
@@ -376,13 +377,54 @@ class Participant:
         people = "only you" if not tiles else f"{len(tiles) + 1} people"
         return {
             "phase": self.phase,
-            "chip": f"live · {people}",
+            "chip": f"live · {people}{'' if self.python else ' · without Python'}",
             "tiles": tiles,
             "microphone": str(self.microphone).lower(),
             "camera": str(self.camera).lower(),
             "banners": [],
             "text": "",
         }
+
+
+class Kernel:
+    """What a kernel does at the relay: it watches the rooms, and comes back."""
+
+    def __init__(self, clock: Clock, relay: VirtualRelay) -> None:
+        self.rooms: dict[str, list[dict[str, Any]]] = {}
+        self.running = True
+        self._clock, self._relay = clock, relay
+        self._line: Line | None = None
+
+    def watch(self) -> None:
+        """Follow the relay, if it is not followed."""
+        if self._line is not None or not self.running:
+            return
+        line = self._relay.connect(Grant("monitor"), lambda *what: self._heard(line, *what))
+        if line is None:
+            self._clock.after(RECONNECT_MS, self.watch)
+            return
+        self._line = line
+        for room in ROOMS:
+            line.send(str(Event.WATCH), {"room": room}, then=self._note)
+
+    def end(self) -> None:
+        """The kernel ends, without a word."""
+        line, self._line, self.running = self._line, None, False
+        if line is not None:
+            line.cut()
+
+    def _heard(self, line: Line | None, event: str, payload: Any) -> None:
+        if self._line is not line:
+            return
+        if event == "down":
+            self._line = None
+            self.rooms.clear()
+            self._clock.after(RECONNECT_MS, self.watch)
+        elif event == Event.ROOM:
+            self._note(payload)
+
+    def _note(self, snapshot: dict[str, Any]) -> None:
+        self.rooms[snapshot["room"]] = snapshot["peers"]
 
 
 class VirtualDriver:
@@ -395,6 +437,7 @@ class VirtualDriver:
         self._shown: dict[str, Participant] = {}
         self._all: list[Participant] = []
         self._peer: Participant | None = None
+        self._kernels = {name: Kernel(self.clock, self.relay) for name in model.notebooks}
         self._calls = count(1)
 
     def do(self, step: Step) -> None:
@@ -414,6 +457,10 @@ class VirtualDriver:
             case "peer_comes", (where,):
                 self._peer = Participant(self.clock, self.relay, where, PEER, None)
                 self._peer.join()
+            case (("restart" | "shut_down"), (name,)):
+                self._kernels[name].end()
+                self._kernels[name] = Kernel(self.clock, self.relay)
+                self._rearrange(step, after)
             case "peer_goes", _:
                 assert self._peer is not None
                 self._peer.leave()
@@ -443,9 +490,11 @@ class VirtualDriver:
                     self.clock, self.relay, call.room, call.name, f"call-{next(self._calls)}"
                 )
                 self._all.append(one)
+                self._kernels[call.cell[0]].watch()
                 one.microphone, one.camera = call.microphone, call.camera
                 if call.phase == "in":
                     one.join()
+            one.python = call.python
             changed = (one.room, one.name, one.microphone, one.camera) != (
                 call.room,
                 call.name,
@@ -463,7 +512,22 @@ class VirtualDriver:
             rooms = {room: self.relay.core._snapshot(room, self.clock.now_ms) for room in ROOMS}
             relay = {room: snapshot["peers"] for room, snapshot in rooms.items()}
         pages = {name: self._page(name) for name in self.model.notebooks}
-        return Seen(pages, {}, relay)
+        return Seen(pages, {name: self._kernel(name) for name in self.model.notebooks}, relay)
+
+    def _kernel(self, name: str) -> dict[str, Any]:
+        """What its calls say: of their own participants and of the others, what the relay has told."""
+        calls = []
+        for cell, one in self._shown.items():
+            if cell[0] != name or not one.python:
+                continue
+            peers = self._kernels[name].rooms.get(one.room, [])
+            own = any(peer.get("call") == one.call for peer in peers)
+            others = [peer["name"] for peer in peers if peer.get("call") != one.call]
+            state = "joined" if own else "reconnecting" if one.phase == "joined" else one.phase
+            known = {"room": one.room, "name": one.name, "microphone": one.microphone, "camera": one.camera}
+            source = self.model.call(cell).source
+            calls.append({"model": one.call, "state": state, "error": None, "peers": others, "source": source, **known})
+        return {"calls": calls}
 
     def now_s(self) -> float:
         """Virtual seconds."""
@@ -475,10 +539,14 @@ class VirtualDriver:
 
     def _page(self, name: str) -> dict[str, Any]:
         cells = {
-            cell.name: {"outputs": [], "views": self._views(cell), "text": "call"}
+            cell.name: {"outputs": self._outputs(cell), "views": self._views(cell), "text": "call"}
             for cell in self.model.notebooks[name].cells.values()
         }
         return {"open": self.model.notebooks[name].open, "cells": cells, "mirrors": [], "dialogs": [], "recorders": 0}
+
+    def _outputs(self, cell: Cell) -> list[dict[str, Any]]:
+        one = self._shown.get(cell.name)
+        return [] if one is None else [{"type": "execute_result", "text": "", "model": one.call}]
 
     def _views(self, cell: Cell) -> list[dict[str, Any]]:
         one = self._shown.get(cell.name)
