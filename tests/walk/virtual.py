@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 DELAYS_MS = (1.0, 400.0)
 """How long a message is on its way."""
+NOTICE_MS = (1.0, 4000.0)
+"""How long until the relay notices that a connection has gone: its client may be back before that."""
 MEDIA_EVERY_MS = 250.0
 GROUP_OBJECTS = 4
 UNSEEN_LEAVE_MS = 3000.0
@@ -100,7 +102,7 @@ class Line:
             return
         self.up = False
         if not by_relay:
-            self._clock.after(DELAYS_MS, lambda: self._relay.lost(self))
+            self._clock.after(NOTICE_MS, lambda: self._relay.lost(self))
         self._clock.after(DELAYS_MS, lambda: self.heard("down", None))
 
     def _carry(self, way: str, what: Callable[[], None]) -> None:
