@@ -93,8 +93,7 @@ def python_says_nothing_of_calls_that_nobody_sees(model: Model, _first: Seen, se
             continue
         shown = {_model_id(seen, call) for call in model.calls() if call.cell[0] == name and call.python}
         for known in kernel["calls"]:
-            # One whose tab was closed may still be waited for (`reconnecting`), as after a reload.
-            if known["model"] not in shown and known["state"] in ("joined", "connecting"):
+            if known["model"] not in shown and known["state"] in ("joined", "connecting", "reconnecting"):
                 yield f"{known['name']} (not shown any more): call.state is {known['state']!r}"
 
 
@@ -193,6 +192,12 @@ def complaints(model: Model, first: Seen, seen: Seen) -> list[str]:
     return [
         f"[{invariant.__name__}] {complaint}" for invariant in INVARIANTS for complaint in invariant(model, first, seen)
     ]
+
+
+def may_wait(complaint: str) -> bool:
+    """Whether this one has more time: a kernel cannot know that a tab was closed, and waits for the page as after a
+    reload."""
+    return complaint.startswith(f"[{python_says_nothing_of_calls_that_nobody_sees.__name__}]")
 
 
 # -- small words --

@@ -1,4 +1,4 @@
-"""The same walk without a browser: the relay's real core, in virtual time, with pages and kernels made of a few lines.
+"""The same walk without a browser: the real cores of the relay and of a kernel's calls, in virtual time; pages are a few lines.
 
 A thousand steps a second. The network between them delays, holds and loses as the steps say; who sends sooner may
 come later, but each connection keeps its order, as TCP does.
@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from relay_widget.call_session import CallSession
 from relay_widget.core import Close, Relay, Send, SendMedia
 from relay_widget.grants import Grant
 from relay_widget.protocol import Event
 from tests.core.media import Queued, header, seeded
 
-from .model import PEER, ROOMS, Cell, Model
+from .model import PEER, ROOMS, Call, Cell, Model
 from .seen import Seen
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ DELAYS_MS = (1.0, 400.0)
 NOTICE_MS = (1.0, 4000.0)
 """How long until the relay notices that a connection has gone: its client may be back before that."""
 MEDIA_EVERY_MS = 250.0
+TICK_MS = 250.0
+RELAY_URL = "http://127.0.0.1:1"
 GROUP_OBJECTS = 4
 UNSEEN_LEAVE_MS = 3000.0
 RECONNECT_MS = (200.0, 1500.0)
@@ -210,7 +213,11 @@ class Participant:
     def __init__(self, clock: Clock, relay: VirtualRelay, room: str, name: str, call: str | None) -> None:
         self.room, self.name = room, name
         self.microphone = self.camera = True
-        self.phase = "idle"
+        self.source = "pattern"
+        self.told: Callable[[str], None] = lambda _word: None
+        """Hears each word of where this participant is."""
+        self._phase = "idle"
+        self._ticket = call is None  # a participant in Python needs none
         self.others: dict[str, dict[str, Any]] = {}
         self.got: dict[tuple[str, str], int] = defaultdict(int)
         self._last: dict[tuple[str, str], tuple[int, int]] = {}
@@ -219,18 +226,38 @@ class Participant:
         self._line: Line | None = None
         self._peer: str | None = None
         self._in: str | None = None  # the room that the relay has let us into
-        self._wanted = False
+        self.wanted = False
         self._called = ""
         self._published: dict[str, bool] = {}
         self._epochs: dict[str, int] = defaultdict(int)
         self._objects: dict[str, int] = defaultdict(int)
 
+    @property
+    def phase(self) -> str:
+        return self._phase
+
+    @phase.setter
+    def phase(self, word: str) -> None:
+        if word != self._phase:
+            self._phase = word
+            self.told(word)
+
+    def hear_kernel(self, action: str) -> None:
+        """A message of the kernel's."""
+        if action == "ticket":
+            self._ticket = True
+            self._connect()
+        elif action == "say-join" and not self.wanted:
+            self.join()
+        elif action == "say-leave" and self.wanted:
+            self.leave()
+
     def join(self) -> None:
-        self._wanted, self.phase = True, "connecting"
+        self.wanted, self.phase = True, "connecting"
         self._connect()
 
     def leave(self, phase: str = "left") -> None:
-        self._wanted, self.phase = False, phase
+        self.wanted, self.phase = False, phase
         line, self._line = self._line, None
         self._forget()
         if line is not None:
@@ -238,7 +265,7 @@ class Participant:
 
     def gone(self) -> None:
         """The page has gone, without a word."""
-        line, self._line, self._wanted, self.phase = self._line, None, False, "idle"
+        line, self._line, self.wanted, self.phase = self._line, None, False, "idle"
         self._forget()
         if line is not None:
             line.cut()
@@ -266,7 +293,7 @@ class Participant:
         self._publish(line)
 
     def _connect(self) -> None:
-        if not self._wanted or self._line is not None:
+        if not self.wanted or self._line is not None or not self._ticket:
             return
         line = self._relay.connect(Grant(peer=self._peer, call=self.call), lambda *what: self._heard(line, *what))
         if line is None:
@@ -340,7 +367,7 @@ class Participant:
             case "down":
                 self._line = None
                 self._forget()
-                if self._wanted:
+                if self.wanted:
                     self.phase = "reconnecting"
                     self._clock.after(RECONNECT_MS, self._connect)
             case Event.PEER_JOINED:
@@ -389,13 +416,67 @@ class Participant:
 
 
 class Kernel:
-    """What a kernel does at the relay: it watches the rooms, and comes back."""
+    """A kernel: it watches the rooms, and has the real core of each call's session."""
 
     def __init__(self, clock: Clock, relay: VirtualRelay) -> None:
         self.rooms: dict[str, list[dict[str, Any]]] = {}
         self.running = True
+        self.sessions: dict[str, tuple[CallSession, Participant]] = {}
+        """Each call's, by its id, and the page that shows it."""
         self._clock, self._relay = clock, relay
         self._line: Line | None = None
+        self._arrives_ms = 0.0
+
+    def show(self, call: str, page: Participant) -> None:
+        """A page shows a call: one that has just been made, or one that was there before."""
+        fresh = call not in self.sessions
+        session = CallSession() if fresh else self.sessions[call][0]
+        self.sessions[call] = (session, page)
+        if fresh and self._line is not None:
+            self._do(call, session.relay(RELAY_URL, self._now_s))
+        if fresh and not self._watching:
+            self._watching = True
+            self._tick()
+        self.watch()
+        self._take(page.room)
+        self._send(lambda: self._do(call, [*session.hello(self._now_s), *session.ticket_asked(self._now_s)]))
+
+    def hear(self, call: str, word: str) -> None:
+        """What a page says of its participant."""
+        session = self.sessions[call][0]
+        self._send(lambda: self._do(call, session.page(word, None, self._now_s)))
+
+    def ask(self, call: str, what: str) -> None:
+        """What a cell asks: join, leave, or a room that is another now."""
+        session = self.sessions[call][0]
+        asked = {"join": session.join, "leave": session.leave, "moved": session.moved}[what]
+        self._do(call, asked(self._now_s))
+        if what == "moved":
+            self._take(self.sessions[call][1].room)
+
+    _watching = False
+
+    @property
+    def _now_s(self) -> float:
+        return self._clock.now_ms / 1000
+
+    def _do(self, call: str, actions: list[str]) -> None:
+        page = self.sessions[call][1]
+        for action in actions:
+            self._send(partial(page.hear_kernel, action))
+
+    def _send(self, what: Callable[[], None]) -> None:
+        """Between page and kernel: in order, and late."""
+        when_ms = self._clock.now_ms + self._clock.chance.uniform(*DELAYS_MS)
+        when_ms = self._arrives_ms = max(when_ms, self._arrives_ms)
+        self._clock.at(when_ms, lambda: what() if self.running else None)
+
+    def _tick(self) -> None:
+        if not self.running:
+            return
+        for call, (session, _) in self.sessions.items():
+            self._do(call, session.tick(self._now_s))
+        self._clock.after(TICK_MS, self._tick)
 
     def watch(self) -> None:
         """Follow the relay, if it is not followed."""
@@ -406,6 +487,8 @@ class Kernel:
             self._clock.after(RECONNECT_MS, self.watch)
             return
         self._line = line
+        for call, (session, _) in self.sessions.items():
+            self._do(call, session.relay(RELAY_URL, self._now_s))
         for room in ROOMS:
             line.send(str(Event.WATCH), {"room": room}, then=self._note)
 
@@ -421,12 +504,32 @@ class Kernel:
         if event == "down":
             self._line = None
             self.rooms.clear()
+            for call, (session, _) in self.sessions.items():
+                self._do(call, session.relay_lost(self._now_s))
             self._clock.after(RECONNECT_MS, self.watch)
         elif event == Event.ROOM:
             self._note(payload)
 
     def _note(self, snapshot: dict[str, Any]) -> None:
         self.rooms[snapshot["room"]] = snapshot["peers"]
+        self._take(snapshot["room"])
+
+    def _take(self, room: str) -> None:
+        if room not in self.rooms:
+            return
+        for call, (session, page) in self.sessions.items():
+            if page.room == room:
+                own = [peer["id"] for peer in self.rooms[room] if peer.get("call") == call]
+                self._do(call, session.roster(own, self._now_s))
+
+    def look(self) -> list[dict[str, Any]]:
+        """What its calls say."""
+        calls = []
+        for call, (session, page) in self.sessions.items():
+            others = [peer["name"] for peer in self.rooms.get(page.room, []) if peer.get("call") != call]
+            traits = {trait: getattr(page, trait) for trait in ("room", "name", "microphone", "camera", "source")}
+            calls.append({"model": call, "state": session.shown, "error": session.error, "peers": others, **traits})
+        return calls
 
 
 class VirtualDriver:
@@ -437,7 +540,7 @@ class VirtualDriver:
         self.clock = Clock(random.Random(seed))  # noqa: S311 - a walk has no secrets
         self.relay = VirtualRelay(self.clock)
         self._shown: dict[str, Participant] = {}
-        self._all: list[Participant] = []
+        self._hidden: dict[str, Participant] = {}
         self._peer: Participant | None = None
         self._kernels = {name: Kernel(self.clock, self.relay) for name in model.notebooks}
         self._calls = count(1)
@@ -478,34 +581,59 @@ class VirtualDriver:
         made = _made(step, self.model)
         for cell in list(self._shown):
             now = next((call for call in after.calls() if call.cell == cell), None)
-            if cell in made or now is None or (step.action == "reload" and cell[0] == step.words[0]):
-                old = self._shown.pop(cell)
-                if step.action == "reload":
-                    old.gone()
-                else:
-                    self.clock.after(UNSEEN_LEAVE_MS, partial(old.leave, "idle"))
+            reloaded = step.action == "reload" and cell[0] == step.words[0]
+            if cell in made or now is None or reloaded:
+                self._hide(cell, reloaded=reloaded, closed=step.action == "close_tab")
+            if cell in made:
+                self._hidden.pop(cell, None)
         for call in after.calls():
-            one = self._shown.get(call.cell)
-            if one is None:
-                self.relay.start()
-                one = self._shown[call.cell] = Participant(
-                    self.clock, self.relay, call.room, call.name, f"call-{next(self._calls)}"
-                )
-                self._all.append(one)
-                self._kernels[call.cell[0]].watch()
-                one.microphone, one.camera = call.microphone, call.camera
-                if call.phase == "in":
-                    one.join()
+            one = self._shown.get(call.cell) or self._show(call, anew=call.cell in made)
             one.python = call.python
-            changed = (one.room, one.name, one.microphone, one.camera) != (
-                call.room,
-                call.name,
-                call.microphone,
-                call.camera,
-            )
+            moved = one.room != call.room
+            before = (one.room, one.name, one.microphone, one.camera)
             one.room, one.name, one.microphone, one.camera = call.room, call.name, call.microphone, call.camera
-            if changed:
+            one.source = call.source
+            if moved and call.python:
+                self._kernels[call.cell[0]].ask(one.call or "", "moved")
+            if before != (call.room, call.name, call.microphone, call.camera):
                 one.changed()
+
+    def _hide(self, cell: str, *, reloaded: bool, closed: bool) -> None:
+        """The last view has gone: the page leaves a little later, or has gone itself."""
+        one = self._shown.pop(cell)
+        self._hidden[cell] = one
+        if reloaded or closed:
+            one.told = lambda _word: None
+            one.gone() if reloaded else one.leave("idle")
+            self._hidden[cell] = self._again(one)
+            return
+
+        def unseen() -> None:
+            if one not in self._shown.values():
+                one.leave("idle")
+
+        self.clock.after(UNSEEN_LEAVE_MS, unseen)
+
+    def _again(self, one: Participant) -> Participant:
+        """The same call in another page."""
+        fresh = Participant(self.clock, self.relay, one.room, one.name, one.call)
+        fresh.microphone, fresh.camera, fresh.source = one.microphone, one.camera, one.source
+        return fresh
+
+    def _show(self, call: Call, *, anew: bool) -> Participant:
+        one = None if anew else self._hidden.pop(call.cell, None)
+        if one is None:
+            one = Participant(self.clock, self.relay, call.room, call.name, f"call-{next(self._calls)}")
+        self.relay.start()
+        self._shown[call.cell] = one
+        kernel, name = self._kernels[call.cell[0]], one.call or ""
+        if call.python:
+            one.told = partial(kernel.hear, name)
+            kernel.show(name, one)
+            kernel.hear(name, one.phase)
+        if call.phase == "in" and not one.wanted:
+            one.join()
+        return one
 
     def look(self) -> Seen:
         """What all sides say now; then a moment passes."""
@@ -517,19 +645,7 @@ class VirtualDriver:
         return Seen(pages, {name: self._kernel(name) for name in self.model.notebooks}, relay)
 
     def _kernel(self, name: str) -> dict[str, Any]:
-        """What its calls say: of their own participants and of the others, what the relay has told."""
-        calls = []
-        for cell, one in self._shown.items():
-            if cell[0] != name or not one.python:
-                continue
-            peers = self._kernels[name].rooms.get(one.room, [])
-            own = any(peer.get("call") == one.call for peer in peers)
-            others = [peer["name"] for peer in peers if peer.get("call") != one.call]
-            state = "joined" if own else "reconnecting" if one.phase == "joined" else one.phase
-            known = {"room": one.room, "name": one.name, "microphone": one.microphone, "camera": one.camera}
-            source = self.model.call(cell).source
-            calls.append({"model": one.call, "state": state, "error": None, "peers": others, "source": source, **known})
-        return {"calls": calls}
+        return {"calls": self._kernels[name].look()}
 
     def now_s(self) -> float:
         """Virtual seconds."""

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from .invariants import complaints
+from .invariants import complaints, may_wait
 from .model import ACTIONS, Model, Step, enabled
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WITHIN_S = 10.0
 """How soon after a step everything must be as it should be."""
+PATIENCE_S = 35.0
+"""For how much longer a kernel may wait for a page that has gone without a word."""
 HASTE = 0.3
 ENDS = (2, 4, 8, 16, 32)
 """How many steps before a failure are tried first, of calls that have just been made."""
@@ -108,6 +110,7 @@ class Walk:
         self.model = driver.model
         self.steps: list[Step] = []
         self.statistics = Statistics()
+        self._waits: dict[str, float] = {}
         self._say = say
         self._within_s = within_s
 
@@ -136,13 +139,21 @@ class Walk:
         first = self.driver.look()
         deadline_s = self.driver.now_s() + self._within_s
         looks = 1
-        while wrong := complaints(self.model, first, self.driver.look()):
+        while wrong := self._wrong(first):
             looks += 1
             if self.driver.now_s() > deadline_s:
                 raise WalkFailed(self.steps, wrong)
             self.driver.pause()
         self.model.settled()
         return looks
+
+    def _wrong(self, first: Seen) -> list[str]:
+        """What is wrong now; what may wait is wrong only once it has been so for long, over however many steps."""
+        now_s = self.driver.now_s()
+        wrong = complaints(self.model, first, self.driver.look())
+        self._waits = {one: self._waits.get(one, now_s) for one in wrong if may_wait(one)}
+        late = [one for one, since_s in self._waits.items() if now_s - since_s > self._within_s + PATIENCE_S]
+        return late + [one for one in wrong if one not in self._waits]
 
     def _look_once(self) -> list[str]:
         seen = self.driver.look()
