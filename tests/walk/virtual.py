@@ -1,6 +1,6 @@
-"""The same walk without a browser: the real cores of the relay and of a kernel's calls, in virtual time; pages are a few lines.
+"""The same walk without a browser: the real cores of the relay and of calls in a kernel, in virtual time.
 
-A thousand steps a second. The network between them delays, holds and loses as the steps say; who sends sooner may
+Pages are a few lines. A thousand steps a second.
 come later, but each connection keeps its order, as TCP does.
 """
 
