@@ -43,7 +43,7 @@ function Over({ children }: { children: ComponentChildren }) {
 function Banner({ problem }: { problem: Problem }) {
   const quiet = problem.level === "calm" || problem.level === "note";
   return (
-    <div class={`rw-banner ${quiet ? "rw-quiet" : `rw-${problem.level}`}`} role={quiet ? "status" : "alert"}>
+    <div class={`rw-banner rw-${problem.level}`} role={quiet ? "status" : "alert"}>
       {problem.level === "calm" ? (
         <span class="rw-spinner" aria-hidden="true" />
       ) : (
