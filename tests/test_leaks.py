@@ -130,6 +130,8 @@ def test_calls_that_are_made_again_leave_nothing(relay: RelayProcess) -> None:
     """Running a cell again makes another call; `close` ends the one before, also while it is on its way."""
     said = run(
         """
+        import weakref
+
         from relay_widget import Call, LatencyLab
         from relay_widget.monitor import shared_monitor
         from relay_widget.relays import named_relay
@@ -144,14 +146,20 @@ def test_calls_that_are_made_again_leave_nothing(relay: RelayProcess) -> None:
                 call = kind(url=url, token=token)
                 call._handle_custom_msg({"kind": "hello", "origin": "https://lab.example"}, [])
                 call.close()
+            closed = []
             for _ in range(20):
-                kind(url=url, token=token).close()
+                call = kind(url=url, token=token)
+                call.close()
+                closed.append(weakref.ref(call))
+            del call
             assert len(kept._follower.monitor._seats) == 1
             wait_until(lambda: open_sockets() == with_one)
             assert threads() == ["relay-widget-monitor"]
             kept.close()
             wait_until(lambda: threads() == [])
             wait_until(lambda: open_sockets() == before)
+            gc.collect()
+            assert [one() for one in closed if one() is not None] == [], "a closed call is held by something"
         """,
         relay.url,
         relay.auth(room="lab")["token"],

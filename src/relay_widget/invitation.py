@@ -88,8 +88,8 @@ class InviteCard(StillWidget):
     """
 
     if (_STATIC / "invite.js").is_file():
-        _esm = _STATIC / "invite.js"
-        _css = _STATIC / "invite.css"
+        _esm = (_STATIC / "invite.js").read_text("utf-8")
+        _css = (_STATIC / "invite.css").read_text("utf-8")
 
     def __init__(self, link: InviteLink) -> None:
         self._link = link

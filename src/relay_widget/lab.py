@@ -103,8 +103,8 @@ class LatencyLab(Call):
     _hears_itself: ClassVar[bool] = True
 
     if (_STATIC / "lab.js").is_file():
-        _esm = _STATIC / "lab.js"
-        _css = _STATIC / "lab.css"
+        _esm = (_STATIC / "lab.js").read_text("utf-8")
+        _css = (_STATIC / "lab.css").read_text("utf-8")
 
     def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
         self._trouble = Trouble(self, lambda: self._follower.own_peers())  # noqa: PLW0108 - there is no follower yet

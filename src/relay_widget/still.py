@@ -100,7 +100,7 @@ class _ClosedCard(anywidget.AnyWidget):
     last_chart = t.Unicode().tag(sync=True)
 
     if (_STATIC / "still.js").is_file():
-        _esm = _STATIC / "still.js"
+        _esm = (_STATIC / "still.js").read_text("utf-8")
 
     _lock = threading.Lock()
     _all: ClassVar[deque[_ClosedCard]] = deque()

@@ -170,8 +170,8 @@ class Call(KnownAttributes, StillWidget):
     """Whether its page also plays what it sends as it comes back from the relay: then it is one of its own peers."""
 
     if (_STATIC / "index.js").is_file():
-        _esm = _STATIC / "index.js"
-        _css = _STATIC / "index.css"
+        _esm = (_STATIC / "index.js").read_text("utf-8")
+        _css = (_STATIC / "index.css").read_text("utf-8")
 
     def __init__(
         self,

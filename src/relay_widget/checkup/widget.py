@@ -74,8 +74,8 @@ class Doctor(KnownAttributes, StillWidget):
     _kernel_rows = t.List(t.Dict()).tag(sync=True)
 
     if (STATIC / "doctor.js").is_file():
-        _esm = STATIC / "doctor.js"
-        _css = STATIC / "doctor.css"
+        _esm = (STATIC / "doctor.js").read_text("utf-8")
+        _css = (STATIC / "doctor.css").read_text("utf-8")
 
     def __init__(self, named: NamedRelay | None = None, *, capture: bool = False) -> None:
         self._changed = threading.Condition()
