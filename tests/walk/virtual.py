@@ -1,7 +1,7 @@
 """The same walk without a browser: the real cores of the relay and of calls in a kernel, in virtual time.
 
-Pages are a few lines. A thousand steps a second.
-come later, but each connection keeps its order, as TCP does.
+Pages are a few lines. A thousand steps a second. The network delays, holds and loses as the steps say; each connection
+keeps its order, as TCP does.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ UNSEEN_LEAVE_MS = 3000.0
 RECONNECT_MS = (200.0, 1500.0)
 RELAY_START_MS = 700.0
 STEP_MS = 250.0
+MAX_LOOKS_FOR_BUTTON = 20
 
 
 class Clock:
@@ -570,12 +571,23 @@ class VirtualDriver:
                 assert self._peer is not None
                 self._peer.leave()
                 self._peer = None
+            case (("join" | "rejoin" | "leave"), (name, "python")):
+                kernel, call = self._kernels[name[0]], self._shown[name].call
+                kernel.ask(call or "", "leave" if step.action == "leave" else "join")
             case (("join" | "rejoin"), (name, _)):
-                self._shown[name].join()
+                self._press(lambda: not self._shown[name].wanted, self._shown[name].join)
             case "leave", (name, _):
-                self._shown[name].leave()
+                self._press(lambda: self._shown[name].wanted, self._shown[name].leave)
             case _:
                 self._rearrange(step, after)
+
+    def _press(self, there: Callable[[], bool], what: Callable[[], None]) -> None:
+        """Click a button as soon as it is there."""
+        for _ in range(MAX_LOOKS_FOR_BUTTON):
+            if there():
+                break
+            self.clock.advance(STEP_MS)
+        what()
 
     def _rearrange(self, step: Step, after: Model) -> None:
         made = _made(step, self.model)
