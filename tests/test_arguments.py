@@ -70,6 +70,13 @@ class TestAttributes:
         with pytest.raises(UnknownAttributeError, match="has no attribute 'volume'"):
             call.volume = 0.5
 
+    @pytest.mark.parametrize("method", ["mute", "join", "close", "wait_for_peers"])
+    def test_a_method_is_called_not_assigned(self, call: Any, method: str) -> None:
+        with pytest.raises(UnknownAttributeError, match=f"{method} is a method") as refused:
+            setattr(call, method, True)
+        assert refused.value.code == "not-an-attribute"
+        assert callable(getattr(call, method))
+
     def test_what_there_is_can_be_set(self, call: Call) -> None:
         call.room = "hall"
         call._mine = 1
@@ -150,6 +157,12 @@ class TestByPeer:
         assert isinstance(refused.value, KeyError)
         assert isinstance(refused.value, InvalidValueError)
         assert str(refused.value) == refused.value.message
+
+    def test_a_new_name_is_a_change(self, figures: ByPeer[int]) -> None:
+        """Else the trait would keep what is found by the old one."""
+        renamed = ByPeer(dict(figures), "lab", [RemotePeer(peer.id, f"{peer.name} II") for peer in figures._peers])
+        assert renamed != figures
+        assert ByPeer(dict(figures), "lab", figures._peers) == figures
 
 
 class TestNames:

@@ -192,7 +192,7 @@ def told(lab: LatencyLab, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any
         impair(**figures)
         asked.append(figures)
 
-    monkeypatch.setattr(lab, "impair", listen)
+    monkeypatch.setattr(LatencyLab, "impair", lambda _, **figures: listen(**figures))
     return asked
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from .errors import UnknownAttributeError
@@ -56,8 +57,9 @@ def nearest(word: object, known: Iterable[str]) -> str:
 
 
 class KnownAttributes:
-    """Refuses assignments to attributes that a class does not have: ``call.rooom = "x"`` would pass silently.
+    """Refuses assignments to attributes that a class does not have, and to its methods.
 
+    ``call.rooom = "x"`` and ``call.mute = True`` would pass silently.
     Private names, traits that are added later and whatever a user's own subclass assigns are left alone.
     """
 
@@ -74,6 +76,13 @@ class KnownAttributes:
                     name=name,
                     obj=self,
                 )
+            if self._is_ours() and _is_method_of_ours(type(self), name):
+                raise UnknownAttributeError(
+                    "not-an-attribute",
+                    f"{name} is a method, so nothing was changed: call it, as in {name}(…).",
+                    name=name,
+                    obj=self,
+                )
             super().__setattr__(name, value)
 
     def _is_ours(self) -> bool:
@@ -83,3 +92,10 @@ class KnownAttributes:
             if cls.__module__.partition(".")[0] not in (*_OURS, "anywidget", "ipywidgets"):
                 return False
         return True
+
+
+def _is_method_of_ours(kind: type, name: str) -> bool:
+    """Whether it is a public method that this package defines: traitlets replaces methods of its own for a moment."""
+    owner = next((cls for cls in kind.__mro__ if name in vars(cls)), kind)
+    ours = owner.__module__.partition(".")[0] == "relay_widget" and not name.startswith("_")
+    return ours and inspect.isfunction(vars(owner).get(name))

@@ -44,7 +44,9 @@ class InvalidValueError(RelayWidgetError, ValueError):
 
 
 class UnknownAttributeError(RelayWidgetError, AttributeError):
-    """An assignment to an attribute that there is none of (code ``unknown-attribute``); nothing was changed.
+    """An assignment to an attribute that does not exist, or to a method; nothing was changed.
+
+    Codes: ``unknown-attribute``, ``not-an-attribute``.
 
     Args:
         code: As in all errors.
