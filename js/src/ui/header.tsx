@@ -47,8 +47,9 @@ function StateChip() {
   const words = useComputed(() => {
     const phase = state.phase.value;
     if (phase !== "joined") return PHASES[phase];
-    const alone = state.kernel.value === "gone" ? " · without Python" : "";
-    return `live · ${peopleWords(people.value.size + 1)}${alone}`;
+    const here = peopleWords(people.value.size + 1);
+    if (state.kernel.value !== "gone") return `live · ${here}`;
+    return narrow.value ? `${here} · no Python` : `live · ${here} · without Python`;
   });
   // Beside who records there is no room for the words.
   const short = useComputed(
