@@ -217,6 +217,8 @@ class Participant:
         self.source = "pattern"
         self.told: Callable[[str], None] = lambda _word: None
         """Hears each word of where this participant is."""
+        self.closed = False
+        """Its page is no longer there to hear the kernel."""
         self._phase = "idle"
         self._ticket = call is None  # a participant in Python needs none
         self.others: dict[str, dict[str, Any]] = {}
@@ -245,6 +247,8 @@ class Participant:
 
     def hear_kernel(self, action: str) -> None:
         """A message of the kernel's."""
+        if self.closed:
+            return
         if action == "ticket":
             self._ticket = True
             self._connect()
@@ -616,6 +620,7 @@ class VirtualDriver:
         self._hidden[cell] = one
         if reloaded or closed:
             one.told = lambda _word: None
+            one.closed = True
             one.gone() if reloaded else one.leave("idle")
             self._hidden[cell] = self._again(one)
             return
