@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import nbformat
 import pytest
@@ -94,7 +95,7 @@ def test_a_host_that_makes_the_comm_itself_finds_the_id_that_the_page_is_told(ma
     """As marimo does, before ipywidgets would."""
 
     def open_first(widget: Any) -> None:
-        widget._model_id = widget._model_id or "chosen by the host"
+        widget._model_id = widget._model_id or uuid4().hex  # of the host; one for each, as of its Layout
         widget_module.Widget.open(widget)
 
     widget_module.Widget.on_widget_constructed(open_first)
