@@ -145,7 +145,7 @@ def test_every_trait_has_a_docstring_with_default_or_direction() -> None:
     own = [name for name, trait in LatencyLab.class_own_traits().items() if not name.startswith("_")]
     assert len(own) > 5
     for name in own:
-        after = text.split(f"\n    {name} = t.", 1)[1].split('"""', 2)[1]
+        after = text.split(f"\n    {name} = ", 1)[1].split('"""', 2)[1]
         assert after.startswith(("Read and write", "Read only")), name
 
 
