@@ -71,6 +71,7 @@ export function showTips(root: HTMLElement): () => void {
     ["focusout", hide],
     ["pointerover", pointerover],
     ["pointerleave", hide],
+    ["fullscreenchange", hide], // everything is elsewhere then
     ["click", click],
     ["keydown", keydown],
   ] as const;
