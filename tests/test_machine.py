@@ -154,6 +154,43 @@ def test_a_page_that_the_relay_never_shows_has_left() -> None:
     assert session.shown == "left"
 
 
+@pytest.mark.parametrize("word", ["idle", "left", "failed"])
+@pytest.mark.parametrize("before", ["connecting", "joined", "reconnecting"])
+def test_a_snapshot_from_before_the_page_left_does_not_bring_it_back(before: str, word: str) -> None:
+    session = CallSession()
+    session.relay("http://127.0.0.1:1", 0.0)
+    session.page(before, None, 0.0)
+    session.page(word, None, 0.1)
+    session.roster(("p1",), 0.2)
+    assert session.shown == "joined", "the relay shows it"
+    session.roster((), 0.3)
+    assert session.shown == word
+
+
+def test_a_page_whose_words_are_late_is_in_the_room_as_the_relay_says() -> None:
+    session = CallSession()
+    session.relay("http://127.0.0.1:1", 0.0)
+    session.page("left", None, 0.0)
+    session.roster(("p1",), 1.0)
+    session.tick(1.0 + LOST_AFTER_S + 1)
+    assert session.shown == "joined"
+    session.roster((), 50.0)
+    assert session.shown == "reconnecting", "nobody has said that it leaves"
+
+
+def test_a_wish_to_join_outlives_the_word_on_what_was_before() -> None:
+    session = CallSession()
+    session.relay("http://127.0.0.1:1", 0.0)
+    session.roster(("p1",), 0.0)
+    session.leave(1.0)
+    session.join(1.1)
+    session.page("left", None, 1.2)
+    session.roster((), 1.3)
+    assert session.ticket_asked(2.0) == ["ticket", "say-join"]
+    session.page("connecting", None, 2.1)
+    assert session.shown == "connecting"
+
+
 def test_where_no_relay_is_followed_the_page_is_believed() -> None:
     session = CallSession()
     session.relay_failed(("no-answer", "No relay answers."), 0.0)

@@ -57,18 +57,22 @@ _PAGE = tuple(f"page-{word}" for word in PAGE_WORDS)
 _QUIET = ("absent", "overdue", "relay-lost")
 
 PARTICIPANT: Table = {
-    # Not in the room, and nobody wants it there.
-    "idle": {
-        "present": to("joined"),
-        "ask-join": to("wanted", "say-join"),
-        "ask-leave": to("idle", "say-leave"),
-        "close": to("closed"),
-        "page-connecting": to("connecting"),
-        "page-joined": to("told"),
-        "page-reconnecting": to("reconnecting"),
-        "page-left": to("left"),
-        "page-failed": to("failed"),
-        **ignoring("page-idle", "moved", *_QUIET),
+    # Not in the room, and nobody wants it there: its page has not been there yet, or has come back from there. Then a
+    # snapshot from before may still be on its way.
+    **{
+        idle: {
+            "present": to(present),
+            "ask-join": to("wanted", "say-join"),
+            "ask-leave": to(idle, "say-leave"),
+            "close": to("closed"),
+            "page-connecting": to("connecting"),
+            "page-joined": to("told"),
+            "page-reconnecting": to("reconnecting"),
+            "page-left": to("left"),
+            "page-failed": to("failed"),
+            **ignoring("page-idle", "moved", *_QUIET),
+        }
+        for idle, present in (("idle", "joined"), ("back", "going-back"))
     },
     # Python has asked for it; said again with each ticket until a page has taken it up.
     "wanted": {
@@ -79,9 +83,8 @@ PARTICIPANT: Table = {
         "page-connecting": to("connecting"),
         "page-joined": to("told"),
         "page-reconnecting": to("reconnecting"),
-        "page-left": to("left"),
         "page-failed": to("failed"),
-        **ignoring("page-idle", "moved", *_QUIET),
+        **ignoring("page-idle", "page-left", "moved", *_QUIET),
     },
     # The page is on its way.
     "connecting": {
@@ -89,7 +92,7 @@ PARTICIPANT: Table = {
         "ask-join": to("connecting", "say-join"),
         "ask-leave": to("connecting", "say-leave"),
         "close": to("closed"),
-        "page-idle": to("idle"),
+        "page-idle": to("back"),
         "page-joined": to("told"),
         "page-reconnecting": to("reconnecting"),
         "page-left": to("left"),
@@ -104,7 +107,7 @@ PARTICIPANT: Table = {
         "ask-join": to("told", "say-join"),
         "ask-leave": to("told", "say-leave"),
         "close": to("closed"),
-        "page-idle": to("idle"),
+        "page-idle": to("back"),
         "page-connecting": to("connecting"),
         "page-reconnecting": to("reconnecting"),
         "page-left": to("left"),
@@ -119,7 +122,7 @@ PARTICIPANT: Table = {
         "ask-join": to("joined", "say-join"),
         "ask-leave": to("leaving", "say-leave"),
         "close": to("closed"),
-        "page-idle": to("going-idle"),
+        "page-idle": to("going-back"),
         "page-left": to("going-left"),
         "page-failed": to("going-failed"),
         **ignoring("present", "overdue", "page-connecting", "page-joined", "page-reconnecting"),
@@ -129,32 +132,35 @@ PARTICIPANT: Table = {
         "absent": to("left"),
         "relay-lost": to("left"),
         "moved": to("left"),
-        "ask-join": to("joined", "say-join"),
+        "ask-join": to("going-wanted", "say-join"),
         "ask-leave": to("leaving", "say-leave"),
         "close": to("closed"),
-        "page-idle": to("going-idle"),
+        "page-idle": to("going-back"),
         "page-left": to("going-left"),
         "page-failed": to("going-failed"),
         **ignoring("present", "overdue", "page-connecting", "page-joined", "page-reconnecting"),
     },
-    # The page says that it has gone; the relay still shows it, or another page of this call.
+    # The page says that it has gone, and the relay shows it: a snapshot from before, another page of this call, or a
+    # page whose newer words are late. Where it goes when the relay shows it no longer is known until that is settled.
     **{
         f"going-{end}": {
             "absent": to(end),
             "relay-lost": to(end),
             "moved": to(end),
-            "ask-join": to("joined", "say-join"),
-            "ask-leave": to(f"going-{end}", "say-leave"),
+            "overdue": to("joined"),
+            "ask-join": to("going-wanted", "say-join"),
+            "ask-leave": to("leaving" if end == "wanted" else f"going-{end}", "say-leave"),
             "close": to("closed"),
-            "page-idle": to("going-idle"),
             "page-connecting": to("joined"),
             "page-joined": to("joined"),
             "page-reconnecting": to("joined"),
-            "page-left": to("going-left"),
             "page-failed": to("going-failed"),
-            **ignoring("present", "overdue"),
+            # A wish to join outlives the word on what was before it.
+            "page-idle": to("going-wanted" if end == "wanted" else "going-back"),
+            "page-left": to("going-wanted" if end == "wanted" else "going-left"),
+            **ignoring("present"),
         }
-        for end in ("idle", "left", "failed")
+        for end in ("back", "left", "failed", "wanted")
     },
     # It was in the room, and neither side has said why it is not.
     "lost": {
@@ -164,7 +170,7 @@ PARTICIPANT: Table = {
         "ask-join": to("lost", "say-join"),
         "ask-leave": to("lost", "say-leave"),
         "close": to("closed"),
-        "page-idle": to("idle"),
+        "page-idle": to("back"),
         "page-left": to("left"),
         "page-failed": to("failed"),
         **ignoring("absent", "relay-lost", "page-connecting", "page-joined", "page-reconnecting"),
@@ -176,7 +182,7 @@ PARTICIPANT: Table = {
         "ask-join": to("reconnecting", "say-join"),
         "ask-leave": to("reconnecting", "say-leave"),
         "close": to("closed"),
-        "page-idle": to("idle"),
+        "page-idle": to("back"),
         "page-connecting": to("connecting"),
         "page-joined": to("told"),
         "page-left": to("left"),
@@ -185,11 +191,11 @@ PARTICIPANT: Table = {
     },
     **{
         end: {
-            "present": to("joined"),
+            "present": to(f"going-{end}"),
             "ask-join": to("wanted", "say-join"),
             "ask-leave": to(end, "say-leave"),
             "close": to("closed"),
-            "page-idle": to("idle"),
+            "page-idle": to("back"),
             "page-connecting": to("connecting"),
             "page-joined": to("told"),
             "page-reconnecting": to("reconnecting"),
@@ -208,17 +214,19 @@ ACTIONS = ("say-join", "say-leave")
 """The actions of the table; the core adds those that are due by time."""
 
 _SHOWN = {
+    "back": "idle",
     "wanted": "idle",
     "told": "joined",
     "leaving": "joined",
-    "going-idle": "joined",
+    "going-back": "joined",
     "going-left": "joined",
     "going-failed": "joined",
+    "going-wanted": "joined",
     "lost": "reconnecting",
     "closed": "left",
 }
-_SHOWN_BY_RELAY = ("joined", "leaving", "going-idle", "going-left", "going-failed")
-_WAITED_FOR = ("told", "lost", "reconnecting")
+_SHOWN_BY_RELAY = ("joined", "leaving", "going-back", "going-left", "going-failed", "going-wanted")
+_WAITED_FOR = ("told", "lost", "reconnecting", "going-back", "going-left", "going-failed", "going-wanted")
 
 
 class CallSession:

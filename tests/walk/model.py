@@ -39,19 +39,22 @@ class Call:
     """Its kernel is the one that made it."""
     sure: bool = False
     """It has been looked at in this phase, and all was well."""
+    wished: bool = False
+    """It was asked to join and its page closed at once: if the wish came too late for that page, the next one joins."""
 
     def show(self) -> None:
         """A view of it opens."""
         self.views += 1
         if self.views > 1:
             return
-        if self.unseen and self.phase != ("in" if self.auto_join else "idle"):
+        wished = self.wished or (self.phase == "in" and not self.sure)
+        if (self.unseen and self.phase != ("in" if self.auto_join else "idle")) or (wished and not self.auto_join):
             self.phase = "may"
         else:
             self.phase = "in" if self.auto_join else "idle"
         if not self.python:
             self.phase = "may"
-        self.unseen = self.sure = False
+        self.unseen = self.sure = self.wished = False
 
     def hide(self) -> None:
         """A view of it closes."""
@@ -180,10 +183,11 @@ class Model:
             for cell in notebook.cells.values():
                 if cell.call is None:
                     continue
-                cell.call.sure = True
                 if cell.call.unseen:
                     cell.call.unseen = False
+                    cell.call.wished = cell.call.wished or (cell.call.phase == "in" and not cell.call.sure)
                     cell.call.phase = "idle"
+                cell.call.sure = True
 
 
 # ---- steps -----------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def follow(seed: int, steps: list[Step]) -> WalkFailed | None:
     return None
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", [*range(10), 148, 151, 153])
 def test_a_walk(seed: int) -> None:
     try:
         walk(seed).wander(Chooser(seed, thrift=0), lambda steps: steps >= STEPS)
@@ -33,7 +33,18 @@ def test_a_walk(seed: int) -> None:
         raise (follow(seed, steps) or failure) from None
 
 
-@pytest.mark.parametrize("steps", ["run A1; leave A1 page!; rejoin A1 page!; leave A1 page!; rejoin A1 page"])
-def test_named(steps: str) -> None:
-    failure = follow(0, parse(steps))
+@pytest.mark.parametrize(
+    ("seed", "steps"),
+    [
+        (0, "run A1; leave A1 page!; rejoin A1 page!; leave A1 page!; rejoin A1 page"),
+        # A snapshot that shows the participant comes after its page's word that it has left.
+        (148, "run_all A; run_again A1!; leave A1 python"),
+        (
+            151,
+            "run A2; join A2 page; room A2 python walk-2; leave A2 page!; room A2 python walk-1; room A2 python walk-2",
+        ),
+    ],
+)
+def test_named(seed: int, steps: str) -> None:
+    failure = follow(seed, parse(steps))
     assert failure is None, failure

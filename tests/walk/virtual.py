@@ -578,8 +578,10 @@ class VirtualDriver:
             case (("join" | "rejoin" | "leave"), (name, "python")):
                 kernel, call = self._kernels[name[0]], self._shown[name].call
                 kernel.ask(call or "", "leave" if step.action == "leave" else "join")
-            case (("join" | "rejoin"), (name, _)):
+            case "join", (name, _):
                 self._press(lambda: not self._shown[name].wanted, self._shown[name].join)
+            case "rejoin", (name, _):
+                self._press(lambda: self._shown[name].phase == "left", self._shown[name].join)
             case "leave", (name, _):
                 self._press(lambda: self._shown[name].wanted, self._shown[name].leave)
             case _:
