@@ -60,8 +60,8 @@ check: build
 	$(call say,quick checks passed: make test for all of them)
 
 test: build .make/browser .make/services
-	$(call beside,3,ruff biome mypy tsc unit js wheel)
-	@$(MAKE) --no-print-directory e2e notebooks
+	$(call beside,2,ruff biome mypy tsc)
+	@$(MAKE) --no-print-directory unit js wheel e2e notebooks
 	$(call say,all checks passed)
 
 build: .make/python $(STATIC)
@@ -103,7 +103,7 @@ js-pure: build
 
 e2e: build .make/browser .make/services
 	$(call say,browser tests)
-	@$(PYTEST) tests/e2e -n 2 --dist loadfile
+	@$(PYTEST) tests/e2e
 
 notebooks: build
 	$(call say,nbval)
