@@ -47,7 +47,7 @@ def test_what_was_sent_is_in_the_file(runtime: Path) -> None:
     call = Call(room="lab", name="Ada")
     try:
         with Peer("lab", "Grace") as grace, call.record(runtime / "talk.relay") as recorder:
-            wait_until(lambda: any(peer.id == recorder.id for peer in grace.peers))
+            wait_until(lambda: any(listener.id == recorder.id for listener in grace.listeners))
             publication = grace.publish(pictures, fps=FPS, audio=tone[np.newaxis])
             publication.wait(60)
             stats = publication.stats
