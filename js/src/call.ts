@@ -208,17 +208,17 @@ export class CallController {
       },
       toRelay_ms: (local_ms) => this.#session.clock.toRelay_ms(local_ms),
     });
-    const isActive = () => this.#isActive;
+    const isOrphaned = () => this.#isActive && (link.kernel.peek() === "gone" || this.#views === 0);
     this.#member = {
       home: link.home,
       get room() {
         return link.get("room");
       },
       get orphaned() {
-        return link.kernel.peek() === "gone" && isActive();
+        return isOrphaned();
       },
       leave: () => {
-        this.#send("leave");
+        this.#send(this.#views === 0 ? "unseen" : "leave");
         return this.#session.leave();
       },
     };

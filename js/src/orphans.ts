@@ -1,13 +1,13 @@
 // The calls of this page, across widgets: each widget's program is a module of its own, so they meet on the window.
 //
-// A call whose kernel has gone goes on without it: an orphan. A new call of the same room, in the same notebook, takes its
-// place; both of them in the room would be one person twice.
+// A call whose kernel has gone goes on without it, and a call that no view shows any more goes on for a moment: orphans. A new
+// call of the same room, in the same notebook, takes their place; both of them in the room would be one person twice.
 
 export interface Member {
   /** Whose calls can replace each other: those of one widget manager, that is one notebook. */
   readonly home: unknown;
   readonly room: string;
-  /** In the room, or on the way into it, without a kernel. */
+  /** In the room, or on the way into it, without a kernel or without a view. */
   readonly orphaned: boolean;
   leave(): Promise<void>;
 }

@@ -57,6 +57,17 @@ def room(request: pytest.FixtureRequest) -> str:
     return str(request.node.name)[:60]
 
 
+def test_a_cell_that_is_run_again_is_the_same_person(notebook: OpenNotebook, room: str) -> None:
+    """The call before leaves first: beside it the new one would be a second person, with a number to its name."""
+    settings = f"room={room!r}, source='pattern', auto_join=True"
+    ada = joined(notebook(f"from relay_widget import Call\ncall = Call({settings})\ncall"))
+    ada.python("first, name = call, call.name")
+    ada.run_all()
+    ada.wait_python("call is not first and call.state == 'joined'")
+    ada.wait_python("(call.name, call.peers) == (name, ())")
+    ada.wait_python("first.state == 'left' or first.state == 'idle'")
+
+
 def test_two_kernels_meet_and_a_third_joins_later(notebook: OpenNotebook, room: str) -> None:
     ada = joined(notebook(cell(room, "Ada", source="camera")))
     grace = joined(notebook(cell(room, "Grace")))
