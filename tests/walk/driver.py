@@ -41,7 +41,7 @@ spin = _probe.spin
 """
 CLICK_TIMEOUT_MS = 10_000
 LOOK_AGAIN_S = 0.1
-SPIN_S = 30.0
+SPIN_S = 600.0
 """How long the busy cell computes, if nothing ends it before."""
 
 PANEL = """
@@ -202,12 +202,17 @@ class Tab:
 
     def python(self, code: str) -> str:
         """Run code in the kernel, as another cell would."""
+        # What comes right after a cell was interrupted is not run at all, "aborted": a person runs it again.
         status, text = self.js(
             """
-            const future = panel.sessionContext.session.kernel.requestExecute({ code, store_history: false });
-            let text = "";
-            future.onIOPub = ({ content }) => { text += content.text ?? (content.traceback ?? []).join("\\n"); };
-            return [(await future.done).content.status, text];
+            let status, text;
+            do {
+              const future = panel.sessionContext.session.kernel.requestExecute({ code, store_history: false });
+              text = "";
+              future.onIOPub = ({ content }) => { text += content.text ?? (content.traceback ?? []).join("\\n"); };
+              status = (await future.done).content.status;
+            } while (status === "aborted");
+            return [status, text];
             """,
             code=code,
         )
@@ -232,11 +237,12 @@ class Tab:
         while said.is_visible():
             said.click(timeout=CLICK_TIMEOUT_MS)
 
-    def press(self, cell: str, label: str) -> None:
-        """Click a button of the call."""
+    def press(self, cell: str, button: str) -> None:
+        """Click a button of the call: that of this label, or of these words and perhaps a room's name in quotes."""
         self.dismiss()
-        button = self.view(cell).locator(f'button[aria-label^="{label}"], button:has-text("{label}")').first
-        button.click(timeout=CLICK_TIMEOUT_MS)
+        words = f'button:text-matches("^{button}( \u201c.*)?$")'
+        found = self.view(cell).locator(f'button[aria-label="{button}"], {words}').first
+        found.click(timeout=CLICK_TIMEOUT_MS)
 
     def ask(self, question: str = "look") -> dict[str, Any] | None:
         """What the kernel's probe answers; None if there is no kernel."""

@@ -34,7 +34,7 @@ class Call:
     phase: Phase = "idle"
     views: int = 0
     unseen: bool = False
-    """Its last view has gone and the page may not have noticed yet."""
+    """Its last view has gone and the page may not have noticed yet: it waits for another view for some seconds."""
     python: bool = True
     """Its kernel is the one that made it."""
     sure: bool = False
@@ -183,9 +183,9 @@ class Model:
             for cell in notebook.cells.values():
                 if cell.call is None:
                     continue
-                if cell.call.unseen:
+                if cell.call.unseen and cell.call.phase == "in":  # its page has noticed: it is in its room no more
                     cell.call.unseen = False
-                    cell.call.wished = cell.call.wished or (cell.call.phase == "in" and not cell.call.sure)
+                    cell.call.wished = cell.call.wished or not cell.call.sure
                     cell.call.phase = "idle"
                 cell.call.sure = True
 
@@ -279,11 +279,10 @@ def leave(model: Model, name: str, _side: str) -> None:
     model.call(name).phase, model.call(name).sure = "left", False
 
 
-@_action(lambda m: _sides(m, "left"), weight=2)
+@_action(lambda m: [(cell, side) for cell, side in _sides(m, "left") if m.call(cell).python], weight=2)
 def rejoin(model: Model, name: str, _side: str) -> None:
-    """Join again after having left. Without a kernel, it depends on how long ago that gave the last ticket."""
-    call = model.call(name)
-    call.phase, call.sure = "in" if call.python else "may", False
+    """Join again after having left. A page that has lost its kernel does not offer it."""
+    model.call(name).phase, model.call(name).sure = "in", False
 
 
 @_action(lambda m: _sides(m, "in"))

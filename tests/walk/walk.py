@@ -70,8 +70,7 @@ class Chooser:
     def choose(self, model: Model) -> Step:
         possible = enabled(model)
         names = [name for name in possible if name not in self._skip]
-        weights = [1 / (1 + self._done[name]) / ACTIONS[name].cost_s ** self._thrift for name in names]
-        name = self._random.choices(names, weights)[0]
+        name = self._random.choices(names, [self._weight(name) for name in names])[0]
         self._done[name] += 1
         hasty = self._random.random() < self._haste
         return Step(name, tuple(self._random.choice(possible[name])), hasty)
