@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 SEEDS = int(os.environ.get("WALK_SEEDS", "10"))
-"""All others are for whoever has more time; 30 have been looked at."""
+"""Others are for whoever has more time."""
 STEPS = 20
 WITHIN_S = 30.0
 """So busy is a machine that runs tests."""

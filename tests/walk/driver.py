@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -240,8 +241,9 @@ class Tab:
     def press(self, cell: str, button: str) -> None:
         """Click a button of the call: that of this label, or of these words and perhaps a room's name in quotes."""
         self.dismiss()
-        words = f'button:text-matches("^{button}( \u201c.*)?$")'
-        found = self.view(cell).locator(f'button[aria-label="{button}"], {words}').first
+        buttons = self.view(cell).locator("button")
+        worded = buttons.filter(has_text=re.compile(f"^\\s*{button}( \u201c.*)?\\s*$"))
+        found = self.view(cell).locator(f'button[aria-label="{button}"]').or_(worded).first
         found.click(timeout=CLICK_TIMEOUT_MS)
 
     def ask(self, question: str = "look") -> dict[str, Any] | None:

@@ -119,7 +119,7 @@ class Peer:
 
     room: str
     sure: bool = True
-    """There has always been somebody who would start another relay."""
+    """The relay that it was told of has always been there, or was started again."""
 
 
 @dataclass
@@ -526,13 +526,14 @@ def start_kernel(model: Model, name: str) -> None:
 
 
 @_action(lambda m: _each(("KILL", "TERM") if any(m.calls()) else ()), 4, weight=0.6)
-def end_relay(model: Model, _how: str) -> None:
-    """Kill the relay, or stop it: another one is started by whoever needs it."""
+def end_relay(model: Model, how: str) -> None:
+    """Kill the relay, or stop it: another one is started by whoever needs it. Only after a kill it has the same address
+    and secret, and a participant in Python that was given those can come back."""
     alone = not any(call.python for call in model.calls())
     for call in model.calls():
         if alone or not call.python:
             call.phase = "may"
-    if alone and model.peer is not None:
+    if (alone or how == "TERM") and model.peer is not None:
         model.peer.sure = False
     if model.recording:
         model.recording = ""
