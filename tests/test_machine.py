@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay_widget import call_session, following, machine
-from relay_widget.call_session import LOST_AFTER_S, PAGE_WORDS, PARTICIPANT, STUCK_AFTER_S, CallSession
+from relay_widget.call_session import CONFIRM_S, LOST_AFTER_S, PAGE_WORDS, PARTICIPANT, STUCK_AFTER_S, CallSession
 from relay_widget.following import FAILED_REST_FIRST_S, FAILED_REST_MAX_S, PATIENCE, RELAY, Following
 from relay_widget.machine import check, ignoring, markdown, to
 
@@ -148,9 +148,45 @@ def test_a_page_that_the_relay_never_shows_has_left() -> None:
     session.page("joined", None, 0.0)
     assert session.shown == "joined"
     session.roster((), 0.1)
-    session.tick(LOST_AFTER_S / 2)
-    assert session.shown == "joined", "it may be on its way"
-    session.tick(LOST_AFTER_S + 1)
+    session.tick(CONFIRM_S / 2)
+    assert session.shown == "joined", "the snapshot may be from before"
+    session.tick(CONFIRM_S + 1)
+    assert session.shown == "reconnecting", "the relay does not show it"
+    session.tick(CONFIRM_S + LOST_AFTER_S + 2)
+    assert session.shown == "left"
+
+
+@pytest.mark.parametrize("before", [["page-joined"], ["present"], ["present", "absent"], ["page-reconnecting"]])
+def test_a_participant_that_the_relay_says_has_left_has_left_at_once(before: list[str]) -> None:
+    session = CallSession()
+    session.relay("http://127.0.0.1:1", 0.0)
+    for event in before:
+        give(session, event, 1.0)
+    session.roster((), 2.0, left_ms=1500.0)
+    assert session.shown == "left"
+
+
+def test_a_departure_that_is_known_already_says_nothing_of_the_next_one() -> None:
+    session = CallSession()
+    session.relay("http://127.0.0.1:1", 0.0)
+    session.roster(("p1",), 1.0)
+    session.roster((), 2.0, left_ms=1500.0)
+    session.page("joined", None, 3.0)
+    session.roster((), 3.1, left_ms=1500.0)
+    assert session.shown == "joined", "a snapshot from before it came back"
+    session.roster(("p1",), 3.2)
+    session.roster((), 4.0)
+    assert session.shown == "reconnecting", "this time its connection was lost"
+
+
+def test_a_departure_from_the_room_that_it_comes_back_to_is_an_old_one() -> None:
+    session = CallSession()
+    session.relay("http://127.0.0.1:1", 0.0)
+    session.roster(("p1",), 1.0)
+    session.moved(2.0)
+    session.roster((), 2.1, left_ms=500.0)
+    assert session.shown == "joined"
+    session.roster((), 2.2, left_ms=2150.0)
     assert session.shown == "left"
 
 

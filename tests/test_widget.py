@@ -282,6 +282,18 @@ def test_leaving_is_told_although_the_page_s_word_waits(call: Call) -> None:
     wait_until(lambda: call.state == "left")
 
 
+def test_a_page_that_is_closed_has_left_although_it_cannot_say_so_to_its_kernel(call: Call) -> None:
+    own = Page(call, own=True)
+    own.join("lab", "Ada")
+    wait_until(lambda: call.state == "joined")
+    states: list[str] = []
+    call.observe(lambda change: states.append(change["new"]), "state")
+    own.client.call("leave")
+    own.close()
+    wait_until(lambda: call.state != "joined")
+    assert states == ["left"]
+
+
 def test_a_page_that_says_it_has_gone_is_believed_although_the_relay_still_names_it(call: Call) -> None:
     own, grace = Page(call, own=True), Page(call, own=False)
     own.join("lab", "Ada")

@@ -10,7 +10,8 @@ and `error` are values that may be read at any time.
     session.relay(url, now_s)          the relay of this URL is being followed
     session.relay_lost(now_s)          it is followed no longer
     session.relay_failed(error, now_s) none can be followed, or not this room; error is (code, message)
-    session.roster(own, now_s)         a snapshot of the room; own: the ids of this call's participants in it
+    session.roster(own, now_s, left_ms)   a snapshot of the room; own: the ids of this call's participants in it;
+                                       left_ms: when one of them last left it, by the relay's clock
     session.hello(now_s)               a page shows the call
     session.page(word, error, now_s)   a page says where its participant is: a word of `PAGE_WORDS`
     session.join(now_s), session.leave(now_s), session.moved(now_s), session.close(now_s)   what the user does
@@ -31,6 +32,7 @@ Example:
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from .machine import Table, ignoring, to
@@ -47,6 +49,8 @@ ALIVE_INTERVAL_S = 2.0
 """How often a page that has said hello hears that its kernel lives. After five of them unheard, the page says so."""
 LOST_AFTER_S = 30.0
 """A participant that the relay has not shown for this long is no longer in the room."""
+CONFIRM_S = 3.0
+"""A page that says it is in the room is believed for this long against the relay, whose snapshot may be from before."""
 STUCK_AFTER_S = 10.0
 """A call that has been on its way into its room for this long is stuck: the doctor says so."""
 TICKET_FIRST_RETRY_S = 0.25
@@ -54,7 +58,7 @@ TICKET_RENEWAL_S = TICKET_LIFETIME_S / 2
 """A page gets fresh tickets after 0.25 s, 0.5 s, … and finally this often, until its participant is in the room."""
 
 _PAGE = tuple(f"page-{word}" for word in PAGE_WORDS)
-_QUIET = ("absent", "overdue", "relay-lost")
+_QUIET = ("absent", "departed", "overdue", "relay-lost")
 
 PARTICIPANT: Table = {
     # Not in the room, and nobody wants it there: its page has not been there yet, or has come back from there. Then a
@@ -97,12 +101,15 @@ PARTICIPANT: Table = {
         "page-reconnecting": to("reconnecting"),
         "page-left": to("left"),
         "page-failed": to("failed"),
-        **ignoring("page-connecting", "moved", *_QUIET),
+        "departed": to("left"),
+        "overdue": to("back"),
+        **ignoring("page-connecting", "moved", "absent", "relay-lost"),
     },
     # The page says that it is in the room; the relay has not shown it yet.
     "told": {
         "present": to("joined"),
-        "overdue": to("left"),
+        "departed": to("left"),
+        "overdue": to("lost"),
         "relay-lost": to("reconnecting"),
         "ask-join": to("told", "say-join"),
         "ask-leave": to("told", "say-leave"),
@@ -117,6 +124,7 @@ PARTICIPANT: Table = {
     # The relay shows it in the room.
     "joined": {
         "absent": to("lost"),
+        "departed": to("left"),
         "relay-lost": to("lost"),
         "moved": to("told"),
         "ask-join": to("joined", "say-join"),
@@ -130,6 +138,7 @@ PARTICIPANT: Table = {
     # As joined, and Python has asked it to leave: the page's word on that may wait behind the cell.
     "leaving": {
         "absent": to("left"),
+        "departed": to("left"),
         "relay-lost": to("left"),
         "moved": to("left"),
         "ask-join": to("going-wanted", "say-join"),
@@ -145,6 +154,7 @@ PARTICIPANT: Table = {
     **{
         f"going-{end}": {
             "absent": to(end),
+            "departed": to(end),
             "relay-lost": to(end),
             "moved": to(end),
             "overdue": to("joined"),
@@ -165,6 +175,7 @@ PARTICIPANT: Table = {
     # It was in the room, and neither side has said why it is not.
     "lost": {
         "present": to("joined"),
+        "departed": to("left"),
         "overdue": to("left"),
         "moved": to("reconnecting"),
         "ask-join": to("lost", "say-join"),
@@ -178,6 +189,7 @@ PARTICIPANT: Table = {
     # The page says that it is coming back.
     "reconnecting": {
         "present": to("joined"),
+        "departed": to("left"),
         "overdue": to("left"),
         "ask-join": to("reconnecting", "say-join"),
         "ask-leave": to("reconnecting", "say-leave"),
@@ -225,8 +237,9 @@ _SHOWN = {
     "lost": "reconnecting",
     "closed": "left",
 }
+_OUT = ("idle", "back", "wanted", "left", "failed", "closed")
 _SHOWN_BY_RELAY = ("joined", "leaving", "going-back", "going-left", "going-failed", "going-wanted")
-_WAITED_FOR = ("told", "lost", "reconnecting", "going-back", "going-left", "going-failed", "going-wanted")
+_WAITED_FOR = ("connecting", "lost", "reconnecting", "going-back", "going-left", "going-failed", "going-wanted")
 
 
 class CallSession:
@@ -242,6 +255,9 @@ class CallSession:
         self.own: tuple[str, ...] = ()
         """The ids of the call's own participants, one for each page that shows it."""
         self._page_error: Error | None = None
+        self._left_ms: float | None = -inf  # when one of them last left, as far as it is known; None: not asked yet
+        self._page_left = False  # as it says; the relay's word on that may still come
+        self._absent_since_s: float | None = None  # as the relay says; None while it does not
         self._since_s = 0.0  # in this state
         self._without_relay_since_s: float | None = None  # as far as ticks have told
         self._alive_due_s: float | None = None  # None until a page has said hello
@@ -276,11 +292,12 @@ class CallSession:
         """Take up a relay that is being followed."""
         self.relay_url, self.failure, self._without_relay_since_s = url, None, None
         self._ticket_retry_s = TICKET_FIRST_RETRY_S
+        self._left_ms, self._absent_since_s = -inf, None  # by another clock, perhaps
         return self._ticket(now_s)
 
     def relay_lost(self, now_s: float) -> list[str]:
         """Let go of the relay: it is being looked for."""
-        self.relay_url = None
+        self.relay_url = self._absent_since_s = None
         return self._step("relay-lost", now_s)
 
     def relay_failed(self, error: Error, now_s: float) -> list[str]:  # noqa: ARG002 - as all events
@@ -290,12 +307,28 @@ class CallSession:
         self.failure = error
         return ["say-failure"]
 
-    def roster(self, own: Sequence[str], now_s: float) -> list[str]:
-        """Take up a snapshot of the room, with these participants of the call in it."""
+    def roster(self, own: Sequence[str], now_s: float, left_ms: float | None = None) -> list[str]:
+        """Take up a snapshot of the room, with these participants of the call in it.
+
+        Args:
+            own: Their ids.
+            now_s: The time.
+            left_ms: When one of them last left the room, by the relay's clock; None if that is long ago.
+        """
         if self.state == "closed":
             return []
+        known_ms, left_ms = self._left_ms, -inf if left_ms is None else left_ms
+        departed = known_ms is not None and left_ms > known_ms
+        if departed and self.state == "connecting" and self._page_left:
+            departed = self._page_left = False  # from where it has been before
+        self._left_ms = left_ms if known_ms is None else max(known_ms, left_ms)
         self.own = tuple(own)
-        return self._step("present" if own else "absent", now_s)
+        if own:
+            self._absent_since_s = None
+            return self._step("present", now_s)
+        if self._absent_since_s is None:
+            self._absent_since_s = now_s
+        return self._step("departed" if departed else "absent", now_s)
 
     def hello(self, now_s: float) -> list[str]:
         """Serve a page that has just come: all that it has missed."""
@@ -310,6 +343,10 @@ class CallSession:
         if word not in PAGE_WORDS or self.state == "closed":
             return []
         self._page_error = error
+        if word in ("idle", "left", "failed") and self.state not in _OUT:
+            self._page_left = True
+        elif word == "joined":
+            self._page_left = False
         if word == "idle" and error is not None and self.state == "wanted":
             self._go("idle", now_s)  # it has heard the wish, and cannot follow it
         return self._step(f"page-{word}", now_s)
@@ -326,6 +363,7 @@ class CallSession:
         """Forget what was so in the room before."""
         self.failure = None  # it may have been about that room; else it is told again
         self.own = ()
+        self._left_ms = self._absent_since_s = None  # it may have been there before
         return self._step("moved", now_s)
 
     def close(self, now_s: float) -> list[str]:
@@ -346,9 +384,7 @@ class CallSession:
         actions = []
         if self.relay_url is None and self._without_relay_since_s is None:
             self._without_relay_since_s = now_s
-        followed = self.relay_url is not None and self.failure is None
-        # A page that the kernel cannot check at a relay is believed.
-        if self.state in _WAITED_FOR and (followed or self.state == "lost") and now_s - self._since_s > LOST_AFTER_S:
+        if self._is_overdue(now_s):
             actions += self._step("overdue", now_s)
         if self._alive_due_s is not None and now_s >= self._alive_due_s:
             self._alive_due_s = now_s + ALIVE_INTERVAL_S
@@ -356,6 +392,14 @@ class CallSession:
         if not self.in_room and now_s >= self._ticket_due_s:
             actions += self._ticket(now_s)
         return actions
+
+    def _is_overdue(self, now_s: float) -> bool:
+        if self.state == "told":
+            # A page that the kernel cannot check at a relay is believed.
+            since_s = self._absent_since_s
+            return self.failure is None and since_s is not None and now_s - max(since_s, self._since_s) > CONFIRM_S
+        followed = self.relay_url is not None and self.failure is None
+        return self.state in _WAITED_FOR and (followed or self.state == "lost") and now_s - self._since_s > LOST_AFTER_S
 
     def _ticket(self, now_s: float) -> list[str]:
         """A ticket, and the wish to join for a page that has not taken it up; again and more and more slowly.

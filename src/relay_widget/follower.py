@@ -122,7 +122,10 @@ class Follower:
             self._published = {peer["id"]: peer.get("tracks", []) for peer in everyone}
             own = [peer for peer in everyone if peer.get("call") == self._shown_id]
             others = [peer for peer in everyone if peer.get("call") != self._shown_id]
-            self._do(lambda now_s: self._session.roster([peer["id"] for peer in own], now_s))
+            left_ms = max(
+                (one["left_ms"] for one in snapshot.get("left", ()) if one["call"] == self._shown_id), default=None
+            )
+            self._do(lambda now_s: self._session.roster([peer["id"] for peer in own], now_s, left_ms))
             heard = [*own, *others] if self._call._hears_itself else others  # noqa: SLF001
             report = own[0].get("report") or {} if own else {}
             self.history.note(snapshot["now_ms"], self.room, heard, report)

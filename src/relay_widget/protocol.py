@@ -97,6 +97,10 @@ REPORT_INTERVAL_MS = 250
 """How often a receiver reports its figures."""
 SNAPSHOT_INTERVAL_MS = 100
 """How often, at most, a monitor is sent a room's state."""
+LEFT_KEPT_MS = 60_000
+"""How long a monitor is shown that a participant of a notebook's call has left."""
+MAX_LEFT_KEPT = 32
+"""So many participants that have left are kept for each room, the newest."""
 TRACK_LAG_INTERVAL_MS = 1_000
 """How often, at most, a publisher is told how many subscribers of a track lag."""
 MAX_DELAY_MS = 10_000

@@ -11,8 +11,10 @@ from relay_widget.core import Limits, SendMedia
 from relay_widget.core.relay import ERROR_INTERVAL_MS, MEMORY_INTERVAL_MS
 from relay_widget.errors import WireError
 from relay_widget.protocol import (
+    LEFT_KEPT_MS,
     MAX_BYTES_PER_S_PER_PEER,
     MAX_CHUNK_BYTES,
+    MAX_LEFT_KEPT,
     MAX_PEERS_PER_ROOM,
     MAX_QUEUE_BYTES,
     MAX_ROOMS,
@@ -248,6 +250,7 @@ def test_peers_may_watch_too_and_only_peers_join() -> None:
         "locked": False,
         "peers": [],
         "listeners": [],
+        "left": [],
         "now_ms": 1000.0,
     }
     assert world.ask("any", "watch", {"room": "lab"})["ok"]
@@ -286,11 +289,42 @@ def test_monitors_see_every_change_at_most_so_often() -> None:
     world.now_ms = world.relay.due_ms
     world.perform(world.relay.take_due(world.now_ms))
     assert world.take("m") == [
-        (Event.ROOM, {"room": "lab", "locked": False, "peers": [], "listeners": [], "now_ms": world.now_ms})
+        (Event.ROOM, {"room": "lab", "locked": False, "peers": [], "listeners": [], "left": [], "now_ms": world.now_ms})
     ]
     world.ask("m", "unwatch", {"room": "lab"})
     world.join("bob")
     assert world.relay.due_ms == inf
+
+
+def test_monitors_see_which_calls_have_left_of_themselves() -> None:
+    world = World()
+    world.connect("m", "monitor")
+
+    def left() -> list[tuple[str, float]]:
+        snapshot = world.ask("m", "watch", {"room": "lab"})
+        return [(one["call"], one["left_ms"]) for one in snapshot["left"]]
+
+    for number in range(1, 4):
+        world.join(f"call {number}", call=f"c{number}", peer_id=f"id {number}")
+    world.join("bob")
+    world.ask("bob", "leave")
+    world.perform(world.relay.disconnect("call 1"))
+    assert left() == [], "one was lost, and one is of no call"
+    for number in (2, 3):
+        world.now_ms += 10
+        world.ask(f"call {number}", "leave")
+        world.perform(world.relay.disconnect(f"call {number}"))
+    assert left() == [("c2", 1010.0), ("c3", 1020.0)], "also of a room that has ended"
+    world.join("call 2 again", call="c2", peer_id="id 2")
+    assert left() == [("c3", 1020.0)]
+    world.now_ms += LEFT_KEPT_MS
+    assert left() == [("c3", 1020.0)]
+    world.now_ms += 1
+    assert left() == []
+    for number in range(2 * MAX_LEFT_KEPT):
+        world.join(f"n{number}", call=f"n{number}")
+        world.ask(f"n{number}", "leave")
+    assert [call for call, _ in left()] == [f"n{number}" for number in range(MAX_LEFT_KEPT, 2 * MAX_LEFT_KEPT)]
 
 
 def test_who_reads_is_written_to_before_who_does_not() -> None:

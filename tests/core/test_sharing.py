@@ -39,6 +39,21 @@ def two() -> tuple[Cluster, Node, Node]:
     return cluster, a, b
 
 
+def test_monitors_of_another_node_see_that_a_call_has_left_and_has_come_back() -> None:
+    cluster = Cluster("a", "b")
+    a, b = cluster.nodes
+    a.join("ada", peer_id="ada-id", call="c1")
+    b.connect("m", "monitor")
+    cluster.settle()
+    a.ask("ada", "leave")
+    cluster.settle()
+    [left] = b.ask("m", "watch", {"room": "lab"})["left"]
+    assert (left["id"], left["call"]) == ("ada-id", "c1")
+    a.ask("ada", "join", {"room": "lab", "name": "ada"})
+    cluster.settle()
+    assert b.ask("m", "watch", {"room": "lab"})["left"] == []
+
+
 def test_who_is_in_the_room_is_known_everywhere() -> None:
     cluster, a, b = two()
     assert a.told("ada", "peer-joined")[0]["peer"]["id"] == "bob-id"

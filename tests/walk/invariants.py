@@ -195,8 +195,7 @@ def complaints(model: Model, first: Seen, seen: Seen) -> list[str]:
 
 
 def may_wait(complaint: str) -> bool:
-    """Whether this one has more time: a kernel cannot know that a tab was closed, and waits for the page as after a
-    reload."""
+    """Whether this one has more time, if steps were hasty."""
     return complaint.startswith(f"[{python_says_nothing_of_calls_that_nobody_sees.__name__}]")
 
 

@@ -43,6 +43,9 @@ def test_a_walk(seed: int) -> None:
             151,
             "run A2; join A2 page; room A2 python walk-2; leave A2 page!; room A2 python walk-1; room A2 python walk-2",
         ),
+        # The page says nothing to its kernel when its tab is closed; the relay says that it has left.
+        (3, "run A1; close_tab A"),
+        (3, "run B1; cut B1; end_relay TERM; paste B1; close_tab B"),
     ],
 )
 def test_named(seed: int, steps: str) -> None:

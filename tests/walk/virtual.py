@@ -424,7 +424,7 @@ class Kernel:
     """A kernel: it watches the rooms, and has the real core of each call's session."""
 
     def __init__(self, clock: Clock, relay: VirtualRelay) -> None:
-        self.rooms: dict[str, list[dict[str, Any]]] = {}
+        self.rooms: dict[str, dict[str, Any]] = {}
         self.running = True
         self.sessions: dict[str, tuple[CallSession, Participant]] = {}
         """Each call's, by its id, and the page that shows it."""
@@ -516,7 +516,7 @@ class Kernel:
             self._note(payload)
 
     def _note(self, snapshot: dict[str, Any]) -> None:
-        self.rooms[snapshot["room"]] = snapshot["peers"]
+        self.rooms[snapshot["room"]] = snapshot
         self._take(snapshot["room"])
 
     def _take(self, room: str) -> None:
@@ -524,14 +524,17 @@ class Kernel:
             return
         for call, (session, page) in self.sessions.items():
             if page.room == room:
-                own = [peer["id"] for peer in self.rooms[room] if peer.get("call") == call]
-                self._do(call, session.roster(own, self._now_s))
+                snapshot = self.rooms[room]
+                own = [peer["id"] for peer in snapshot["peers"] if peer.get("call") == call]
+                left_ms = max((one["left_ms"] for one in snapshot["left"] if one["call"] == call), default=None)
+                self._do(call, session.roster(own, self._now_s, left_ms))
 
     def look(self) -> list[dict[str, Any]]:
         """What its calls say."""
         calls = []
         for call, (session, page) in self.sessions.items():
-            others = [peer["name"] for peer in self.rooms.get(page.room, []) if peer.get("call") != call]
+            peers = self.rooms.get(page.room, {"peers": ()})["peers"]
+            others = [peer["name"] for peer in peers if peer.get("call") != call]
             traits = {trait: getattr(page, trait) for trait in ("room", "name", "microphone", "camera", "source")}
             calls.append({"model": call, "state": session.shown, "error": session.error, "peers": others, **traits})
         return calls

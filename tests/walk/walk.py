@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 WITHIN_S = 10.0
 """How soon after a step everything must be as it should be."""
 PATIENCE_S = 35.0
-"""For how much longer a kernel may wait for a page that has gone without a word."""
+"""For how much longer a kernel may wait for a page that has gone in haste: it, or its relay, may not have come to say
+that it leaves."""
 HASTE = 0.3
 ENDS = (2, 4, 8, 16, 32)
 """How many steps before a failure are tried first, of calls that have just been made."""
@@ -110,6 +111,7 @@ class Walk:
         self.steps: list[Step] = []
         self.statistics = Statistics()
         self._waits: dict[str, float] = {}
+        self._hasty_s = float("-inf")
         self._say = say
         self._within_s = within_s
 
@@ -126,6 +128,8 @@ class Walk:
         except Exception as error:
             raise WalkFailed(self.steps, [f"{step} could not be done: {error}", *self._look_once()]) from error
         step.apply(self.model)
+        if step.hasty:
+            self._hasty_s = self.driver.now_s()
         looks = 0
         if not step.hasty:
             looks = self.settle()
@@ -150,7 +154,9 @@ class Walk:
         """What is wrong now; what may wait is wrong only once it has been so for long, over however many steps."""
         now_s = self.driver.now_s()
         wrong = complaints(self.model, first, self.driver.look())
-        self._waits = {one: self._waits.get(one, now_s) for one in wrong if may_wait(one)}
+        in_haste = now_s - self._hasty_s < self._within_s
+        waits = [one for one in wrong if may_wait(one) and (in_haste or one in self._waits)]
+        self._waits = {one: self._waits.get(one, now_s) for one in waits}
         late = [one for one, since_s in self._waits.items() if now_s - since_s > self._within_s + PATIENCE_S]
         return late + [one for one in wrong if one not in self._waits]
 

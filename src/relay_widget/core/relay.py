@@ -36,6 +36,7 @@ from relay_widget.protocol import (
     shown_call,
 )
 
+from .departures import Departures
 from .effects import AllowOrigin, Close, Effect, Listen, Outcome, Refused, Send, Tell
 from .limits import DEFAULT_LIMITS, Limits
 from .room import Peer, Room
@@ -140,6 +141,7 @@ class Relay:
         self._restless: set[Room] = set()  # rooms in which something happens by itself
         self._connections: dict[str, _Connection] = {}
         self._in_room: dict[str, _Connection] = {}  # by peer id
+        self._departures = Departures()
         self.watchers = Watchers()
         """Monitors, and other nodes that have some."""
         self._handlers: dict[str, Callable[[_Connection, list[Any], float], Outcome]] = {
@@ -298,6 +300,15 @@ class Relay:
             self._restless.discard(room)
         self.changed(room)
 
+    def has_left(self, room: Room, peer: Peer, now_ms: float) -> None:
+        """This peer has said that it leaves: so the monitors see why it is not there."""
+        if peer.call is not None and peer.listens is None:
+            self._departures.note(room.name, peer.id, peer.call, now_ms)
+
+    def is_back(self, room: Room, peer: Peer) -> None:
+        """This peer is in the room, whether it has left it before or not."""
+        self._departures.forget(room.name, peer.id)
+
     def changed(self, room: Room) -> None:
         """There is something new to see in this room."""
         self.due_ms = min(self.due_ms, self.watchers.changed(room.name))
@@ -404,15 +415,17 @@ class Relay:
         joined = room.join(peer, now_ms)
         self.rooms[room.name] = room
         self._in_room[peer.id] = client
+        self.is_back(room, peer)
         client.peer, client.room = peer, room
         self.heed(room)
         self.changed(room)
         ack = ok(peer=peer.id, name=peer.name, **roster, now_ms=now_ms, **_stay(client))
         return Outcome(ack, effects + joined + self.sharing.joined(room, peer))
 
-    def _leave(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
+    def _leave(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
         _none(args, Event.LEAVE)
-        _joined(client)
+        peer, room = _joined(client)
+        self.has_left(room, peer, now_ms)
         return Outcome(ok(), self._take_out(client, "left"))
 
     def _rename(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
@@ -624,7 +637,8 @@ class Relay:
     def _snapshot(self, name: str, now_ms: float) -> dict[str, Any]:
         room = self.rooms.get(name)
         empty = {"room": name, "locked": False, "peers": [], "listeners": [], "now_ms": now_ms}
-        return empty if room is None else room.snapshot(now_ms)
+        known = empty if room is None else room.snapshot(now_ms)
+        return {**known, "left": self._departures.of(name, now_ms)}
 
     def _refuse(
         self,

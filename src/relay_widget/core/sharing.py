@@ -353,6 +353,7 @@ class Sharing:
                 since_ms=since_ms,
             )
             self._rooms[peer_id] = room
+            self._relay.is_back(room, peer)
             effects += room.join_elsewhere(peer)
         else:
             room, peer = self._rooms[peer_id], known
@@ -372,9 +373,13 @@ class Sharing:
         self._relay.heed(room)
         return effects + self._review(room)
 
-    def _hear_left(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002
+    def _hear_left(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:
         peer = self._find(node, message)
-        return [] if peer is None else self._take_out(peer, message["reason"])
+        if peer is None:
+            return []
+        if message["reason"] == "left":
+            self._relay.has_left(self._rooms[peer.id], peer, now_ms)
+        return self._take_out(peer, message["reason"])
 
     def _hear_renamed(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002
         peer = self._find(node, message)
