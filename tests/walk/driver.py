@@ -189,7 +189,8 @@ class Tab:
         self.notebook = Notebook(lab, context, path)
         self.page = self.notebook.page
         self.js('app.commands.execute("application:toggle-left-area")')
-        self.kernel_id: str | None = self.js("return panel.sessionContext.session.kernel.id")
+        self.kernel_id: str | None = None
+        self.note_kernel()
         self._sockets: int = (self.ask("settle") or {"sockets": 0})["sockets"]
 
     def js(self, body: str, **values: Any) -> Any:
@@ -245,6 +246,10 @@ class Tab:
         worded = buttons.filter(has_text=re.compile(f"^\\s*{button}( \u201c.*)?\\s*$"))
         found = self.view(cell).locator(f'button[aria-label="{button}"]').or_(worded).first
         found.click(timeout=CLICK_TIMEOUT_MS)
+
+    def note_kernel(self) -> None:
+        """Which kernel the notebook has now."""
+        self.kernel_id = self.js("return panel.sessionContext.session.kernel.id")
 
     def ask(self, question: str = "look") -> dict[str, Any] | None:
         """What the kernel's probe answers; None if there is no kernel."""
@@ -409,7 +414,7 @@ class Driver:
 
     def _busy(self, name: str) -> None:
         tab = self.tabs[name]
-        tab.ask(f"spin {SPIN_S}")
+        assert tab.ask(f"spin {SPIN_S}") is not None, "the kernel's probe does not answer"
         tab.js('activate(cell); void app.commands.execute("notebook:run-cell")', cell=f"{name}0")
         tab.page.wait_for_function(f"() => {{ {PANEL} return panel.sessionContext.session.kernel.status === 'busy'; }}")
 
@@ -440,6 +445,7 @@ class Driver:
         tab = self.tabs[name]
         tab.js('await panel.sessionContext.changeKernel({ name: "python3" })')
         self._await_idle(tab)
+        tab.note_kernel()
 
     # -- the call --
 
