@@ -66,10 +66,12 @@ def _open_relay() -> Iterator[RelayProcess]:
 def _handed_out(process: RelayProcess) -> Iterator[RelayProcess]:
     """Lend a shared relay to a test. No test may make it stumble, and none finds another's participants on it."""
     yield process
-    assert process.process.poll() is None, process.log
-    if not _emptied(lambda: is_empty(process.url)):
+    ended = process.process.poll() is not None
+    if ended or not _emptied(lambda: is_empty(process.url)):
+        log = process.log
         process.end()
         process.start()
+        assert not ended, log
 
 
 @pytest.fixture

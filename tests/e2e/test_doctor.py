@@ -185,14 +185,15 @@ def test_a_blocked_websocket(notebook: OpenNotebook, relay: RelayProcess) -> Non
     assert rows["clock"]["state"] == "good"  # plain requests carry
 
 
-def test_a_relay_that_ends_while_one_looks_is_seen_by_trying_again(notebook: OpenNotebook, relay: RelayProcess) -> None:
-    ada = notebook(cell(relay.url, token(relay)))
-    rows = shown(ada)
-    assert rows[GIVEN]["state"] == "good"
-    relay.end()
-    ada.page.get_by_role("button", name="Try again").click()
-    ada.page.locator(f".rw-row[data-check='{GIVEN}'][data-code=relay-unreachable]").wait_for()
-    ada.wait_python(f"{{row.check: row.code for row in result.rows}}[{GIVEN!r}] == 'relay-unreachable'")
+def test_a_relay_that_ends_while_one_looks_is_seen_by_trying_again(notebook: OpenNotebook) -> None:
+    with RelayProcess() as relay:
+        ada = notebook(cell(relay.url, token(relay)))
+        rows = shown(ada)
+        assert rows[GIVEN]["state"] == "good"
+        relay.end()
+        ada.page.get_by_role("button", name="Try again").click()
+        ada.page.locator(f".rw-row[data-check='{GIVEN}'][data-code=relay-unreachable]").wait_for()
+        ada.wait_python(f"{{row.check: row.code for row in result.rows}}[{GIVEN!r}] == 'relay-unreachable'")
 
 
 def test_trying_the_devices_asks_and_answers(lab: JupyterLab) -> None:
