@@ -40,6 +40,7 @@ const PLACES: [name: string, style: string, fills: boolean][] = [
   ["a padded output view", "width: 900px; height: 420px; overflow: auto; padding: 10px 0 30px", true],
   ["a scrolled output", "width: 900px; max-height: 312px; overflow-y: auto", false],
   ["a narrow scrolled output", "width: 420px; max-height: 312px; overflow-y: auto", false],
+  ["a cell on a phone", "width: 256px; max-height: 620px; overflow-y: auto", false],
 ];
 const OTHERS = [0, 1, 2, 5, 11];
 const SCREENS: [Phase, button: string][] = [
