@@ -105,19 +105,23 @@ class TestAttributes:
 
 
 class TestSignature:
-    @pytest.mark.parametrize("setting", SETTINGS)
-    def test_it_shows_each_setting(self, setting: str) -> None:
-        assert setting in inspect.signature(Call).parameters
+    @pytest.mark.parametrize("kind", [Call, LatencyLab])
+    def test_it_shows_each_setting(self, kind: type[Call]) -> None:
+        assert {*SETTINGS, *kind._settable} - {"layout"} <= inspect.signature(kind).parameters.keys()
 
-    def test_its_defaults_are_those_of_the_traits(self) -> None:
-        for name, parameter in inspect.signature(Call).parameters.items():
-            if name in Call.class_traits() and name not in ("room", "name", "layout"):
-                assert repr(parameter.default) == repr(Call.class_traits()[name].default_value), name
+    @pytest.mark.parametrize("kind", [Call, LatencyLab])
+    def test_its_defaults_are_those_of_the_traits(self, kind: type[Call]) -> None:
+        for name, parameter in inspect.signature(kind).parameters.items():
+            if name in kind.class_traits() and name not in ("room", "name", "layout"):
+                assert repr(parameter.default) == repr(kind.class_traits()[name].default_value), name
 
-    @pytest.mark.parametrize(("typed", "offered"), [("Call(sou", "source="), ("Call(time", "timeslice=")])
+    @pytest.mark.parametrize(
+        ("typed", "offered"),
+        [("Call(sou", "source="), ("Call(time", "timeslice="), ("LatencyLab(jit", "jitter_ms=")],
+    )
     def test_ipython_completes_it(self, typed: str, offered: str) -> None:
         shell = InteractiveShell.instance()
-        shell.user_ns["Call"] = Call
+        shell.user_ns |= {"Call": Call, "LatencyLab": LatencyLab}
         for shell.Completer.use_jedi in (True, False):
             with provisionalcompleter():
                 assert offered in [found.text for found in shell.Completer.completions(typed, len(typed))]

@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 
 import traitlets as t
 
+from .attributes import default, given
 from .errors import InvalidValueError, NothingReceivedError, WireError
 from .protocol import check_impairment
-from .settings import InvalidTraitError
+from .settings import DEFAULT_TIMESLICE_MS, InvalidTraitError
 from .still import Still
 from .sweep import Row, Settling, draw, summary, table, words
 from .trouble import STALL_EVERY_MS, Trouble
@@ -65,8 +66,19 @@ class LatencyLab(Call):
     Args:
         room: Where to meet. 1 to 64 characters.
         name: What the others see. 1 to 64 characters; default: your user name.
-        **settings: Any other trait that can be written: those of `Call`, and ``delay_ms``, ``jitter_ms``,
-            ``rate_kbps``, ``stall_ms``.
+        url: As in `Call`.
+        token: As in `Call`.
+        timeslice: As in `Call`.
+        target_latency: As in `Call`.
+        source: As in `Call`. Default: ``"pattern"``.
+        microphone: As in `Call`.
+        camera: As in `Call`.
+        auto_join: As in `Call`.
+        delay_ms: Milliseconds by which the relay delays everything it sends to this lab. Default: 0.
+        jitter_ms: Milliseconds by which the delay varies, anew for each chunk. Default: 0.
+        rate_kbps: The most kbit/s that the relay sends to this lab. Default: 0, no cap.
+        stall_ms: Milliseconds for which the relay sends nothing, every 10 seconds. Default: 0, never.
+        **settings: ``layout``, as of any widget.
 
     Raises:
         TypeError: An unknown argument.
@@ -106,10 +118,41 @@ class LatencyLab(Call):
         _esm = (_STATIC / "lab.js").read_text("utf-8")
         _css = (_STATIC / "lab.css").read_text("utf-8")
 
-    def __init__(self, room: str = "lab", name: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        room: str = "lab",
+        name: str | None = None,
+        *,
+        url: str | None = None,
+        token: str | None = None,
+        timeslice: float = default(DEFAULT_TIMESLICE_MS),
+        target_latency: float | None = default(None),
+        source: str = default("pattern"),
+        microphone: bool = default(True),
+        camera: bool = default(True),
+        auto_join: bool = default(False),
+        delay_ms: float = default(0.0),
+        jitter_ms: float = default(0.0),
+        rate_kbps: float = default(0.0),
+        stall_ms: float = default(0.0),
+        **settings: Any,
+    ) -> None:
         self._trouble = Trouble(self, lambda: self._follower.own_peers())  # noqa: PLW0108 - there is no follower yet
         self._sweeping = False
-        super().__init__(room, name, **settings)
+        super().__init__(
+            room,
+            name,
+            url=url,
+            token=token,
+            timeslice=timeslice,
+            target_latency=target_latency,
+            source=source,
+            microphone=microphone,
+            camera=camera,
+            auto_join=auto_join,
+            **settings,
+            **given({"delay_ms": delay_ms, "jitter_ms": jitter_ms, "rate_kbps": rate_kbps, "stall_ms": stall_ms}),
+        )
         self.observe(self._trouble.changed, [*_TROUBLES, "peers", "state"])
         self.observe(self._note_reference, "peers")
 
