@@ -147,11 +147,13 @@ def test_the_cell_shows_a_code_and_saves_nothing_of_it(lab: JupyterLab, notebook
         ada.page.get_by_text(words).first.wait_for()
     shot(ada, "invite-in-cell", ".rw-invite")
     token = link.partition("#token=")[2]
-    saved = json.dumps(ada.save())
+    notebook_file = ada.save()
+    saved = json.dumps(notebook_file)
     assert "an invite link to room 'join-card'" in saved
     assert token not in saved
     assert not re.search(r"eyJ[\w-]{10,}\.", saved), "a JSON web token"
-    assert "image/svg" not in saved
+    assert qr_code(link) not in saved
+    assert "image/svg" not in json.dumps(notebook_file["cells"])  # the card's program, in the metadata, reads drawings
     ada.python("call.close()")
 
 

@@ -57,6 +57,8 @@ def picture(of: Notebook | JoinPage, name: str, selector: str = ".rw") -> None:
 def in_theme(notebook: Notebook, theme: str) -> None:
     notebook.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
     notebook.page.wait_for_selector(f'body[data-jp-theme-name="{theme}"]', state="attached")
+    # JupyterLab takes its splash away 0.2 s later, and fails if another theme has come by then.
+    notebook.page.wait_for_selector("#jupyterlab-splash", state="detached")
     ripen(notebook.page, 1)  # the theme's own transitions
 
 

@@ -159,7 +159,8 @@ def test_a_notebook_without_its_kernel_says_what_was_there(
 
     # Where nothing shows widgets, as on GitHub: without their states, and without scripts.
     del saved["metadata"]["widgets"]
-    html, _ = HTMLExporter().from_notebook_node(nbformat.from_dict(saved))  # type: ignore[no-untyped-call]
+    read = nbformat.reads(json.dumps(saved), as_version=4)  # type: ignore[no-untyped-call]
+    html, _ = HTMLExporter().from_notebook_node(read)  # type: ignore[no-untyped-call]
     (tmp_path / "saved.html").write_text(html)
     context = browser.new_context(java_script_enabled=False, viewport={"width": 1100, "height": 1500})
     page = context.new_page()
