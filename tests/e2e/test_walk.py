@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.waiting import wait_until
 from tests.walk.driver import BROWSER_ARGUMENTS, Driver, WideLab, processes_of
 from tests.walk.model import Model
 from tests.walk.walk import Chooser, Walk, WalkFailed, parse
@@ -59,9 +60,13 @@ class Walks:
         assert left == [], walk.steps
 
     def stop(self) -> None:
-        self._chromium.__exit__(None, None, None)
-        self._lab.stop()
-        assert processes_of(self._lab) == []
+        """End all of it: the kernels first, for one that is left would start another relay."""
+        try:
+            self.end()
+        finally:
+            self._chromium.__exit__(None, None, None)
+            self._lab.stop()
+        wait_until(lambda: not processes_of(self._lab))
 
     def _current(self) -> Walk:
         if self._walk is None:
