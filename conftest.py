@@ -1,3 +1,3 @@
-"""What holds for every run of pytest here, that over the notebooks, too."""
+"""Settings for every pytest run here, including nbval over the notebooks."""
 
 pytest_plugins = ["pytester", "tests.leftovers"]

@@ -1,5 +1,5 @@
-// What the relay says of a room before this page has read that it is in it. Bounded: what does not fit is media, which
-// the next group makes good, before anything that is said once.
+// The relay's events that arrive before this page has read the answer to its join. The list is bounded: media are dropped
+// first, since the next group replaces them; events that are said once are kept.
 import { EVENT, type RelayedHeader } from "./protocol.js";
 
 /** A dozen people's first groups are some hundred objects each. */

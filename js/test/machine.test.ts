@@ -55,7 +55,7 @@ describe("a machine", () => {
 const TABLES: [name: string, table: Table<string, string, string>, start: string, finals: string[]][] = [
   ["A call in a page", CALL, "unseen", ["closed"]],
   ["Its session with the relay", SESSION, "closed", []],
-  ["What it knows of its kernel", PRESENCE, "here", ["gone"]],
+  ["The presence of its kernel", PRESENCE, "here", ["gone"]],
   ["The player of one track", LIVE_STATES, "starting", []],
   ["Space, held to talk", PUSH_TO_TALK, "silent", []],
 ];

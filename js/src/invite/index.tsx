@@ -1,4 +1,4 @@
-// What a cell shows for an invite link. What is secret of it comes in a message and is in no trait: notebooks are saved
+// The card that a cell shows for an invite link. The link itself comes in a message, never in a trait: notebooks are saved
 // with their traits.
 import type { AnyModel } from "@anywidget/types";
 import { type ComponentChild, render } from "preact";

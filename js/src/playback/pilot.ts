@@ -156,7 +156,8 @@ export class Pilot {
     const end_s = buffered.end(buffered.length - 1);
     const grew = !(end_s <= this.#end_s);
     if (grew) {
-      if (this.#arrivals.isOut(seconds(), this.#end_s)) this.#live.send("outage");
+      if (isWaiting(this.#live.state) && this.#arrivals.isOut(seconds(), this.#end_s))
+        this.#live.send("outage");
       this.#arrivals.observe(seconds(), this.#end_s, end_s, this.#continuous);
       this.#end_s = end_s;
       this.#continuous = true;
