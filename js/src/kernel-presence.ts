@@ -1,6 +1,6 @@
 // Whether the kernel of a widget is there. Hosts tell it in ways of their own, so several are listened to:
 // the widget's comm ends; JupyterLab says that a kernel restarts, dies or is another one; nothing can be sent any more;
-// and in every host, the kernel stops saying that it is alive.
+// and in every host, the kernel stops saying that it is alive. One that falls silent is asked whether it has the widget.
 import type { AnyModel } from "@anywidget/types";
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { ignoring, Machine, type Table } from "./machine.js";
@@ -10,19 +10,19 @@ import type { KernelPresence } from "./ui/state.js";
 export const SILENCE_MS = 10_000;
 /** A timer that fires so much later has slept with its page: what the kernel has said meanwhile is yet to be read. */
 const SLEPT_MS = 2000;
-/** After these a widget gets its kernel never back. A kernel that starts does not know it: it says so before it makes any
- * widget of its own, and it is all that is heard of a restart that somebody else has asked for. */
+/** After these a widget gets its kernel never back. A kernel that starts does not know it, and says so before it makes
+ * any widget of its own. Of a restart that somebody else has asked for no more is heard, and that may be missed. */
 const ENDS = new Set(["starting", "restarting", "autorestarting", "terminating", "dead"]);
 
 /** For a page that has no kernel to lose. */
 export const ALWAYS_HERE: ReadonlySignal<KernelPresence> = signal("here");
 
 export type PresenceEvent = "said" | "silence" | "lost";
-export type PresenceAction = "await" | "probe" | "rest";
+export type PresenceAction = "await" | "probe" | "ask" | "rest";
 
 export const PRESENCE: Table<KernelPresence, PresenceEvent, PresenceAction> = {
   here: { said: ["here", "await"], silence: ["silent", "probe"], lost: ["gone", "rest"] },
-  silent: { said: ["here", "await"], lost: ["gone", "rest"], ...ignoring("silence") },
+  silent: { said: ["here", "await"], silence: ["silent", "ask"], lost: ["gone", "rest"] },
   /** Another kernel has no such widget: this is final. */
   gone: ignoring("said", "silence", "lost"),
 };
@@ -34,10 +34,12 @@ export class KernelWatch {
   );
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #undo: (() => void)[] = [];
+  /** A kernel that is busy answers late, and once is enough. */
+  #asking = false;
 
   /** `probe`: say something to the kernel, which fails if the widget has none. */
   constructor(
-    model: Pick<AnyModel, "on" | "off" | "widget_manager">,
+    private readonly model: Pick<AnyModel, "get" | "on" | "off" | "widget_manager">,
     private readonly probe: () => void,
   ) {
     const heard = ({ kind }: { kind?: string }) => {
@@ -79,11 +81,36 @@ export class KernelWatch {
         break;
       case "probe":
         this.probe();
+        this.#ask();
+        this.#await();
+        break;
+      case "ask":
+        this.#ask();
+        this.#await();
         break;
       case "rest":
         this.close();
         break;
     }
+  }
+
+  /** A kernel that answers, but does not know this widget, is not the one that made it. */
+  #ask(): void {
+    const id: unknown = this.model.get("_own_id");
+    const kernel = (this.model.widget_manager as unknown as Manager | undefined)?.kernel;
+    if (this.#asking || typeof id !== "string" || id === "" || !kernel?.requestCommInfo) return;
+    this.#asking = true;
+    const ask = async () => await kernel.requestCommInfo?.({});
+    void ask()
+      .then((answer) => {
+        const comms = answer?.content.comms;
+        if (comms !== undefined && !Object.hasOwn(comms, id)) this.lost();
+      })
+      // It cannot be asked now: so the question stays open, and is asked again.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#asking = false;
+      });
   }
 
   #await(): void {
@@ -104,6 +131,7 @@ interface Source<T> {
 interface Kernel {
   id?: string;
   statusChanged?: Source<string>;
+  requestCommInfo?(content: object): Promise<{ content: { comms?: Record<string, unknown> } }>;
 }
 
 interface KernelChange {

@@ -27,6 +27,7 @@ class Host {
   constructor(manager?: object) {
     const sessionContext = { statusChanged: this.status, kernelChanged: this.kernel };
     const model = {
+      get: () => "own",
       on: (name: string, heard: () => void) =>
         this.heard.set(name, (this.heard.get(name) ?? new Set()).add(heard)),
       off: (name: string, heard: () => void) => this.heard.get(name)?.delete(heard),
@@ -76,6 +77,33 @@ describe("whether the kernel is there", () => {
     expect(host.presence).toBe("here");
     await vi.advanceTimersByTimeAsync(SILENCE_MS);
     expect(host.presence).toBe("silent");
+  });
+
+  test("one that falls silent is asked whether it has the widget, until it answers", async () => {
+    type Answer = { content: { comms?: Record<string, unknown> } };
+    const questions: { resolve(answer: Answer): void; reject(error: Error): void }[] = [];
+    const requestCommInfo = () =>
+      new Promise<Answer>((resolve, reject) => {
+        questions.push({ resolve, reject });
+      });
+    const host = new Host({ kernel: { requestCommInfo } });
+    host.alive();
+    await vi.advanceTimersByTimeAsync(3 * SILENCE_MS);
+    expect(questions.length).toBe(1); // a busy kernel answers late
+    questions[0]?.reject(new Error("Canceled"));
+    await vi.advanceTimersByTimeAsync(SILENCE_MS);
+    expect(questions.length).toBe(2);
+    questions[1]?.resolve({ content: { comms: { own: {}, other: {} } } });
+    await vi.advanceTimersByTimeAsync(SILENCE_MS);
+    expect(host.presence).toBe("silent");
+    questions[2]?.resolve({ content: {} }); // an error of the kernel's own
+    await vi.advanceTimersByTimeAsync(SILENCE_MS);
+    expect(host.presence).toBe("silent");
+    questions[3]?.resolve({ content: { comms: { other: {} } } });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(host.presence).toBe("gone");
+    await vi.advanceTimersByTimeAsync(10 * SILENCE_MS);
+    expect(questions.length).toBe(4);
   });
 
   test("nothing is said of one that has never said it", async () => {

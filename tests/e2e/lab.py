@@ -146,7 +146,6 @@ class JupyterLab:
         return command
 
     def stop(self) -> None:
-        self.stop_relay()
         if self._process is not None:
             self._process.terminate()
             try:
@@ -154,6 +153,7 @@ class JupyterLab:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        self.stop_relay()  # last: a kernel whose relay has gone starts another
 
     def stop_relay(self) -> None:
         """End the relay cleanly, so that the next call starts cold."""

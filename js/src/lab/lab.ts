@@ -1,9 +1,8 @@
 // A latency lab: a call that also hears itself, what it has measured over the last minute, the WebRTC reference
 // beside it, and the chart that it leaves in the notebook.
-import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
 import { CallController } from "../call.js";
 import { kernelLink } from "../model.js";
-import { realModel } from "../still/real-model.js";
 import { Reference } from "./reference.js";
 import { Recording, type Series } from "./series.js";
 import { stillSvg } from "./still.js";
@@ -28,7 +27,7 @@ export class Lab {
   readonly wanted: Signal<string> = signal("");
   readonly running: ReadonlySignal<boolean>;
   /** The kernel has gone while this page was open. */
-  readonly kernelGone = signal(false);
+  readonly kernelGone: ReadonlySignal<boolean>;
   readonly #undo: (() => void)[] = [];
   /** Of which `_fresh` the players are. */
   #fresh = 0;
@@ -49,7 +48,9 @@ export class Lab {
       stall_ms: traits.of("stall_ms"),
     };
     this.sweep = traits.of("_sweep");
-    this.call = new CallController(kernelLink(model), {
+    const link = kernelLink(model);
+    this.kernelGone = computed(() => link.kernel.value === "gone");
+    this.call = new CallController(link, {
       ownTile: OWN_TILE,
       ownFigures: () => {
         const webrtc_ms = this.reference.median_ms.peek();
@@ -85,8 +86,11 @@ export class Lab {
           this.#draw(true);
         };
       }),
+      effect(() => {
+        // Nobody administers the room any more: the lab ends with its kernel.
+        if (this.kernelGone.value) untracked(() => this.call.actions.leave());
+      }),
     );
-    void this.#watchKernel();
   }
 
   get chosen(): Series | undefined {
@@ -140,39 +144,4 @@ export class Lab {
       `${series.stalls} stall${series.stalls === 1 ? "" : "s"}`,
     ].join(" · ");
   }
-
-  /** A kernel that is shut down or restarted no longer administers the room: the lab ends with it. */
-  async #watchKernel(): Promise<void> {
-    const own = await realModel(this.model);
-    const { statusChanged } =
-      (this.model.widget_manager as unknown as Manager)?.context?.sessionContext ?? {};
-    const gone = () => {
-      this.kernelGone.value = true;
-      this.call.actions.leave();
-    };
-    const disconnected = () => {
-      if (own?.comm_live === false) gone();
-    };
-    const status = (_: unknown, now: string) => {
-      if (KERNEL_ENDS.has(now)) gone();
-    };
-    own?.on?.("comm_live_update", disconnected);
-    statusChanged?.connect(status);
-    this.#undo.push(() => {
-      own?.off?.("comm_live_update", disconnected);
-      statusChanged?.disconnect(status);
-    });
-  }
-}
-
-const KERNEL_ENDS = new Set(["dead", "terminating", "restarting", "autorestarting"]);
-
-interface StatusSignal {
-  connect(slot: (sender: unknown, status: string) => void): void;
-  disconnect(slot: (sender: unknown, status: string) => void): void;
-}
-
-/** What JupyterLab's widget manager has; others may lack any of it. */
-interface Manager {
-  context?: { sessionContext?: { statusChanged?: StatusSignal } };
 }
