@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .lab import JupyterLab, Notebook, chromium, open_notebook, stop_playwright
+from .lab import JupyterLab, Notebook, Tabs, chromium, open_notebook, stop_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,16 +34,27 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def tabs(lab: JupyterLab, browser: Browser) -> Tabs:
+    return Tabs(lab, browser)
+
+
 @pytest.fixture
-def notebook(lab: JupyterLab, browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Notebook]]:
-    """Open a notebook of the given cells, each in its own browser context with its own kernel."""
+def notebook(lab: JupyterLab, browser: Browser, tabs: Tabs, tmp_path: Path) -> Iterator[Callable[..., Notebook]]:
+    """Open a notebook of the given cells, each in its own browser context with its own kernel.
+
+    Its page may have shown another notebook before. With `own_page`, or with options for its context, it has not, and
+    shows no other one: a test that changes more in a page than a notebook does wants that.
+    """
     with ExitStack() as stack:
         count = 0
 
-        def opened(*cells: str, **context_options: Any) -> Notebook:
+        def opened(*cells: str, own_page: bool = False, **context_options: Any) -> Notebook:
             nonlocal count
             count += 1
             path = lab.write(f"{tmp_path.name}-{count}.ipynb", *cells)
-            return stack.enter_context(open_notebook(lab, browser, path, **context_options))
+            if own_page or context_options:
+                return stack.enter_context(open_notebook(lab, browser, path, **context_options))
+            return stack.enter_context(tabs.notebook(path))
 
         yield opened

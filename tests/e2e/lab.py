@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import nbformat
 from jupyter_client.blocking.client import BlockingKernelClient
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, ViewportSize, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_ARGS = [
@@ -40,6 +40,8 @@ CHROMIUM_ARGS = [
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 ]
+VIEWPORT: ViewportSize = {"width": 1100, "height": 800}
+BLANK = "about:blank"
 START_TIMEOUT_S = 60
 CELL_TIMEOUT_S = 60
 
@@ -196,19 +198,34 @@ class OnPage(Protocol):
 class Notebook:
     """One notebook open in one browser page, with a line of its own to its kernel."""
 
-    def __init__(self, lab: JupyterLab, context: BrowserContext, path: str) -> None:
+    def __init__(self, lab: JupyterLab, page: Page, path: str) -> None:
         self.lab = lab
         self.path = path
-        self.page: Page = context.new_page()
+        self.page = page
         self.console: list[str] = []
-        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", self._on_page_error)
         self._client: BlockingKernelClient | None = None
-        self.open()
+        if page.url == BLANK:
+            self.open()
+        else:
+            page.evaluate(
+                "(path) => window.jupyterapp.commands.execute('docmanager:open', { path }).then(() => 0)", path
+            )
+            self._wait_for_kernel()
 
     def open(self) -> None:
         """Load (or load anew) the page, and wait for the kernel."""
         self.page.goto(f"{self.lab.url}/{self.lab.document_path}/{self.path}?token={self.lab.token}&reset")
+        self._wait_for_kernel()
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        self.console.append(f"{message.type}: {message.text}")
+
+    def _on_page_error(self, error: Error) -> None:
+        self.console.append(f"pageerror: {error}")
+
+    def _wait_for_kernel(self) -> None:
         self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell", timeout=60_000)
         self.page.wait_for_function(
             "() => { const p = window.jupyterapp?.shell?.currentWidget;"
@@ -305,6 +322,51 @@ class Notebook:
         if self._client is not None:
             self._client.stop_channels()
 
+    def close_document(self) -> bool:
+        """Close the notebook and leave its page to another one; False if the page is not as it was."""
+        try:
+            left: int = self.page.evaluate("""async () => {
+                window.jupyterapp.shell.currentWidget.dispose();
+                localStorage.clear();
+                await new Promise((done) => setTimeout(done, 50));
+                return document.querySelectorAll(".rw, .jp-NotebookPanel, .jp-Dialog, video, audio").length;
+            }""")
+        except Error:
+            return False
+        self.page.remove_listener("console", self._on_console)
+        self.page.remove_listener("pageerror", self._on_page_error)
+        self.page.set_viewport_size(VIEWPORT)
+        self.page.mouse.move(0, 0)
+        return left == 0
+
+
+class Tabs:
+    """Pages with a JupyterLab in them that a notebook has left: opening one there takes a fifth of loading a page.
+
+    Args:
+        lab: The server.
+        browser: Each page has a context of its own in it: no cookies or storage are shared.
+    """
+
+    def __init__(self, lab: JupyterLab, browser: Browser) -> None:
+        self._lab = lab
+        self._browser = browser
+        self._free: list[Page] = []
+
+    @contextlib.contextmanager
+    def notebook(self, path: str) -> Iterator[Notebook]:
+        """Open a notebook; its kernel ends with it."""
+        page = self._free.pop() if self._free else self._browser.new_context(viewport=VIEWPORT).new_page()
+        notebook = Notebook(self._lab, page, path)
+        try:
+            yield notebook
+        finally:
+            notebook.shut_down()
+            if notebook.close_document():
+                self._free.append(page)
+            else:
+                page.context.close()
+
 
 def kernel_client(kernel_file: Path, timeout_s: float = 30) -> BlockingKernelClient:
     """A client of this kernel that hears what it publishes.
@@ -326,10 +388,14 @@ def kernel_client(kernel_file: Path, timeout_s: float = 30) -> BlockingKernelCli
 
 
 @contextlib.contextmanager
-def open_notebook(lab: JupyterLab, browser: Browser, path: str, **context_options: Any) -> Iterator[Notebook]:
+def open_notebook(
+    lab: JupyterLab, browser: Browser, path: str, *, init_script: str = "", **context_options: Any
+) -> Iterator[Notebook]:
     """A notebook in a browser context of its own (no cookies or storage shared); its kernel ends with it."""
-    context = browser.new_context(viewport={"width": 1100, "height": 800}, **context_options)
-    notebook = Notebook(lab, context, path)
+    page = browser.new_context(viewport=VIEWPORT, **context_options).new_page()
+    if init_script:
+        page.add_init_script(init_script)
+    notebook = Notebook(lab, page, path)
     try:
         yield notebook
     finally:

@@ -86,10 +86,7 @@ def test_two_kernels_meet_and_a_third_joins_later(notebook: OpenNotebook, room: 
 
 
 def test_sound_also_comes_from_a_browser_without_webcodecs(notebook: OpenNotebook, room: str) -> None:
-    ada = notebook(cell(room, "Ada"))
-    ada.page.add_init_script("delete window.AudioEncoder")
-    ada.open()
-    joined(ada)
+    ada = joined(notebook(cell(room, "Ada"), init_script="delete window.AudioEncoder"))
     assert ada.page.evaluate("'AudioEncoder' in window") is False
     grace = joined(notebook(cell(room, "Grace")))
     plays(grace)
@@ -315,12 +312,11 @@ def test_saved_notebook_holds_no_token_and_no_media(lab: JupyterLab, notebook: O
 
 
 def test_nothing_is_captured_before_join(notebook: OpenNotebook, room: str) -> None:
-    quiet = notebook(f"from relay_widget import Call\ncall = Call(room={room!r}, name='Ada')\ncall")
-    quiet.page.add_init_script(
-        "window.asked = 0; const ask = MediaDevices.prototype.getUserMedia;"
+    quiet = notebook(
+        f"from relay_widget import Call\ncall = Call(room={room!r}, name='Ada')\ncall",
+        init_script="window.asked = 0; const ask = MediaDevices.prototype.getUserMedia;"
         "MediaDevices.prototype.getUserMedia = function (...a) { window.asked += 1; return ask.apply(this, a); };",
     )
-    quiet.open()
     quiet.run_all()
     join = quiet.page.get_by_role("button", name=f"Join “{room}”")
     join.wait_for()

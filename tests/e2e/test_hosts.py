@@ -81,7 +81,7 @@ def two_notebooks(lab: JupyterLab, context: BrowserContext, room: str, rung: str
         people = []
         for name in ("Ada", "Grace"):
             path = lab.write(f"{name}.ipynb", cell(room, name))
-            person = Notebook(lab, context, path)
+            person = Notebook(lab, context.new_page(), path)
             stack.callback(person.shut_down)
             people.append(joined(person))
         for person in people:

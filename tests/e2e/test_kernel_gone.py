@@ -61,7 +61,7 @@ def test_a_restart_leaves_the_call_and_running_the_cell_again_replaces_it(notebo
 @pytest.mark.parametrize("end", ["killed", "restarted by another program", "shut down"])
 def test_a_kernel_that_ends_is_said(lab: JupyterLab, notebook: OpenNotebook, end: str) -> None:
     room = f"kernel-{end.replace(' ', '-')}"
-    ada = joined(notebook(cell(room, "Ada"), cell(room, "Ada too", auto_join=False)))
+    ada = joined(notebook(cell(room, "Ada"), cell(room, "Ada too", auto_join=False), own_page=True))
     ada.page.locator(".rw").nth(1).get_by_role("button", name="Join “").wait_for()
     kernel = ada.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
     if end == "killed":
@@ -85,7 +85,7 @@ def test_a_screen_is_shared_with_the_camera_off(notebook: OpenNotebook) -> None:
     """The screen and the camera are different things: both sides say what is sent, whichever switch was used."""
     room = "screen"
     grace = joined(notebook(cell(room, "Grace")))
-    ada = notebook(cell(room, "Ada", camera=False))
+    ada = notebook(cell(room, "Ada", camera=False), own_page=True)
     ada.page.evaluate("""() => {
         // A headless browser has no screen to choose: a canvas stands for one.
         navigator.mediaDevices.getDisplayMedia = async () => {

@@ -9,6 +9,8 @@ import re
 import signal
 import socket
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -186,7 +188,7 @@ class Tab:
         self.network = Network().__enter__()
         context = browser.new_context(viewport={"width": 1000, "height": 1700}, proxy={"server": self.network.url})
         context.add_init_script(COUNT_RECORDERS)
-        self.notebook = Notebook(lab, context, path)
+        self.notebook = Notebook(lab, context.new_page(), path)
         self.page = self.notebook.page
         self.js('app.commands.execute("application:toggle-left-area")')
         self.kernel_id: str | None = None
@@ -288,9 +290,13 @@ class Tab:
         return [line for line in self.notebook.console if line.startswith("pageerror")]
 
     def close(self) -> None:
-        self.notebook.shut_down()
+        """Also with the network down and a cell running: the next walk opens a notebook of this name."""
+        self.ask("spin 0")
         self.page.context.close()
         self.network.__exit__()
+        url = f"{self._lab.url}/api/kernels/{self.kernel_id}?token={self._lab.token}"
+        with contextlib.suppress(urllib.error.HTTPError):  # it has been shut down
+            urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=30).close()  # noqa: S310
 
 
 class Driver:
