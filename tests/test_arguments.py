@@ -11,7 +11,7 @@ import traitlets as t
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from relay_widget import Call, InvalidValueError, LatencyLab, RemotePeer, attributes, by_peer
+from relay_widget import Call, InvalidValueError, LatencyLab, Peer, Recorder, RemotePeer, attributes, by_peer
 from relay_widget.by_peer import ByPeer
 from relay_widget.errors import UnknownAttributeError, UnknownFiguresError
 from relay_widget.monitor import standings
@@ -102,6 +102,23 @@ class TestAttributes:
             assert (mine.before, mine.after, mine.camera) == (1, 2, False), "its own default holds, too"
         finally:
             mine.close()
+
+
+class TestAttributesOfOthers:
+    @pytest.mark.parametrize(
+        ("wrong", "what"), [("rooom", "did you mean"), ("volume", "no attribute"), ("close", "a method")]
+    )
+    def test_a_peer_refuses_what_it_has_not(self, wrong: str, what: str) -> None:
+        peer = Peer("lab", url=NOWHERE)
+        with pytest.raises(UnknownAttributeError, match=f"(?i){what}"):
+            setattr(peer, wrong, True)
+
+    def test_a_recorder_too_and_keeps_its_own(self, tmp_path: Path) -> None:
+        recorder = Recorder("lab", tmp_path / "lab.relay", url=NOWHERE)
+        with pytest.raises(UnknownAttributeError, match="Did you mean 'dropped'"):
+            recorder.droped = 1  # type: ignore[attr-defined]
+        recorder.objects = 3
+        assert recorder.objects == 3
 
 
 class TestSignature:

@@ -253,11 +253,14 @@ export class CallController {
     this.#media.end();
   }
 
-  /** Send anew, to players that remember nothing of before. */
+  /** Send anew, to players that remember nothing of before; nor does this page. */
   async beginAnew(): Promise<void> {
     if (this.state.phase.value !== "joined") return;
-    this.#media.publisher.stop();
-    await this.#media.publisher.start(this.#listeners());
+    const { publisher } = this.#media;
+    publisher.stop();
+    this.#reporter.governor.beginAnew();
+    void publisher.setQuality(this.#reporter.governor.picture);
+    await publisher.start(this.#listeners());
   }
 
   /** In the room, or on the way into it. */

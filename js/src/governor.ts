@@ -9,7 +9,7 @@ import type { UplinkState } from "./uplink.js";
 const NO_LAG = { subscribers: 0, lagging: 0 };
 
 export class Governor {
-  readonly #adaptation = new Adaptation();
+  #adaptation = new Adaptation();
   readonly #rate = new SendRate();
   #recorded_bytes = 0;
   #busy = false;
@@ -38,6 +38,12 @@ export class Governor {
   begin(): void {
     this.#lag = NO_LAG;
     this.#adaptation.pause();
+  }
+
+  /** Begin with the best picture, as if nothing had ever been the matter. */
+  beginAnew(): void {
+    this.#adaptation = new Adaptation();
+    this.begin();
   }
 
   /** To be called a few times a second; `busy`: this computer is. Returns whether another `picture` is to be sent from now on. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { FULL_QUALITY, HOLD_MS, SETTLE_MS } from "../src/adaptation.js";
+import { FIRST_PATIENCE_MS, FULL_QUALITY, HOLD_MS, SETTLE_MS } from "../src/adaptation.js";
 import { Governor } from "../src/governor.js";
 import type { UplinkState } from "../src/uplink.js";
 
@@ -38,6 +38,19 @@ describe("the picture", () => {
     sender.for(10_000);
     expect(sender.changes).toBe(0);
     expect(sender.governor.quality(true)).toMatchObject({ grade: "poor" });
+  });
+
+  test("begun anew, it is the best at once, and nothing remembers why it was not", () => {
+    const sender = new Sender();
+    sender.governor.onTrackLag({ track: "video", subscribers: 1, lagging: 1 });
+    sender.for(2 * SETTLE_MS);
+    expect(sender.governor.figures.level).toBeGreaterThan(0);
+    sender.governor.beginAnew();
+    expect(sender.governor.picture).toMatchObject(FULL_QUALITY);
+    expect(sender.governor.quality(false)).toMatchObject({ grade: "good" });
+    sender.changes = 0;
+    sender.for(2 * FIRST_PATIENCE_MS); // a step up would be a new epoch in the middle of a measurement
+    expect(sender.changes).toBe(0);
   });
 
   test("and so it is when the camera was off", () => {

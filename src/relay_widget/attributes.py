@@ -1,4 +1,4 @@
-"""A widget's attributes: which there are, and what somebody probably meant who wrote another."""
+"""An object's attributes: which there are, and what somebody probably meant who wrote another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import UnknownAttributeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _OURS = ("relay_widget", "traitlets")
 """Packages whose classes may be what a call is; traitlets makes one when a trait is added to an object."""
@@ -60,14 +60,16 @@ class KnownAttributes:
     """Refuses assignments to attributes that a class does not have, and to its methods.
 
     ``call.rooom = "x"`` and ``call.mute = True`` would pass silently.
+    A class has those it defines or annotates in its body, and those its objects have already.
     Private names, traits that are added later and whatever a user's own subclass assigns are left alone.
     """
 
     if not TYPE_CHECKING:  # type checkers would take it for leave to set anything
 
         def __setattr__(self, name: str, value: object) -> None:
-            if not (name.startswith("_") or hasattr(type(self), name) or name in self.__dict__) and self._is_ours():
-                public = [known for known in dir(type(self)) if not known.startswith("_")]
+            if not (name.startswith("_") or self._has(name)) and self._is_ours():
+                known = {*dir(type(self)), *self.__dict__, *_annotated(type(self))}
+                public = [word for word in known if not word.startswith("_")]
                 what = next(cls.__name__ for cls in type(self).__mro__ if cls.__module__ != "traitlets.traitlets")
                 raise UnknownAttributeError(
                     "unknown-attribute",
@@ -85,6 +87,9 @@ class KnownAttributes:
                 )
             super().__setattr__(name, value)
 
+    def _has(self, name: str) -> bool:
+        return hasattr(type(self), name) or name in self.__dict__ or name in _annotated(type(self))
+
     def _is_ours(self) -> bool:
         for cls in type(self).__mro__:
             if cls is KnownAttributes:
@@ -92,6 +97,11 @@ class KnownAttributes:
             if cls.__module__.partition(".")[0] not in (*_OURS, "anywidget", "ipywidgets"):
                 return False
         return True
+
+
+def _annotated(kind: type) -> Iterator[str]:
+    for cls in kind.__mro__:
+        yield from inspect.get_annotations(cls)
 
 
 def _is_method_of_ours(kind: type, name: str) -> bool:

@@ -12,6 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from . import background
+from .attributes import KnownAttributes
 from .client import RelayClient
 from .errors import InvalidValueError, PeersTimeoutError, RelayRequestError
 from .impair import whom
@@ -50,7 +51,7 @@ AWAY_KEPT_S = 8.0
 _log = logging.getLogger(__name__)
 
 
-class Peer:
+class Peer(KnownAttributes):
     """One participant of a room, or one listener in it.
 
     Join with ``with Peer("lab") as peer:`` or ``async with Peer("lab") as peer:``, or with `connect` and `close`. It

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .attributes import KnownAttributes
 from .background import Lane, Outcome
 from .errors import RelayWidgetError
 from .media.encode import AudioEncoder, VideoEncoder
@@ -114,11 +115,17 @@ class _Track:
             self._background.call(self._publication.send, self, objects, entered)
 
 
-class Publication:
+class Publication(KnownAttributes):
     """What a `Peer` sends until it is over, or stopped.
 
     ``await`` it, or `wait` for it, to be there at its end: what the iterable raised is raised there.
     """
+
+    entered: int
+    """How often the participant has come into the room; each time the relay is to be told all anew."""
+    tracks: dict[Kind, _Track]
+    over: Future[None]
+    """Done when it is over."""
 
     def __init__(
         self,
@@ -131,8 +138,7 @@ class Publication:
         on_over: Callable[[Publication], None],
     ) -> None:
         self.entered = 0
-        """How often the participant has come into the room; each time the relay is to be told all anew."""
-        self.tracks: dict[Kind, _Track] = {}
+        self.tracks = {}
         self._client = client
         self._background = background
         self._title = title
@@ -145,8 +151,7 @@ class Publication:
         self._draining = False  # it has run out: what is still being encoded goes out
         self._error: BaseException | None = None
         self._begun_s = time.perf_counter()
-        self.over: Future[None] = Future()
-        """Done when it is over."""
+        self.over = Future()
         self._outcome = Outcome(self.over, title)
 
     @property

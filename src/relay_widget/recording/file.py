@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relay_widget.attributes import KnownAttributes
 from relay_widget.errors import RecordingError
 
 from . import format as relay_file
@@ -146,7 +147,7 @@ class RecordedPeer:
     tracks: dict[str, RecordedTrack] = field(default_factory=dict)
 
 
-class RecordedCall:
+class RecordedCall(KnownAttributes):
     """A recording that was opened: who was there, what they published, and each object of it.
 
     Attributes:
@@ -159,12 +160,20 @@ class RecordedCall:
         lost_bytes: How much at the file's end is of no use.
     """
 
+    path: Path
+    room: str
+    started_ms: float
+    ended_ms: float
+    peers: dict[str, RecordedPeer]
+    events: list[tuple[int, Record]]
+    complete: bool
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.room = ""
         self.started_ms = self.ended_ms = 0.0
-        self.peers: dict[str, RecordedPeer] = {}
-        self.events: list[tuple[int, Record]] = []
+        self.peers = {}
+        self.events = []
         self.complete = False
         self._orders: dict[tuple[str, str], _Order] = {}
         try:

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from relay_widget.attributes import KnownAttributes
 from relay_widget.client import RelayClient
 from relay_widget.errors import RecordingError, RelayWidgetError
 from relay_widget.names import default_name
@@ -48,7 +49,7 @@ _Bytes = bytes  # a property of the recorder has that name
 _log = logging.getLogger(__name__)
 
 
-class Recorder:
+class Recorder(KnownAttributes):
     """Records a room into a ``.relay`` file, once. A context manager; `start` and `stop` do the same.
 
     It is a listener, not a participant: it has no tile, and everybody in the room sees "recorded by" this name.
@@ -66,6 +67,14 @@ class Recorder:
         InvalidValueError: ``bad-room``, ``bad-name`` or ``bad-url``.
     """
 
+    path: Path
+    error: RelayWidgetError | None
+    """Why it ended before it was stopped, as one sentence: ``disk-full``, ``lost-relay``, …; None if it did not."""
+    objects: int
+    """How many objects have been written."""
+    dropped: int
+    """How many have not, because the disk was too slow."""
+
     def __init__(
         self,
         room: str,
@@ -77,12 +86,9 @@ class Recorder:
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path)
-        self.error: RelayWidgetError | None = None
-        """Why it ended before it was stopped, as one sentence: ``disk-full``, ``lost-relay``, …; None if it did not."""
+        self.error = None
         self.objects = 0
-        """How many objects have been written."""
         self.dropped = 0
-        """How many have not, because the disk was too slow."""
         name = default_name() if name is None else name
         self._make_client = partial(RelayClient, room, name, url=url, token=token, listens=Listens("records"))
         self._client = self._make_client()

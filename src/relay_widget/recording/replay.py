@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from relay_widget.attributes import KnownAttributes
 from relay_widget.client import RelayClient
 from relay_widget.errors import InvalidValueError, RelayWidgetError
 
@@ -43,7 +44,7 @@ class _Step(NamedTuple):
     record: Record
 
 
-class Replay:
+class Replay(KnownAttributes):
     """A recording that is being played, from when it is made. Wait for its end with ``wait()``, or ``await`` it.
 
     Made by `replay`.
@@ -55,11 +56,16 @@ class Replay:
         error: Why it ended early, if it did.
     """
 
+    room: str
+    sent: int
+    left_out: int
+    error: RelayWidgetError | None
+
     def __init__(self, call: RecordedCall, room: str, speed: float, url: str | None, token: str | None) -> None:
         self.room = room
         self.sent = 0
         self.left_out = 0
-        self.error: RelayWidgetError | None = None
+        self.error = None
         self._call = call
         self._speed = speed
         self._url = url
