@@ -102,6 +102,28 @@ def test_a_page_that_hung_has_lost_sound_but_not_lip_sync(notebook: OpenNotebook
     grace.wait_python("abs(call.peers[0].figures.get('av_skew_ms', 9999)) < 500")
 
 
+def test_a_page_that_is_busy_begins_its_sound_anew_with_no_gap(notebook: OpenNotebook, room: str) -> None:
+    count = """
+        window.encoders = 0;
+        const { AudioEncoder } = window;
+        window.AudioEncoder = class extends AudioEncoder { constructor(...a) { super(...a); window.encoders += 1; } };
+    """
+    ada = joined(notebook(cell(room, "Ada"), init_script=count))
+    grace = joined(notebook(cell(room, "Grace")))
+    plays(grace)
+    begun = ada.page.evaluate("""async () => {
+        const before = encoders, until = performance.now() + 6000;
+        while (performance.now() < until) {
+            const from = performance.now();
+            while (performance.now() - from < 400);
+            await new Promise((done) => setTimeout(done, 5));
+        }
+        return encoders - before;
+    }""")
+    assert begun <= 1  # an encoder that begins with each piece has none to finish a block with
+    plays(grace)
+
+
 def test_leave_rejoin_and_room_switch(notebook: OpenNotebook, room: str) -> None:
     ada = joined(notebook(cell(room, "Ada")))
     grace = joined(notebook(cell(room, "Grace")))

@@ -12,8 +12,11 @@ const MIME_TYPE = "audio/webm;codecs=opus";
 const BLOCK_MS = 40;
 /** Sound that waits for a page that is busy, in pieces of 10 ms; older sound is lost. */
 const MAX_WAITING_PIECES = 200;
-/** Sound that is missing for longer, or jumps back, is a new epoch: blocks have no place for a gap. */
+/** Sound that is missing for longer is silence: blocks have no place for a gap. */
 const MAX_GAP_MS = 100;
+/** Longer silence, or time that jumps back, is a new epoch. A page that is so busy that it gets a piece only now and then
+ * must not begin one with each: none would come to a whole block, and beginning costs more than going on. */
+const MAX_SILENCE_MS = 5000;
 
 /** Chromium's; not in TypeScript's library, for other browsers have it in workers only, or not at all. */
 declare class MediaStreamTrackProcessor {
@@ -83,6 +86,8 @@ export class SoundRecorder implements Recorder {
       if (this.#reader === null) return;
       if (this.#epoch === null || !goesOn(this.#epoch, piece)) this.#begin(piece, options);
       const epoch = this.#epoch as Epoch;
+      const missing_us = piece.timestamp - epoch.next_us;
+      if (missing_us > MAX_GAP_MS * 1000) encodeSilence(epoch, missing_us);
       epoch.next_us = piece.timestamp + piece.duration;
       epoch.encoder.encode(piece);
     } finally {
@@ -163,11 +168,27 @@ export class SoundRecorder implements Recorder {
 }
 
 function goesOn(epoch: Epoch, piece: AudioData): boolean {
+  const missing_ms = (piece.timestamp - epoch.next_us) / 1000;
   return (
     piece.sampleRate === epoch.sampleRate_hz &&
     piece.numberOfChannels === epoch.channels &&
-    Math.abs(piece.timestamp - epoch.next_us) < MAX_GAP_MS * 1000
+    missing_ms > -MAX_GAP_MS &&
+    missing_ms < MAX_SILENCE_MS
   );
+}
+
+function encodeSilence({ encoder, next_us, sampleRate_hz, channels }: Epoch, duration_us: number): void {
+  const frames = Math.round((duration_us * sampleRate_hz) / 1e6);
+  const silence = new AudioData({
+    format: "f32-planar",
+    sampleRate: sampleRate_hz,
+    numberOfFrames: frames,
+    numberOfChannels: channels,
+    timestamp: next_us,
+    data: new Float32Array(frames * channels),
+  });
+  encoder.encode(silence);
+  silence.close();
 }
 
 function formatOf(decoder: AudioDecoderConfig | undefined): SoundFormat {
