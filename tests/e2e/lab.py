@@ -165,7 +165,7 @@ class JupyterLab:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         deadline_s = time.monotonic() + 10
-        while self.relay_file.exists() and time.monotonic() < deadline_s:
+        while (self.relay_file.exists() or _runs(pid)) and time.monotonic() < deadline_s:
             time.sleep(0.02)
 
     def write(self, name: str, *cells: str) -> str:
@@ -512,6 +512,14 @@ def watch(
     """
     seen: dict[str, Any] = page.evaluate(WATCH, [selector, seconds, enough])
     return seen
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def free_port() -> int:

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
     from .model import Step
 
-BROWSER_ARGUMENTS = ("--autoplay-policy=no-user-gesture-required",)
-"""Whether sound waits for a click is another test's concern: here a reload would silence all that follows."""
+BROWSER_ARGUMENTS = ("--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream=fps=8")
+"""Whether sound waits for a click is another test's concern: here a reload would silence all that follows.
+And few pictures a second: three calls in five views would take more than two cores."""
 PROBE = Path(__file__).with_name("probe.py")
 STARTUP = f"""
 import importlib.util as _util
@@ -186,7 +187,7 @@ class Tab:
         ]
         path = lab.write(f"walk-{name}.ipynb", *cells, f"# {name}0\nspin()")
         self.network = Network().__enter__()
-        context = browser.new_context(viewport={"width": 1000, "height": 1700}, proxy={"server": self.network.url})
+        context = browser.new_context(viewport={"width": 640, "height": 1300}, proxy={"server": self.network.url})
         context.add_init_script(COUNT_RECORDERS)
         self.notebook = Notebook(lab, context.new_page(), path)
         self.page = self.notebook.page
