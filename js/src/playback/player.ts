@@ -1,7 +1,7 @@
 // One remote track: objects in, a playing <video> out. Wires intake, append queue, source and pilot together
 // and recovers from bad media by building the source anew.
 import type { Figures, MediaHeader, TrackInfo } from "../protocol.js";
-import { asLive } from "../segment/index.js";
+import { asLive, withColour } from "../segment/index.js";
 import { type Append, AppendQueue } from "./append-queue.js";
 import {
   evictionRange,
@@ -181,7 +181,7 @@ class MsePlayer implements Player {
   #startEpoch(epoch: number, bytes: Uint8Array): void {
     const { mimeType, audio, video, packaging } = this.#track;
     // Beside sound in one element pictures are waited for anyway.
-    const init = video && !audio ? asLive(bytes) : bytes;
+    const init = withColour(video && !audio ? asLive(bytes) : bytes);
     this.#init = { epoch, bytes: init };
     if (!canPlay(mimeType)) {
       this.#giveUp(

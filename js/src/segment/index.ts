@@ -1,6 +1,7 @@
 // From the bytes of a recorder to labelled objects: picks the parser for a track's packaging.
 import type { Packaging } from "../protocol.js";
 import { ByteInput, type Parse } from "./bytes.js";
+import { withColour } from "./colour.js";
 import { Cutter, type MediaObject, SegmentError } from "./cutter.js";
 import { parseFmp4 } from "./fmp4.js";
 import { Joiner } from "./joiner.js";
@@ -8,7 +9,7 @@ import { asLive } from "./live.js";
 import { type SoundFormat, SoundMuxer } from "./sound-muxer.js";
 import { parseWebm } from "./webm.js";
 
-export { asLive, Joiner, type MediaObject, SegmentError, type SoundFormat, SoundMuxer };
+export { asLive, Joiner, type MediaObject, SegmentError, type SoundFormat, SoundMuxer, withColour };
 
 /**
  * Cuts a recorder's byte stream at group starts, and nowhere else. Incremental: any split of the input gives
