@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from relay_widget import Peer
+from tests.media.colours import COLOURS, COLUMNS, HEIGHT, LEVELS, ROWS, WIDTH, fields, seen, worst
 
 from .lab import JoinPage, chromium
 from .test_join_page import ROOM, invite
@@ -17,27 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
     from playwright.sync_api import Browser, Page
 
     from tests.relay_process import RelayProcess
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
-
-COLOURS = [
-    (200, 40, 120),
-    (255, 0, 0),
-    (0, 255, 0),
-    (0, 0, 255),
-    (32, 192, 64),
-    (128, 128, 128),
-    (250, 200, 20),
-    (20, 30, 60),
-]
-WIDTH, HEIGHT = 640, 360
-COLUMNS, ROWS = 4, 2
-LEVELS = 6
-"""Of 255: what an encoder may lose of a plain colour."""
 
 READ = f"""(video) => {{
   const canvas = Object.assign(document.createElement("canvas"), {{ width: {WIDTH}, height: {HEIGHT} }});
@@ -50,20 +35,6 @@ READ = f"""(video) => {{
 }}"""
 
 
-def patches() -> NDArray[np.uint8]:
-    """A picture of a field of each colour."""
-    fields = np.array(COLOURS, np.uint8).reshape(ROWS, COLUMNS, 3)
-    return fields.repeat(HEIGHT // ROWS, 0).repeat(WIDTH // COLUMNS, 1)
-
-
-def of_array(picture: NDArray[np.uint8]) -> list[tuple[int, ...]]:
-    """The colour in the middle of each field."""
-    height, width = picture.shape[:2]
-    rows = (np.arange(ROWS) + 0.5) * height / ROWS
-    columns = (np.arange(COLUMNS) + 0.5) * width / COLUMNS
-    return [tuple(map(int, picture[int(y), int(x)])) for y in rows for x in columns]
-
-
 def on(page: Page) -> list[tuple[int, ...]]:
     """The same of the picture that a page shows of somebody else, once there is one."""
     video = page.locator("video[data-peer-id]")
@@ -72,8 +43,18 @@ def on(page: Page) -> list[tuple[int, ...]]:
     return [tuple(colour) for colour in video.evaluate(READ)]
 
 
-def worst(seen: list[tuple[int, ...]]) -> int:
-    return int(np.abs(np.array(seen) - np.array(COLOURS)).max())
+CANVAS = f"""
+navigator.mediaDevices.getUserMedia = async () => {{
+  const canvas = Object.assign(document.createElement("canvas"), {{ width: {WIDTH}, height: {HEIGHT} }});
+  const context = canvas.getContext("2d", {{ alpha: false }});
+  const [width, height] = [{WIDTH // COLUMNS}, {HEIGHT // ROWS}];
+  setInterval(() => {json.dumps(COLOURS)}.forEach((colour, n) => {{
+    context.fillStyle = `rgb(${{colour}})`;
+    context.fillRect(n % {COLUMNS} * width, Math.floor(n / {COLUMNS}) * height, width, height);
+  }}), 50);
+  return canvas.captureStream();
+}};
+"""
 
 
 @pytest.fixture(scope="module")
@@ -83,22 +64,24 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", "20", "-i", "-"]
     scaled = ["-vf", "scale=out_color_matrix=bt601:out_range=tv", "-pix_fmt", "yuv420p"]
     command = ["ffmpeg", "-v", "error", *raw, *scaled, str(path)]
-    subprocess.run(command, input=patches().tobytes() * 20, check=True)
+    subprocess.run(command, input=fields().tobytes() * 20, check=True)
     with chromium(f"--use-file-for-fake-video-capture={path}") as browser:
         yield browser
 
 
-def test_a_camera_on_another_page_and_in_python(relay: RelayProcess, camera: Browser) -> None:
-    ada, grace = (JoinPage(camera, invite(relay, name)) for name in ("Ada", "Grace"))
+@pytest.mark.parametrize("source", ["camera", "canvas"])
+def test_what_a_page_captures_on_another_page_and_in_python(relay: RelayProcess, camera: Browser, source: str) -> None:
+    script = CANVAS if source == "canvas" else ""
+    ada, grace = (JoinPage(camera, invite(relay, name), init_script=script) for name in ("Ada", "Grace"))
     try:
         ada.join()
         grace.join()
-        seen = on(grace.page)
-        assert worst(seen) <= LEVELS, seen
+        shown = on(grace.page)
+        assert worst(shown) <= LEVELS, shown
         with Peer(ROOM, name="Python", url=relay.url, token=relay.auth()["token"]) as peer:
             [sender] = [other for other in peer.peers if other.name == "Ada"]
-            seen = of_array(next(iter(peer.video(sender))).rgb)
-            assert worst(seen) <= LEVELS, seen
+            got = seen(next(iter(peer.video(sender))).rgb)
+            assert worst(got) <= LEVELS, got
     finally:
         ada.close()
         grace.close()
@@ -106,12 +89,12 @@ def test_a_camera_on_another_page_and_in_python(relay: RelayProcess, camera: Bro
 
 def test_an_array_on_a_page(relay: RelayProcess, browser: Browser) -> None:
     with Peer(ROOM, name="Python", url=relay.url, token=relay.auth()["token"]) as peer:
-        sent = peer.publish(patches() for _ in range(10_000))
+        sent = peer.publish(fields() for _ in range(10_000))
         ada = JoinPage(browser, invite(relay, "Ada"))
         try:
             ada.join()
-            seen = on(ada.page)
-            assert worst(seen) <= LEVELS, seen
+            shown = on(ada.page)
+            assert worst(shown) <= LEVELS, shown
         finally:
             ada.close()
             sent.stop()

@@ -125,6 +125,7 @@ class _Decoder:
 
     def __init__(self, track: TrackFormat) -> None:
         self._is_video = track.is_video
+        self._colour = track.colour
         codec: Any = av.CodecContext.create(_DECODERS.get(track.codec, track.codec), "r")
         codec.thread_count = 1  # with more it would hand a picture out when the next ones have come
         codec.options = {"max_pixels": str(MAX_PIXELS)}
@@ -152,6 +153,8 @@ class _Decoder:
             media_ms = block.time_ms if frame.pts is None else frame.pts / 1000
             captured_ms = None if zero_ms is None else zero_ms + media_ms
             if self._is_video:
+                if self._colour is not None:
+                    self._colour.describe(frame)
                 parts.append(VideoFrame(frame, media_ms=media_ms, captured_ms=captured_ms, epoch=epoch))
             else:
                 samples = self._samples(frame)

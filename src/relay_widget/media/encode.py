@@ -17,6 +17,7 @@ from av.video.frame import PictureType
 from relay_widget.errors import InvalidValueError
 from relay_widget.protocol import MAX_CHUNK_BYTES, Code, Track, check_track_id
 
+from .colour import BT601
 from .frame import SAMPLE_RATE
 from .webm import MAX_GROUP_MS, LiveMuxer, MediaObject, TrackFormat
 
@@ -123,7 +124,7 @@ class VideoEncoder:
     def _begin(self, width: int, height: int, captured_ms: float, at_ms: float) -> MediaObject:
         self._codec = _vp8(width, height, self._fps, self._bitrate_kbps or _kbps(width, height, self._fps))
         self._size = (width, height)
-        media = TrackFormat("vp8", width=width, height=height)
+        media = TrackFormat("vp8", width=width, height=height, colour=BT601)
         self._muxer = LiveMuxer(self.track.track, self._next_epoch, media)
         self._next_epoch += 1
         self._base_ms = at_ms
@@ -134,7 +135,7 @@ class VideoEncoder:
     def _encode(self, picture: NDArray[np.uint8], captured_ms: float, *, key: bool) -> list[MediaObject]:
         assert self._muxer is not None  # noqa: S101 - encode() has begun an epoch
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
-            format="yuv420p", threads=1
+            format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG", threads=1
         )
         frame.pts = self._media_ms
         frame.time_base = _MS

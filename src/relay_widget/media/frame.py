@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from .colour import make_convertible
+
 if TYPE_CHECKING:
     import av
     from numpy.typing import NDArray
@@ -49,6 +51,7 @@ class VideoFrame:
     @cached_property
     def rgb(self) -> NDArray[np.uint8]:
         """The pixels: an array of shape (height, width, 3), dtype uint8, red first."""
+        make_convertible(self._native)
         # In this thread: those that FFmpeg starts for each picture cost more than they save, the more so beside others.
         pixels = self._native.reformat(format="rgb24", threads=1).to_ndarray()
         if self._quarter_turns:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from relay_widget.errors import MediaError
 from relay_widget.protocol import MediaHeader
 
+from .colour import UNSAID, Colour
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -48,6 +50,11 @@ _CODEC_PRIVATE = 0x63A2
 _VIDEO = 0xE0
 _PIXEL_WIDTH = 0xB0
 _PIXEL_HEIGHT = 0xBA
+_COLOUR = 0x55B0
+_MATRIX = 0x55B1
+_RANGE = 0x55B9
+_TRANSFER = 0x55BA
+_PRIMARIES = 0x55BB
 _AUDIO = 0xE1
 _SAMPLING_FREQUENCY = 0xB5
 _CHANNELS = 0x9F
@@ -66,6 +73,8 @@ _CODEC_IDS: dict[str, Codec] = {
     "A_OPUS": "opus",
 }
 _NAMES = {codec: name for name, codec in _CODEC_IDS.items()}
+_RANGES = (None, False, True)
+"""What Range says of `Colour.full_range`; 3 is "as the matrix has it"."""
 _NS_PER_MS = 1_000_000
 _VIDEO_TYPE, _AUDIO_TYPE = 1, 2
 _NUMBER = 1
@@ -96,6 +105,8 @@ class TrackFormat:
     channels: int = 0
     codec_private: bytes = b""
     default_duration_ms: float = 0
+    colour: Colour | None = None
+    """None where it says nothing."""
 
     @property
     def is_video(self) -> bool:
@@ -166,7 +177,8 @@ class LiveMuxer:
 def _init_segment(media: TrackFormat) -> bytes:
     if media.is_video:
         kind = _VIDEO_TYPE
-        details = _element(_VIDEO, _uint(_PIXEL_WIDTH, media.width) + _uint(_PIXEL_HEIGHT, media.height))
+        size = _uint(_PIXEL_WIDTH, media.width) + _uint(_PIXEL_HEIGHT, media.height)
+        details = _element(_VIDEO, size + (b"" if media.colour is None else _colour_element(media.colour)))
     else:
         kind = _AUDIO_TYPE
         rate = _element(_SAMPLING_FREQUENCY, struct.pack(">d", media.sample_rate))
@@ -188,6 +200,12 @@ def _init_segment(media: TrackFormat) -> bytes:
             _element(_TRACKS, _element(_TRACK_ENTRY, b"".join(entry))),
         ]
     )
+
+
+def _colour_element(colour: Colour) -> bytes:
+    said = {_MATRIX: colour.matrix, _TRANSFER: colour.transfer, _PRIMARIES: colour.primaries}
+    said[_RANGE] = 0 if colour.full_range is None else _RANGES.index(colour.full_range)
+    return _element(_COLOUR, b"".join(_uint(kind, value) for kind, value in said.items()))
 
 
 def _element(element_id: int, body: bytes) -> bytes:
@@ -325,7 +343,15 @@ def _track_entry(body: bytes) -> tuple[int, TrackFormat]:
         channels=_read_uint(audio.get(_CHANNELS, b"\x01")) if audio else 0,
         codec_private=found.get(_CODEC_PRIVATE, b""),
         default_duration_ms=_read_uint(found.get(_DEFAULT_DURATION, b"\0")) / _NS_PER_MS,
+        colour=None if _COLOUR not in video else _read_colour(video[_COLOUR]),
     )
+
+
+def _read_colour(body: bytes) -> Colour:
+    found = {kind: _read_uint(value) for kind, value in _children(body, "Colour")}
+    said = found.get(_RANGE, 0)
+    matrix, primaries, transfer = (found.get(kind, UNSAID) & 0xFF for kind in (_MATRIX, _PRIMARIES, _TRANSFER))
+    return Colour(matrix, primaries, transfer, _RANGES[said] if said < len(_RANGES) else None)
 
 
 def _children(body: bytes, what: str, *, open_elements: tuple[int, ...] = ()) -> Iterator[tuple[int, bytes]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import av
 import numpy as np
 
+from relay_widget.media.colour import BT601
 from relay_widget.media.frame import SAMPLE_RATE, VideoFrame
 
 from .format import PeerLeft, TrackUnpublished
@@ -174,7 +175,9 @@ class _Canvas:
         width, height = _even((picture.width * scale, picture.height * scale))
         width, height = min(width, tile.width), min(height, tile.height)
         native = av.VideoFrame.from_ndarray(picture.rgb, format="rgb24")
-        scaled = native.reformat(width=width, height=height, format="yuv420p").to_ndarray()
+        scaled = native.reformat(
+            width=width, height=height, format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG"
+        ).to_ndarray()
         middle = Tile(
             tile.left + (tile.width - width) // 4 * 2, tile.top + (tile.height - height) // 4 * 2, width, height
         )
@@ -189,6 +192,7 @@ class _Canvas:
         height, width = self._planes[0].shape
         frame = av.VideoFrame.from_ndarray(whole.reshape(height * 3 // 2, width), format="yuv420p")
         self._last = max(round(at_ms), self._last + 1)
+        BT601.describe(frame)
         frame.pts = self._last
         frame.time_base = Fraction(1, 1000)
         return frame

@@ -20,6 +20,7 @@ import av
 from tqdm.auto import tqdm
 
 from relay_widget.errors import InvalidValueError, RecordingError
+from relay_widget.media.colour import BT601, is_said
 from relay_widget.media.frame import SAMPLE_RATE
 
 from .compose import Composer
@@ -216,7 +217,10 @@ def _copy(out: Path, call: RecordedCall, job: _Job, sources: list[TrackSource]) 
         for source in sources:
             streams.append({})
             for kind, (_, init) in source.formats.items():
-                streams[-1][kind] = file.add_stream_from_template(_template(open_files, init, kind))
+                template = _template(open_files, init, kind)
+                streams[-1][kind] = stream = file.add_stream_from_template(template)
+                if kind == "video" and not is_said(template.codec_context):
+                    BT601.describe(stream.codec_context)  # as cameras send it: players would take it for BT.709
         span: _Span | None = None
         last: dict[int, int] = {}
         for number, packet in _in_order([source.packets() for source in sources]):
@@ -272,6 +276,7 @@ def _encode(out: Path, call: RecordedCall, job: _Job, sources: list[TrackSource]
             video.width, video.height = composer.size
             video.pix_fmt = "yuv420p"
             video.codec_context.time_base = Fraction(1, 1000)
+            BT601.describe(video.codec_context)
         if composer.has_sound:
             audio = file.add_stream(audio_codec, rate=SAMPLE_RATE)
             audio.layout = "stereo"
