@@ -328,8 +328,7 @@ class Peer(KnownAttributes):
             publication.stop()
         for wish in self._wishes:
             wish.box.end(at_once=True)
-        if publications:
-            await asyncio.wait([asyncio.wrap_future(publication.over) for publication in publications])
+        await asyncio.gather(*(publication.settled() for publication in publications))
         if self._reporting is not None:
             self._reporting.cancel()
         for timer in self._away.values():

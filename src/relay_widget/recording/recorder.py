@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from relay_widget.attributes import KnownAttributes
+from relay_widget.background import run_until_stopped
 from relay_widget.client import RelayClient
 from relay_widget.errors import RecordingError, RelayWidgetError
 from relay_widget.names import default_name
@@ -271,9 +272,9 @@ class Recorder(KnownAttributes):
             writer.close()
         except RecordingError as error:
             self._fail(error)
-        except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like a recording that goes on
+        except BaseException as error:  # noqa: BLE001 - it must not look like a recording that goes on
             _log.exception("recording failed")
-            self._fail(RecordingError("cannot-write", f"Recording failed ({error}): start another one."))
+            self._fail(RecordingError("cannot-write", f"Recording failed ({error!r}): start another one."))
 
     def _fail(self, error: RecordingError) -> None:
         """It is over; the call goes on without it. On either thread."""
@@ -292,7 +293,7 @@ class Recorder(KnownAttributes):
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    loop.run_forever()
+    run_until_stopped(loop)
     loop.close()
 
 
