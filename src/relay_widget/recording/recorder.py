@@ -9,7 +9,6 @@ import time
 from collections import deque
 from functools import partial
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from relay_widget.attributes import KnownAttributes
@@ -17,6 +16,7 @@ from relay_widget.background import run_until_stopped
 from relay_widget.client import RelayClient
 from relay_widget.errors import RecordingError, RelayWidgetError
 from relay_widget.names import default_name
+from relay_widget.paths import as_path
 from relay_widget.protocol import Listens
 
 from .file import RecordingWriter, check_free
@@ -34,6 +34,7 @@ from .format import (
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from types import TracebackType
 
     from relay_widget.protocol import MediaHeader, PeerInfo
@@ -65,7 +66,7 @@ class Recorder(KnownAttributes):
         overwrite: Whether a file that is there is replaced.
 
     Raises:
-        InvalidValueError: ``bad-room``, ``bad-name`` or ``bad-url``.
+        InvalidValueError: ``bad-room``, ``bad-name``, ``bad-url`` or ``bad-path``.
     """
 
     path: Path
@@ -86,7 +87,7 @@ class Recorder(KnownAttributes):
         name: str | None = None,
         overwrite: bool = False,
     ) -> None:
-        self.path = Path(path)
+        self.path = as_path(path)
         self.error = None
         self.objects = 0
         self.dropped = 0
