@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import subprocess
 import sys
 import threading
@@ -141,6 +142,50 @@ def test_work_that_fails_stops_nothing(ground: background.Background, caplog: py
     wait_until(lambda: not lane.busy)
     assert done == [1, 0.5]
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_nothing_that_is_raised_ends_the_thread_or_a_worker(
+    ground: background.Background, caplog: pytest.LogCaptureFixture, raised: BaseException
+) -> None:
+    def fails(*_: object) -> None:
+        raise raised
+
+    async def fails_too() -> None:
+        raise raised
+
+    for _ in range(2 * background.MAX_WORKERS):
+        ground.compute(fails)
+    ground.call(fails)
+    with pytest.raises(type(raised)):
+        ground.submit(fails_too(), "something").wait(20)
+    done = list[int]()
+    lane = Lane(ground, done.append)
+    lane.put(1)
+    wait_until(lambda: done == [1])
+    assert ground.submit(_answer(5), "five").wait(20) == 5
+    assert caplog.text.count("a worker failed") == 2 * background.MAX_WORKERS
+
+
+async def test_who_gives_up_waiting_leaves_nothing_behind(ground: background.Background) -> None:
+    over: Future[int] = Future()
+    outcome = Outcome(over, "something")
+    for _ in range(20):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(outcome, 0.001)
+    assert not outcome._waiting
+    assert len(over._done_callbacks) == 1  # type: ignore[attr-defined]
+    over.set_result(5)
+    assert await outcome == 5
+
+
+@pytest.mark.parametrize("raised", [StopIteration(1), asyncio.CancelledError(), concurrent.futures.CancelledError()])
+async def test_what_a_coroutine_cannot_raise_is_wrapped(raised: BaseException) -> None:
+    over: Future[int] = Future()
+    over.set_exception(raised)
+    with pytest.raises(RuntimeError, match="something ended with") as wrapped:
+        await Outcome(over, "something")
+    assert wrapped.value.__cause__ is raised
 
 
 def test_a_process_whose_user_forgot_to_leave_ends_and_leaves(runtime: Path) -> None:

@@ -44,7 +44,7 @@ def files(folder: str) -> list[Path]:
 
 @pytest.mark.parametrize("path", files("core"), ids=lambda path: path.name)
 def test_core_is_pure(path: Path) -> None:
-    assert own(path) <= {".core", ".protocol", ".errors", ".grants"}
+    assert own(path) <= {".core", ".protocol", ".tidy", ".errors", ".grants"}
     foreign = {name for name in imports(path) if not name.startswith(".")}
     assert foreign <= STDLIB - NOT_IN_CORE | {"msgspec"}
 
@@ -58,7 +58,7 @@ def test_server_stands_on_core(path: Path) -> None:
 
 @pytest.mark.parametrize("path", files("media"), ids=lambda path: path.name)
 def test_media_knows_no_socket(path: Path) -> None:
-    assert own(path) <= {".media", ".protocol", ".errors", ".extras"}
+    assert own(path) <= {".media", ".protocol", ".paths", ".errors", ".extras"}
     foreign = {name for name in imports(path) if not name.startswith(".")}
     heavy = set() if path.name in ("__init__.py", "webm.py") else {"av", "numpy", "PIL"}
     assert foreign <= (STDLIB - {"asyncio", "socket", "threading"}) | heavy
@@ -73,7 +73,19 @@ def test_clients_know_no_relay(name: str) -> None:
 
 @pytest.mark.parametrize("path", files("recording"), ids=lambda path: path.name)
 def test_recordings_stand_on_the_client_and_media(path: Path) -> None:
-    assert own(path) <= {".recording", ".client", ".media", ".names", ".protocol", ".errors", ".extras"}
+    assert own(path) <= {
+        ".recording",
+        ".client",
+        ".background",
+        ".media",
+        ".names",
+        ".protocol",
+        ".tidy",
+        ".paths",
+        ".attributes",
+        ".errors",
+        ".extras",
+    }
 
 
 @pytest.mark.parametrize("path", files("checkup"), ids=lambda path: path.name)
@@ -92,7 +104,8 @@ def test_the_recording_format_does_no_io() -> None:
 
 
 def test_the_wire_needs_nothing_but_a_reader_of_json() -> None:
-    assert own(PACKAGE / "protocol.py") == {".errors"}
-    assert imports(PACKAGE / "protocol.py") - {".errors"} <= STDLIB | {"msgspec"}
+    assert own(PACKAGE / "protocol.py") == {".errors", ".tidy"}
+    assert imports(PACKAGE / "protocol.py") - {".errors", ".tidy"} <= STDLIB | {"msgspec"}
+    assert imports(PACKAGE / "tidy.py") <= STDLIB
     assert imports(PACKAGE / "errors.py") <= STDLIB
     assert imports(PACKAGE / "grants.py") <= STDLIB

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import booleans, integers, sampled_from
 
 from relay_widget import InvalidValueError, Peer, PeersTimeoutError, RelayRequestError, launcher, peer
 from relay_widget.background import MAX_WORKERS
@@ -222,6 +225,166 @@ def test_what_an_iterable_raises_is_raised_to_who_waits(relay: RelayProcess) -> 
             assert raised.traceback[-1].name == "pictures"
         wait_until(lambda: bob.peers[0].tracks == ())
         assert ada.joined
+
+
+class Unusual(BaseException):
+    """What a library may have raised by its own way out."""
+
+
+ENDINGS: list[BaseException] = [
+    SystemExit(3),
+    KeyboardInterrupt(),
+    GeneratorExit(),
+    asyncio.CancelledError(),
+    concurrent.futures.CancelledError(),
+    concurrent.futures.TimeoutError(),
+    StopIteration(),
+    StopAsyncIteration(),
+    Unusual("by its own way"),
+    BaseExceptionGroup("several", [SystemExit(1), ValueError()]),
+    MemoryError(),
+    RecursionError(),
+    OSError(5, "unplugged"),
+    ValueError("the camera has gone"),
+]
+
+
+class Source:
+    """An iterable of a user's own that raises at a place of its choice: asked to begin, or for one of its parts."""
+
+    def __init__(self, part: object, good: int, raised: BaseException) -> None:
+        self.part, self.left, self.raised = part, good, raised
+
+    def __iter__(self) -> Self:
+        if self.left < 0:
+            raise self.raised
+        return self
+
+    def __next__(self) -> object:
+        if not self.left:
+            raise self.raised
+        self.left -= 1
+        return self.part
+
+
+class AsyncSource(Source):
+    """The same for ``async for``."""
+
+    __iter__ = None  # type: ignore[assignment]
+
+    def __aiter__(self) -> Self:
+        if self.left < 0:
+            raise self.raised
+        return self
+
+    async def __anext__(self) -> object:
+        return Source.__next__(self)
+
+
+def generated(part: object, good: int, raised: BaseException) -> Iterator[object]:
+    for _ in range(good):
+        yield part
+    raise raised
+
+
+KINDS: list[Any] = [Source, AsyncSource, generated]
+
+
+def is_told(ended: BaseException | None, raised: BaseException) -> bool:
+    """Whether it is what was raised; Python itself makes RuntimeError of a StopIteration in a generator."""
+    return ended is raised or (isinstance(ended, RuntimeError) and raised in (ended.__cause__, ended.__context__))
+
+
+def test_whatever_a_source_raises_ends_its_publication(relay: RelayProcess) -> None:
+    """At its beginning, at a part, or from a generator; in the thread of a publication, or its event loop."""
+    with participant(relay, "Ada") as ada:
+
+        @settings(max_examples=60)
+        @given(
+            raised=sampled_from(ENDINGS),
+            kind=sampled_from(KINDS),
+            good=integers(-1, 3),
+            audio=booleans(),
+        )
+        def ends(raised: BaseException, kind: Any, good: int, audio: bool) -> None:
+            part = np.zeros((1, 480), np.float32) if audio else still()
+            source = kind(part, good, raised)
+            publication = ada.publish(None if audio else source, None, source if audio else None)
+            if good >= 0 and (kind, type(raised)) in ((Source, StopIteration), (AsyncSource, StopAsyncIteration)):
+                publication.wait(20)  # that is how iterators end
+                return
+            with pytest.raises(BaseException) as ended:  # noqa: PT011 - it is looked at
+                publication.wait(20)
+            assert is_told(ended.value, raised)
+            assert not publication.running
+
+        ends()
+        assert ada.joined
+        ada.publish_pattern(96, 64, frames=2).wait(20)
+
+
+@pytest.mark.parametrize("raised", ENDINGS, ids=lambda raised: type(raised).__name__)
+async def test_it_can_be_awaited_too_and_the_loop_goes_on(relay: RelayProcess, raised: BaseException) -> None:
+    async def pictures() -> AsyncIterator[NDArray[np.uint8]]:
+        yield still()
+        raise raised
+
+    async with participant(relay, "Ada") as ada:
+        publication = ada.publish(pictures())
+        with pytest.raises(BaseException) as ended:  # noqa: PT011 - it is looked at
+            await publication
+        assert is_told(ended.value, raised)
+
+
+async def test_a_source_that_hangs_keeps_nobody(relay: RelayProcess) -> None:
+    never = threading.Event()
+
+    async def hangs() -> AsyncIterator[NDArray[np.uint8]]:
+        yield still()
+        await asyncio.Event().wait()
+
+    def hangs_too() -> Iterator[NDArray[np.uint8]]:
+        yield still()
+        never.wait(60)
+
+    async with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        publications = ada.publish(hangs()), bob.publish(hangs_too())
+        await asyncio.to_thread(wait_until, lambda: all(one.stats["frames"] for one in publications))
+        await publications[0].stop()
+    assert not publications[1].running
+    never.set()
+
+
+def test_what_a_thread_s_async_source_waits_for_is_cancelled_with_it(relay: RelayProcess) -> None:
+    reached, given_up = threading.Event(), threading.Event()
+
+    async def hangs() -> AsyncIterator[NDArray[np.uint8]]:
+        yield still()
+        try:
+            reached.set()
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+
+    with participant(relay, "Ada") as ada:
+        publication = ada.publish(hangs())
+        assert reached.wait(20)
+        publication.stop().wait(20)
+        assert given_up.wait(20)
+
+
+def test_what_a_source_raises_after_the_end_is_logged(relay: RelayProcess, caplog: pytest.LogCaptureFixture) -> None:
+    def clings() -> Iterator[NDArray[np.uint8]]:
+        try:
+            yield from endless()
+        finally:
+            sys.exit("I close the program")
+
+    with participant(relay, "Ada") as ada:
+        publication = ada.publish(clings())
+        wait_until(lambda: publication.stats["frames"])
+        publication.stop().wait(20)
+        wait_until(lambda: "I close the program" in caplog.text)
 
 
 def test_what_cannot_be_published_says_why(relay: RelayProcess) -> None:

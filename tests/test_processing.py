@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -9,7 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from relay_widget import Call, InvalidValueError, NothingReceivedError, Peer, RelayRequestError, open_recording
+from relay_widget import (
+    Call,
+    InvalidValueError,
+    NothingReceivedError,
+    Peer,
+    RelayRequestError,
+    open_recording,
+    processing,
+)
 from relay_widget.monitor import shared_monitor
 from relay_widget.protocol import Event
 
@@ -261,6 +270,49 @@ def test_a_function_that_raises_is_reported_once_and_goes_on(
         fail.stop()
     assert isinstance(fail.error, ZeroDivisionError)
     assert [record.getMessage() for record in caplog.records] == ["fail failed at a frame and is given the next ones:"]
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()])
+@pytest.mark.parametrize("use", [Call.on_frame, Call.publish_processed])
+def test_a_function_that_raises_what_is_no_exception_ends_and_says_so(
+    call: Call,
+    grace: Peer,
+    caplog: pytest.LogCaptureFixture,
+    use: Callable[..., FrameLoop | ProcessedVideo],
+    raised: BaseException,
+) -> None:
+    """``sys.exit()`` in a thread would else be silence."""
+
+    def leave(picture: object) -> object:
+        raise raised
+
+    leaving = use(call, leave)
+    assert leaving.wait(20)
+    wait_until(lambda: leaving.error is raised)
+    assert f"leave is given no more frames: {raised!r}" in caplog.text
+    wait_until(lambda: [one.name for one in call.peers] == ["Grace"])
+    assert close_to(np.asarray(call.snapshot("Grace")), GREY)  # the call goes on
+
+
+def test_a_function_that_hangs_keeps_nobody_waiting(
+    call: Call, grace: Peer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processing, "STOP_TIMEOUT_S", 0.1)
+    never, hanging = threading.Event(), threading.Semaphore(0)
+
+    def hangs(picture: object) -> None:
+        hanging.release()
+        never.wait(60)
+
+    loop, processed = call.on_frame(hangs), call.publish_processed(hangs, "Grace")
+    for _ in range(2):
+        assert hanging.acquire(timeout=20)
+    loop.stop(0.05)
+    assert "hangs has not returned from its last frame" in caplog.text
+    call.close()
+    assert processed.wait(20)
+    never.set()
+    assert loop.wait(20)
 
 
 @pytest.mark.parametrize("use", [Call.on_frame, Call.publish_processed])

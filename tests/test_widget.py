@@ -24,7 +24,9 @@ from relay_widget import (
     RelayRequestError,
     RelayStartError,
     RelayWidgetError,
+    follower,
     launcher,
+    monitor,
 )
 from relay_widget.grants import Grant
 from relay_widget.protocol import Event
@@ -379,6 +381,49 @@ def test_observers_that_raise_do_not_stop_the_news(call: Call, caplog: pytest.Lo
     wait_until(lambda: "a user's mistake" in caplog.text)
     page.close()
     wait_until(lambda: call.peers == ())
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_observers_that_end_more_than_themselves_do_not_stop_the_news(call: Call, raised: BaseException) -> None:
+    asked = threading.Event()
+
+    def ends(_change: object) -> None:
+        asked.set()
+        raise raised
+
+    call.observe(ends, "peers")
+    page = Page(call, own=False)
+    page.join("lab", "Grace")
+    assert asked.wait(20)
+    page.close()
+    wait_until(lambda: call.peers == ())
+
+
+def test_an_observer_that_hangs_is_named_and_keeps_nobody_waiting(
+    call: Call, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for module in (follower, monitor):
+        monkeypatch.setattr(module, "HANGING_S", 0.1)
+    monkeypatch.setattr(monitor, "_REQUEST_TIMEOUT_S", 0.1)
+    never, hanging = threading.Event(), threading.Event()
+
+    def hangs(_change: object) -> None:
+        hanging.set()
+        never.wait(60)
+
+    call.observe(hangs, "peers")
+    page = Page(call, own=False)
+    page.join("lab", "Grace")
+    assert hanging.wait(20)
+    assert [peer.name for peer in call.wait_for_peers(1, timeout=20)] == ["Grace"]
+    with pytest.raises(RelayRequestError, match="An observer of Call") as refused:
+        call.lock()
+    assert refused.value.code == "observer-hangs"
+    assert [(one.call, one.code) for one in monitor.standings()] == [(repr(call), "observer-hangs")]
+    call.close()
+    assert "was closed all the same" in caplog.text
+    never.set()
+    page.close()
 
 
 HELD = {"stall_ms": 29_000, "stall_every_ms": 600_000}

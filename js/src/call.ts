@@ -16,6 +16,7 @@ import { AUDIO_TRACK, VIDEO_TRACK } from "./publisher.js";
 import type { Quality } from "./quality.js";
 import { Reporter } from "./reporter.js";
 import { Session } from "./session.js";
+import { tidy } from "./tidy.js";
 import type { RungName } from "./transport/index.js";
 import { ladder } from "./transport/ladder.js";
 import { Troubles } from "./troubles.js";
@@ -134,7 +135,7 @@ export class CallController {
       setRoom: (room) => link.set("room", room),
       setName: (name) => {
         this.state.name.value = name; // as typed, spaces and all
-        if (name.trim() !== "") link.set("name", name.trim());
+        if (tidy(name) !== "") link.set("name", tidy(name));
       },
       setSource: (source) => link.set("source", source),
       setMicrophone: (on) => link.set("microphone", on),
@@ -330,7 +331,7 @@ export class CallController {
     });
     link.onChange("name", () => {
       const name = link.get("name");
-      if (state.name.peek().trim() !== name) {
+      if (tidy(state.name.peek()) !== name) {
         // The relay has given this number to another page of this call: this one keeps its own.
         if (this.#isActive && this.#isDefault(name) && this.#isDefault(state.name.peek())) return;
         state.name.value = name;

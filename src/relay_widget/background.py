@@ -39,6 +39,9 @@ class Outcome(Generic[T]):
     def __init__(self, future: Future[T], what: str) -> None:
         self._future = future
         self._what = what
+        self._lock = threading.Lock()
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = set()
+        future.add_done_callback(self._wake)
 
     @property
     def done(self) -> bool:
@@ -68,11 +71,39 @@ class Outcome(Generic[T]):
                         "wait-timeout", f"{self._what} was not over after {timeout_s:g} s: wait longer, or stop it."
                     ) from None
 
+    async def settled(self) -> None:
+        """Wait in an event loop until it has happened or failed, and raise nothing of it."""
+        loop = asyncio.get_running_loop()
+        waiting = (loop, loop.create_future())
+        with self._lock:  # a future never forgets a callback, so it has one, and who waits is kept here
+            if self._future.done():
+                return
+            self._waiting.add(waiting)
+        try:
+            await waiting[1]
+        finally:
+            with self._lock:
+                self._waiting.discard(waiting)
+
     def __await__(self) -> Generator[Any, None, T]:
-        # Who no longer waits does not undo it.
-        waiting = asyncio.wrap_future(self._future)
-        waiting.add_done_callback(lambda over: over.cancelled() or over.exception())
-        return asyncio.shield(waiting).__await__()
+        return self._result().__await__()  # who no longer waits does not undo it
+
+    async def _result(self) -> T:
+        await self.settled()
+        try:
+            return self._future.result()
+        except (StopIteration, asyncio.CancelledError, CancelledError) as error:
+            # Raised in a coroutine these would say something of the coroutine.
+            raise RuntimeError(f"{self._what} ended with {error!r}") from error
+
+    def _wake(self, _: object) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, set()
+        for loop, future in waiting:
+            try:
+                loop.call_soon_threadsafe(settle, future)
+            except RuntimeError:
+                _log.debug("an event loop that waited for %s is closed", self._what)
 
     def __repr__(self) -> str:
         return f"<{self._what}: {'over' if self.done else 'under way'}>"
@@ -118,7 +149,7 @@ class Background:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         try:
-            self.loop.run_forever()
+            run_until_stopped(self.loop)
         finally:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())  # and what was about to be said
             self.loop.run_until_complete(self.loop.shutdown_default_executor())
@@ -128,9 +159,29 @@ class Background:
         while (job := self._jobs.get()) is not None:
             try:
                 job()
-            except Exception:  # noqa: BLE001 - it is logged, and the others' work goes on
+            except BaseException:  # noqa: BLE001 - it is logged, and the others' work goes on
                 _log.exception("a worker failed")
             del job  # not to be kept while waiting for the next
+
+
+def run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
+    """Run a thread's event loop until it is stopped.
+
+    A loop lets SystemExit and KeyboardInterrupt out, which end a program and not one thread of it: they are logged.
+    """
+    while True:
+        try:
+            loop.run_forever()
+        except BaseException:  # noqa: BLE001 - logged; whatever else the loop does goes on
+            _log.exception("something on %s failed", threading.current_thread().name)
+        else:
+            return
+
+
+def settle(future: asyncio.Future[None]) -> None:
+    """It has happened, if anybody still waits for it."""
+    if not future.done():
+        future.set_result(None)
 
 
 class Lane(Generic[Item]):

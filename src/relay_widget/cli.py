@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from .core import Limits
 from .errors import InvalidValueError, RelayStartError, RelayWidgetError, WireError
+from .paths import as_path
 from .protocol import check_name, check_room
 from .relays import TOKEN_VARIABLE, URL_VARIABLE, named_relay
 from .server.log import JsonFormatter, TextFormatter
@@ -229,8 +230,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ORIGIN",
         help="another origin whose pages may use it",
     )
-    serve.add_argument("--tls-cert", type=Path, metavar="PEM", help="serve https: the certificate, with its chain")
-    serve.add_argument("--tls-key", type=Path, metavar="PEM", help="its private key")
+    serve.add_argument("--tls-cert", type=_path, metavar="PEM", help="serve https: the certificate, with its chain")
+    serve.add_argument("--tls-key", type=_path, metavar="PEM", help="its private key")
     serve.add_argument(
         "--redis",
         default=os.environ.get(REDIS_VARIABLE) or None,
@@ -250,7 +251,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument(
         "--runtime-file",
-        type=Path,
+        type=_path,
         metavar="PATH",
         help="file that tells local programs about this relay; port and secret of a relay that left its file "
         "behind are taken over",
@@ -300,7 +301,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TIME",
         help="how long it is good: 90s, 15m, 1h or 7d (default: 1h)",
     )
-    token.add_argument("--runtime-file", type=Path, metavar="PATH", help="file of the relay it is for")
+    token.add_argument("--runtime-file", type=_path, metavar="PATH", help="file of the relay it is for")
     sanitize_file = commands.add_parser(
         "sanitize-file",
         help="print where the file for pytest --nbval-sanitize-with is",
@@ -338,7 +339,7 @@ def _add_recording(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     )
     record.set_defaults(run=_record)
     record.add_argument("room", type=_text(check_room))
-    record.add_argument("file", type=Path, help="the recording to make, as in talk.relay")
+    record.add_argument("file", type=_path, help="the recording to make, as in talk.relay")
     record.add_argument("--overwrite", action="store_true", help="replace a file that is there")
     record.add_argument(
         "--duration", type=_duration, metavar="TIME", help="how long: 90s, 15m, 1h (default: until Ctrl-C)"
@@ -349,8 +350,8 @@ def _add_recording(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         description="Make a .webm (copied as it arrived) or an .mp4 of each peer: talk.webm becomes talk-Ada.webm.",
     )
     export.set_defaults(run=_export)
-    export.add_argument("file", type=Path, help="the recording")
-    export.add_argument("out", type=Path, help="the file to make, .webm or .mp4")
+    export.add_argument("file", type=_path, help="the recording")
+    export.add_argument("out", type=_path, help="the file to make, .webm or .mp4")
     export.add_argument("--peer", metavar="NAME", help="only this peer; then the file has the very name given")
     export.add_argument("--grid", action="store_true", help="one file with everybody in it")
     export.add_argument("--overwrite", action="store_true", help="replace files that are there")
@@ -361,7 +362,7 @@ def _add_recording(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         parents=[where],
     )
     replay.set_defaults(run=_replay)
-    replay.add_argument("file", type=Path, help="the recording")
+    replay.add_argument("file", type=_path, help="the recording")
     replay.add_argument("--room", type=_text(check_room), help="where to (default: the room that was recorded)")
     replay.add_argument("--speed", type=float, default=1.0, help="how many times faster (default: %(default)s)")
 
@@ -374,6 +375,14 @@ def _text(check: Callable[[object], str]) -> Callable[[str], str]:
             raise argparse.ArgumentTypeError(error.message) from None
 
     return parse
+
+
+def _path(text: str) -> Path:
+    """Also one that no shell has looked at, as in --tls-key=~/key.pem."""
+    try:
+        return as_path(text)
+    except InvalidValueError as error:
+        raise argparse.ArgumentTypeError(error.message) from None
 
 
 def _duration(text: str) -> float:

@@ -303,11 +303,11 @@ class RelayClient:
                 await asyncio.sleep(pause_s)
         except RelayWidgetError as reason:
             error = reason
-        except asyncio.CancelledError:
-            pass  # closed
-        except Exception as reason:  # noqa: BLE001 - a mistake of ours is told to whoever waits
+        except (asyncio.CancelledError, GeneratorExit):
+            pass  # closed, or its loop is gone
+        except BaseException as reason:  # noqa: BLE001 - a mistake of ours is told to whoever waits
             _log.exception("a participant failed")
-            error = RelayRequestError("internal", f"{self.name!r} could not go on ({reason}): make it anew.")
+            error = RelayRequestError("internal", f"{self.name!r} could not go on ({reason!r}): make it anew.")
         self.error = error
         if not self._first.done():
             if error is None:
@@ -606,7 +606,7 @@ class RelayClient:
         """One listener's mistake must not stop the others' news."""
         try:
             listener(*news)
-        except Exception:  # noqa: BLE001 - it is logged
+        except BaseException:  # noqa: BLE001 - it is logged
             _log.exception("a listener of %s failed", self)
 
     def _no_answer(self, reason: Exception) -> RelayRequestError:

@@ -6,6 +6,7 @@ It does the actions, and it sets the call's traits to the session's values.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
@@ -19,7 +20,7 @@ from .errors import InvalidValueError, PeersTimeoutError, RelayRequestError, Wir
 from .impair import whom
 from .invitation import answer_page
 from .latency import LatencyHistory, by_hop
-from .monitor import Standing, shared_monitor
+from .monitor import HANGING_S, Standing, observer_hangs, shared_monitor
 from .protocol import Event, ListenerInfo, check_origin, shown_call
 from .tunnel import Tunnels
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from .errors import RelayWidgetError
     from .relays import NamedRelay, Relay
     from .widget import Call
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,30 @@ class RemotePeer:
         return f"RemotePeer(name={self.name!r})"
 
 
+class _Lock:
+    """A lock that its holder can take again, and that nobody waits for longer than an observer may take.
+
+    Args:
+        call: Whose observers its holder runs.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._inner = threading.RLock()
+
+    def __enter__(self) -> None:
+        """Take it.
+
+        Raises:
+            RelayRequestError: (``observer-hangs``) An observer has had it for too long.
+        """
+        if not self._inner.acquire(timeout=HANGING_S):
+            raise observer_hangs(self._call)
+
+    def __exit__(self, *_: object) -> None:
+        self._inner.release()
+
+
 class Follower:
     """What a call knows from its page and from the relay.
 
@@ -69,8 +96,9 @@ class Follower:
         # At another's relay the page says itself whose it is, and the relay keeps the word from the others.
         self._shown_id = self._call_id if named is None else shown_call(self._call_id)
         self.monitor = shared_monitor(named)
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
+        self._lock = _Lock(call)  # is held while observers run
+        self._changed = threading.Condition()  # is not
+        self._changes = 0
         self._session = CallSession()
         self._relay: Relay | None = None
         self._failure: RelayWidgetError | None = None  # the session's, as it is raised
@@ -109,7 +137,7 @@ class Follower:
 
     def on_failed(self, error: RelayWidgetError) -> None:
         """See `Listener`."""
-        with self._changed:
+        with self._lock:
             self._failure = error
         self._do(lambda now_s: self._session.relay_failed((error.code, error.message), now_s))
 
@@ -131,7 +159,7 @@ class Follower:
             self.history.note(snapshot["now_ms"], self.room, heard, report)
             self._set_figures(heard, report)
             self._set("listeners", tuple(map(ListenerInfo.from_json, snapshot.get("listeners", ()))))
-            self._changed.notify_all()
+            self._tell_changed()
             recorders = [one["name"] for one in snapshot.get("listeners", ()) if one["does"] == "records"]
             people = {"names": [peer["name"] for peer in others], "recorders": recorders}
             news, self._people = people != self._people, people
@@ -140,12 +168,15 @@ class Follower:
 
     def standing(self) -> Standing:
         """See `Listener`."""
-        with self._lock:
-            session = self._session
-            error = session.error
-            if error is None and session.is_stuck(time.monotonic()):
-                error = ("call-stuck", f"It has been {session.shown} for long, and nothing says why.")
-            return Standing(repr(self._call), session.shown, *(error or ("", "")))
+        session = self._session
+        try:
+            with self._lock:
+                error = session.error
+                if error is None and session.is_stuck(time.monotonic()):
+                    error = ("call-stuck", f"It has been {session.shown} for long, and nothing says why.")
+                return Standing(repr(self._call), session.shown, *(error or ("", "")))
+        except RelayRequestError as error:
+            return Standing(repr(self._call), session.shown, error.code, error.message)
 
     def on_tick(self) -> None:
         """See `Listener`."""
@@ -190,12 +221,15 @@ class Follower:
         """End it: nothing is told or sent any more."""
         self.monitor.remove(self)
         self._tunnels.close()
-        self._do(self._session.close)
-        with self._changed:
-            self._relay = self._failure = None
-            self._set_figures([], {})
-            self._set("listeners", ())
-            self._changed.notify_all()
+        try:
+            self._do(self._session.close)
+            with self._lock:
+                self._relay = self._failure = None
+                self._set_figures([], {})
+                self._set("listeners", ())
+                self._tell_changed()
+        except RelayRequestError as error:  # it is over for everybody but this observer
+            _log.warning("%s was closed all the same: %s", self._call, error)
 
     def own_peers(self) -> tuple[str, ...]:
         """Ids of the call's own participant: one for each page that shows it."""
@@ -215,21 +249,25 @@ class Follower:
     def wait_for_peers(self, n: int, timeout_s: float | None) -> tuple[RemotePeer, ...]:
         """See `Call.wait_for_peers`."""
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
-        with self._changed:
-            while len(self._call.peers) < n:
-                if self._failure is not None:
-                    raise self._failure
-                left_s = None if deadline_s is None else deadline_s - time.monotonic()
-                if left_s is not None and left_s <= 0:
-                    count = len(self._call.peers)
-                    message = (
-                        f"{count} of {n} peers were in room {self._call.room!r} after {timeout_s:g} s: "
-                        "open the room elsewhere and join, or wait longer."
-                    )
-                    raise PeersTimeoutError("peers-timeout", message)
+        while True:
+            changes = self._changes
+            peers = tuple(self._call.peers)
+            if len(peers) >= n:
+                return peers
+            if self._failure is not None:
+                raise self._failure
+            left_s = None if deadline_s is None else deadline_s - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                message = (
+                    f"{len(peers)} of {n} peers were in room {self._call.room!r} after {timeout_s:g} s: "
+                    "open the room elsewhere and join, or wait longer."
+                )
+                raise PeersTimeoutError("peers-timeout", message)
+            with self._changed:
                 # In slices, so that interrupting the kernel is heard.
-                self._changed.wait(0.5 if left_s is None else min(0.5, left_s))
-            return tuple(self._call.peers)
+                slice_s = 0.5 if left_s is None else min(0.5, left_s)
+                if self._changes == changes:
+                    self._changed.wait(slice_s)
 
     def mute(self, peer: RemotePeer | ListenerInfo | str, track: str | None, *, muted: bool) -> None:
         """See `Call.mute`."""
@@ -277,7 +315,7 @@ class Follower:
 
     def _do(self, event: Callable[[float], list[str]]) -> None:
         """Give the session an event, show what is so now, and do what follows."""
-        with self._changed:
+        with self._lock:
             actions = event(time.monotonic())
             session = self._session
             self._set("state", session.shown)
@@ -285,7 +323,7 @@ class Follower:
             self._set(
                 "error", None if session.error is None else dict(zip(("code", "message"), session.error, strict=True))
             )
-            self._changed.notify_all()
+            self._tell_changed()
         for action in actions:
             self._acts[action]()
 
@@ -306,6 +344,11 @@ class Follower:
         latency_ms = max((f.get("latency_ms", -1) for f in seen), default=-1)
         sending = {f"sent_{name.removeprefix('bitrate_')}": figure for name, figure in sent.items()}
         self._set("stats", {**sending, **totals, "latency_ms": latency_ms})
+
+    def _tell_changed(self) -> None:
+        with self._changed:
+            self._changes += 1
+            self._changed.notify_all()
 
     def _set(self, trait: str, value: object) -> None:
         if getattr(self._call, trait) != value:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import InvalidValueError, WireError
 from .protocol import Impairment, check_impairment
+from .tidy import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +64,8 @@ def whom(
             raise InvalidValueError("not-joined", f"This call is not in room {room!r} itself: join it first.")
         return list(own)
     wanted = getattr(peer, "id", peer)
-    named = [other.id for other in others if other.name == wanted]
+    called = tidy(wanted) if isinstance(wanted, str) else wanted
+    named = [other.id for other in others if tidy(other.name) == called]
     for known in (*own, *(other.id for other in others), *listeners):
         if known == wanted:
             return [known]

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.25
 """How often listeners get `on_tick`, for what must happen with time alone."""
+HANGING_S = 3.0
+"""An observer that has not returned for so long hangs: nothing waits for it any more, and errors name it."""
 _REFUSED_RETRY_S = 5.0
 """How often a room is asked for again that the relay has refused."""
 _REQUEST_TIMEOUT_S = 5
@@ -147,6 +149,7 @@ class Monitor:
         self._origins: dict[str, None] = {}  # of pages that the relay is to serve, the oldest first
         self._allowed: set[str] = set()  # those that it has been told
         self._once_allowed: dict[Listener, Callable[[], None]] = {}
+        self._calling: tuple[Listener, float] | None = None  # whom it tells something just now, and since when
 
     def add(self, listener: Listener) -> None:
         """Follow this listener's room from now on, and tell it what is known already."""
@@ -229,6 +232,9 @@ class Monitor:
             asked = asyncio.run_coroutine_threadsafe(client.call(event, payload, timeout=_REQUEST_TIMEOUT_S), loop)
             answer: dict[str, Any] = asked.result(2 * _REQUEST_TIMEOUT_S)
         except Exception as error:  # whatever a connection that is going raises
+            hanging = self._hanging()
+            if hanging is not None:
+                raise hanging from error
             raise RelayRequestError("no-answer", f"The relay did not answer {event}: try again.") from error
         if not answer["ok"]:
             raise RelayRequestError(answer["error"]["code"], answer["error"]["message"])
@@ -274,6 +280,8 @@ class Monitor:
         following = Following(named=self._named is not None)
         following.step("wanted")
         attempt = _Attempt()
+        own = asyncio.current_task()
+        assert own is not None  # noqa: S101 - it runs in one
         while True:
             with self._lock:
                 if not self._seats:
@@ -285,7 +293,9 @@ class Monitor:
                 self._state = following.state
             try:
                 event = await self._work(following, attempt, wake)
-            except Exception:  # noqa: BLE001
+            except BaseException as error:
+                if isinstance(error, asyncio.CancelledError) and own.cancelling():
+                    raise
                 if not threading.main_thread().is_alive():  # the program ends: it takes no more work, nor imports
                     with self._lock:
                         self._seats.clear()
@@ -495,7 +505,7 @@ class Monitor:
         for then in waiting:
             try:
                 then()
-            except Exception:  # noqa: BLE001 - as in _call
+            except BaseException:  # noqa: BLE001 - as in _call
                 _log.exception("a call's page could not be told")
 
     def _poke(self) -> None:
@@ -515,14 +525,14 @@ class Monitor:
 
     def _tick_all(self) -> None:
         for listener in self.listeners:
-            _call(listener, "on_tick")
+            self._call(listener, "on_tick")
 
     def _tell_all(self) -> None:
         with self._lock:
             seats = list(self._seats)
         for seat in seats:
             for what, *values in self._news_for(seat):
-                _call(seat.listener, what, *values)
+                self._call(seat.listener, what, *values)
 
     def _news_for(self, seat: _Seat) -> list[tuple[Any, ...]]:
         """What this listener has not been told yet; it counts as told."""
@@ -547,6 +557,23 @@ class Monitor:
                 seat.room, seat.in_room = room, known
             return news
 
+    def _call(self, listener: Listener, what: str, *values: object) -> None:
+        """One listener's mistake (a user's observer that raises, or exits) must not stop the others' news."""
+        self._calling = (listener, time.monotonic())
+        try:
+            getattr(listener, what)(*values)
+        except BaseException:  # noqa: BLE001 - it is the user's code, and it is logged
+            _log.exception("a call's %s failed", what)
+        finally:
+            self._calling = None
+
+    def _hanging(self) -> RelayRequestError | None:
+        """What to say of an observer that keeps all news waiting, if there is one."""
+        calling = self._calling
+        if calling is None or time.monotonic() - calling[1] < HANGING_S:
+            return None
+        return observer_hangs(calling[0])
+
     def _seat_of(self, listener: Listener) -> _Seat | None:
         return next((seat for seat in self._seats if seat.listener is listener), None)
 
@@ -569,12 +596,13 @@ def _refusal(refusals: list[Any]) -> RelayRequestError | None:
     return None
 
 
-def _call(listener: Listener, what: str, *values: object) -> None:
-    """One listener's mistake (a user's observer that raises) must not stop the others' news."""
-    try:
-        getattr(listener, what)(*values)
-    except Exception:  # noqa: BLE001 - it is the user's code, and it is logged
-        _log.exception("a call's %s failed", what)
+def observer_hangs(listener: object) -> RelayRequestError:
+    """What to say of an observer that does not return."""
+    return RelayRequestError(
+        "observer-hangs",
+        f"An observer of {listener} has not returned for more than {HANGING_S:g} s, and the calls of this kernel hear "
+        "nothing of the relay until it does: do slow work in a thread of its own, or restart the kernel.",
+    )
 
 
 _shared: tuple[int, dict[NamedRelay | None, Monitor]] | None = None

@@ -234,12 +234,13 @@ class Peer(KnownAttributes):
         """Send the pictures and the sound of a media file, in real time, until its end.
 
         Args:
-            path: Anything that FFmpeg reads: WebM, MP4, MKV, MOV, WAV, MP3, GIF and many more.
+            path: Of anything that FFmpeg reads: WebM, MP4, MKV, MOV, WAV, MP3, GIF and many more. ``~`` is the home
+                folder; a colon or ``%`` is part of the name.
             bitrate_kbps: About how much to send of the picture; None for what suits its size.
 
         Raises:
             MediaError: (``bad-file``) It is not there, or is no media.
-            InvalidValueError: There is a publication already (``already-published``).
+            InvalidValueError: There is a publication already (``already-published``), or it is no path (``bad-path``).
             RelayRequestError: It has not been connected (``not-joined``).
         """
         file = MediaFile(path)
@@ -328,8 +329,7 @@ class Peer(KnownAttributes):
             publication.stop()
         for wish in self._wishes:
             wish.box.end(at_once=True)
-        if publications:
-            await asyncio.wait([asyncio.wrap_future(publication.over) for publication in publications])
+        await asyncio.gather(*(publication.settled() for publication in publications))
         if self._reporting is not None:
             self._reporting.cancel()
         for timer in self._away.values():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 Ended = TypeVar("Ended", "FrameLoop", "ProcessedVideo")
+
+STOP_TIMEOUT_S = 3.0
+"""So long a function that is in the middle of a frame is waited for when it is stopped."""
 
 _log = logging.getLogger(__name__)
 
@@ -115,8 +119,12 @@ class Processing:
         with self._lock:
             running, self._running = self._running, []
             listener, self._listener = self._listener, None
+        deadline_s = time.monotonic() + STOP_TIMEOUT_S
         for one in running:
-            one.stop()
+            if isinstance(one, FrameLoop):
+                one.stop(max(0.0, deadline_s - time.monotonic()))
+            else:
+                one.stop()
         if listener is not None:
             listener.close().wait()
 
@@ -174,7 +182,7 @@ class _Failures:
         """How many frames the function has been given."""
         self.errors = 0
         """At how many of them it has failed."""
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         """What it raised last, or why there are no more frames, where that was an error."""
         self._function = function
 
@@ -184,8 +192,9 @@ class _Failures:
         if self.errors == 1:
             _log.error("%s failed at a frame and is given the next ones:", _title(self._function), exc_info=error)
 
-    def _ended(self, error: Exception) -> None:
-        _log.warning("%s is given no more frames: %s", _title(self._function), error)
+    def _ended(self, error: BaseException) -> None:
+        said = str(error) if isinstance(error, RelayWidgetError) else repr(error)
+        _log.warning("%s is given no more frames: %s", _title(self._function), said)
         self.error = error  # last: who waits for it finds it in the log, too
 
     def __repr__(self) -> str:
@@ -201,7 +210,8 @@ class _Failures:
 class FrameLoop(_Failures):
     """A function that is given somebody's frames, newest first, in a thread of its own, until it is stopped.
 
-    It also ends when the peer leaves, and with the call. It is called as the function it stands for.
+    It also ends when the peer leaves, with the call, and if the function raises what is no `Exception`, as
+    ``sys.exit()`` does. It is called as the function it stands for.
     """
 
     def __init__(self, stream: VideoStream, function: Callable[[VideoFrame], object]) -> None:
@@ -215,11 +225,23 @@ class FrameLoop(_Failures):
         """Whether there may be more frames."""
         return self._thread.is_alive()
 
-    def stop(self) -> None:
-        """Give it no more frames. Returns when it is done with the last one (from the function itself, at once)."""
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """Give it no more frames. Returns when it is done with the last one (from the function itself, at once).
+
+        Args:
+            timeout_s: Seconds to wait for that at most. A function that takes longer is said in the log, and goes on
+                in its thread, as nothing can end it from outside.
+        """
         self._stream.close()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        if threading.current_thread() is self._thread:
+            return
+        self._thread.join(timeout_s)
+        if self.running:
+            _log.warning(
+                "%s has not returned from its last frame: nothing waits for it any more, and it is given no other one. "
+                "If it does not return by itself, restart the kernel to be rid of it.",
+                _title(self._function),
+            )
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until it has ended; whether it has."""
@@ -238,8 +260,10 @@ class FrameLoop(_Failures):
                     self._function(frame)
                 except Exception as error:  # noqa: BLE001 - it is the user's code, and it is reported
                     self._failed(error)
-        except RelayWidgetError as error:
+        except BaseException as error:  # noqa: BLE001 - it ends the loop, and whoever looks at it is told
             self._ended(error)
+        finally:
+            self._stream.close()
 
 
 class ProcessedVideo(_Failures):
@@ -277,7 +301,7 @@ class ProcessedVideo(_Failures):
 
     def _over(self, over: Future[None]) -> None:
         error = over.exception()
-        if isinstance(error, Exception):
+        if error is not None:
             self._ended(error)
         self._peer.close()
 

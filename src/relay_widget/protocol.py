@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard, get_args
 import msgspec
 
 from .errors import WireError
+from .tidy import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -412,16 +413,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@\\,*\x00-\x1f\x7f]+")
 _CALL = re.compile(rf"[A-Za-z0-9_-]{{{MIN_CALL_CHARS},{MAX_CALL_CHARS}}}")
 _SHOWN_CALL_CHARS = 32
+_MOST_CHARS_TO_TIDY = 16 * MAX_NAME_CHARS
 _FIGURE = re.compile(r"[a-z0-9_]{1,32}")
 
 
 def check_room(value: object) -> str:
-    """A room name: 1 to 64 characters of text, trimmed, no control characters."""
+    """A room name: 1 to 64 characters of text on one line, in the form that `tidy` gives it."""
     return _text(value, "room", Code.BAD_ROOM)
 
 
 def check_name(value: object) -> str:
-    """A peer name: 1 to 64 characters of text, trimmed, no control characters."""
+    """A peer name: 1 to 64 characters of text on one line, in the form that `tidy` gives it."""
     return _text(value, "name", Code.BAD_NAME)
 
 
@@ -660,12 +662,14 @@ def _text(value: object, what: str, code: Code) -> str:
     if not isinstance(value, str):
         raise WireError(code, f"The {what} must be text, not {_short(value)}.")
     text = value.strip()
+    if len(text) <= _MOST_CHARS_TO_TIDY:
+        if _CONTROL.search(text):
+            raise WireError(code, f"The {what} holds control characters: use plain text on one line.")
+        text = tidy(text)
     if not text:
-        raise WireError(code, f"The {what} is empty: give it at least one character.")
+        raise WireError(code, f"The {what} is empty: give it at least one character that can be seen.")
     if len(text) > MAX_NAME_CHARS:
         raise WireError(code, f"The {what} has {len(text)} characters: use at most {MAX_NAME_CHARS}.")
-    if _CONTROL.search(text):
-        raise WireError(code, f"The {what} holds control characters: use plain text on one line.")
     return text
 
 

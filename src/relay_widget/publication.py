@@ -104,7 +104,7 @@ class _Track:
                 self._encoder, self._entered = publication.make_encoder(self.kind, media, self._epoch + 1), entered
                 self.track = self._encoder.track
             objects = self._encoder.encode(media, captured_ms)
-        except Exception as error:  # noqa: BLE001 - whatever it is, who waits for the publication is told
+        except BaseException as error:  # noqa: BLE001 - whatever it is, who waits for the publication is told
             publication.end(error)
             return
         self._hand_over(objects, entered)
@@ -182,6 +182,10 @@ class Publication(KnownAttributes):
             stats["subscribers"], stats["lagging"] = shown.subscribers, shown.lagging
         return stats
 
+    async def settled(self) -> None:
+        """Wait in an event loop until it is over, and raise nothing of it."""
+        await self._outcome.settled()
+
     def stop(self) -> Outcome[None]:
         """Send no more. From any thread; await the outcome, or wait for it, to know that it is over."""
         self.end(None)
@@ -195,8 +199,8 @@ class Publication(KnownAttributes):
 
         Raises:
             WaitTimeoutError: It is not over by then; it goes on.
-            Exception: What the iterable raised, with its traceback; an InvalidValueError for what cannot be encoded; a
-                RelayRequestError for what the relay refused.
+            BaseException: What the iterable raised, whatever it is, with its traceback; an InvalidValueError for what
+                cannot be encoded; a RelayRequestError for what the relay refused.
         """
         self._outcome.wait(timeout_s)
 
@@ -260,21 +264,23 @@ class Publication(KnownAttributes):
 
     def _start(self, source: Any, take: Callable[[Any, Pacer], None]) -> None:
         if not hasattr(source, "__aiter__"):
-            threading.Thread(
-                target=self._run, args=(source, take), name=f"relay-widget-{self._title}", daemon=True
-            ).start()
+            self._start_thread(lambda: self._run(source, take))
             return
         try:
             # It may wait for what belongs to the loop it is given in.
             task = asyncio.get_running_loop().create_task(self._run_async(source, take))
         except RuntimeError:
-            threading.Thread(
-                target=lambda: asyncio.run(self._run_async(source, take)),
-                name=f"relay-widget-{self._title}",
-                daemon=True,
-            ).start()
+            self._start_thread(lambda: asyncio.run(self._run_async(source, take)))
         else:
-            self.over.add_done_callback(lambda _: _cancel(task))
+            # It is only cancelled as a whole if its loop ends before it has begun.
+            task.add_done_callback(lambda over: self._ran_out(None) if over.cancelled() else None)
+
+    def _start_thread(self, target: Callable[[], None]) -> None:
+        try:
+            threading.Thread(target=target, name=f"relay-widget-{self._title}", daemon=True).start()
+        except BaseException as error:  # there are too many threads
+            self.end(error)
+            raise
 
     def _run(self, source: Iterable[Any], take: Callable[[Any, Pacer], None]) -> None:
         error: BaseException | None = None
@@ -289,15 +295,18 @@ class Publication(KnownAttributes):
                 take(part, pacer)
             if hasattr(parts, "close"):
                 parts.close()
-        except Exception as raised:  # noqa: BLE001 - the user's, handed to whoever waits
+        except BaseException as raised:  # noqa: BLE001 - the user's, handed to whoever waits
             error = raised
         self._ran_out(error)
 
     async def _run_async(self, source: AsyncIterable[Any], take: Callable[[Any, Pacer], None]) -> None:
         error: BaseException | None = None
         pacer = Pacer(self._begun_s)
-        parts = aiter(source)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - it runs as one
+        self.over.add_done_callback(lambda _: _cancel(task))
         try:
+            parts = aiter(source)
             while not self._stopping.is_set():
                 pause_s = pacer.due_s - time.perf_counter()
                 if pause_s > 0:
@@ -309,12 +318,15 @@ class Publication(KnownAttributes):
                 take(part, pacer)
             if hasattr(parts, "aclose"):
                 await parts.aclose()
-        except Exception as raised:  # noqa: BLE001 - as above
-            error = raised
-        finally:
-            self._ran_out(error)
+        except BaseException as raised:  # noqa: BLE001 - as above
+            # Cancelled, or closed with its loop, by others than the user's iterable: that is no failure of it.
+            cancelled = isinstance(raised, asyncio.CancelledError) and task.cancelling()
+            error = None if cancelled or not _runs(task) else raised
+        self._ran_out(error)
 
     def _ran_out(self, error: BaseException | None) -> None:
+        if error is not None and self._stopping.is_set():
+            _log.warning("%s raised at its end, which was over already: %r", self._title, error)
         with self._lock:
             self._sources -= 1
             last = self._sources == 0
@@ -344,7 +356,11 @@ class Publication(KnownAttributes):
         if not track.announced.done():
             track.waiting.append((objects, entered))  # for as long as the relay may take to answer, at most
             return
-        self._send_out(track, objects, entered)
+        try:
+            self._send_out(track, objects, entered)
+        except BaseException as error:
+            self.end(error)
+            raise
 
     def _send_out(self, track: _Track, objects: list[MediaObject], entered: int) -> None:
         if entered != self.entered:
@@ -361,11 +377,16 @@ class Publication(KnownAttributes):
         assert track.track is not None  # noqa: S101 - there is something encoded of it
         try:
             await self._client.publish(track.track)
+            for objects, entered in track.waiting:
+                self._send_out(track, objects, entered)
         except RelayWidgetError as error:
             self.end(error)
             return
-        for objects, entered in track.waiting:
-            self._send_out(track, objects, entered)
+        except (asyncio.CancelledError, GeneratorExit):
+            raise  # the process ends
+        except BaseException as error:
+            self.end(error)
+            raise
         track.waiting.clear()
 
     def rejoined(self) -> None:
@@ -432,6 +453,14 @@ def blocks_of(samples: Any) -> Iterator[Any]:
 
 def _any(_: object) -> bool:
     return True
+
+
+def _runs(task: asyncio.Task[None]) -> bool:
+    """Whether this is called in it, and not by whoever collects what is left of it."""
+    try:
+        return asyncio.current_task() is task
+    except RuntimeError:
+        return False
 
 
 def _cancel(task: asyncio.Task[None]) -> None:

@@ -13,7 +13,7 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from .background import Lane
+from .background import Lane, settle
 from .errors import MediaError
 from .media.decode import TrackDecoder
 from .media.frame import AudioBlock, VideoFrame
@@ -57,7 +57,7 @@ class Mailbox(Generic[Part]):
         self.received = 0
         self.captured_ms: float | None = None
         self.ended = False
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._parts: deque[tuple[Part, float]] = deque(maxlen=most)  # and when it came
         # A stream that is collected closes its box, in whatever thread just made an object, also in here.
         self._changed = threading.Condition(threading.RLock())
@@ -74,7 +74,7 @@ class Mailbox(Generic[Part]):
             self.captured_ms = part.captured_ms
             self._wake()
 
-    def end(self, error: Exception | None = None, *, at_once: bool = False) -> None:
+    def end(self, error: BaseException | None = None, *, at_once: bool = False) -> None:
         """There will be no more: what is in it is taken first, unless it ends at once."""
         with self._changed:
             if self.ended:
@@ -125,7 +125,7 @@ class Mailbox(Generic[Part]):
         waiting, self._waiting = self._waiting, []
         for loop, future in waiting:
             try:
-                loop.call_soon_threadsafe(_settle, future)
+                loop.call_soon_threadsafe(settle, future)
             except RuntimeError:
                 _log.debug("a consumer's event loop is closed")
 
@@ -268,6 +268,10 @@ class Receiver:
             else:
                 _log.info("track %r: %s", self.track.track, error)
             return
+        except BaseException as error:  # whoever waits for the next part must not wait for ever
+            for box in boxes:
+                box.end(error)
+            raise
         for part in parts:
             for box in boxes:
                 if isinstance(part, box.kind):
@@ -276,8 +280,3 @@ class Receiver:
 
 def _is_media(item: tuple[MediaHeader, bytes]) -> bool:
     return item[0].type != "init"
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -1,5 +1,6 @@
 // The link that opened the join page: `/join#token=…`. What its token allows is read to be shown, not verified: the
 // relay decides.
+import { tidy } from "../tidy.js";
 import type { Invitation } from "../ui/state.js";
 
 /**
@@ -25,7 +26,7 @@ export function readInvitation(token: string): Invitation | null {
   try {
     const claims = JSON.parse(decoded(token.split(".")[1] ?? "")) as Record<string, unknown>;
     if (typeof claims !== "object" || claims === null || typeof claims.exp !== "number") return null;
-    const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : null);
+    const text = (value: unknown) => (typeof value === "string" ? tidy(value) || null : null);
     const room = text(claims.room);
     return {
       room: room?.endsWith("*") ? null : room,

@@ -1,6 +1,7 @@
 // Before the call: see yourself, choose devices and a name, join. Nothing is captured before a button says so.
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
+import { tidy } from "../tidy.js";
 import { Avatar } from "./avatar.js";
 import { ProblemBanner } from "./banner.js";
 import { DevicePickers } from "./devices.js";
@@ -124,13 +125,13 @@ function JoinForm() {
   const roomGiven = invitation !== null && invitation.room !== null;
 
   const takeRoom = () => {
-    const room = roomInput.current?.value.trim() ?? "";
+    const room = tidy(roomInput.current?.value ?? "");
     if (room !== "" && room !== state.room.peek()) actions.setRoom(room);
     else if (roomInput.current !== null) roomInput.current.value = state.room.peek();
   };
   const join = (event: Event) => {
     event.preventDefault();
-    nameMissing.value = state.name.peek().trim() === "";
+    nameMissing.value = tidy(state.name.peek()) === "";
     if (nameMissing.value) {
       nameInput.current?.focus();
       return;

@@ -1,6 +1,7 @@
 // One's own name on one's own tile: a press makes it a field, and Enter tells everybody the new one.
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { tidy } from "../tidy.js";
 import { Icon } from "./icons.js";
 import { tip } from "./tips.js";
 import { useView } from "./view.js";
@@ -17,7 +18,7 @@ export function OwnName({ muted, note }: { muted: boolean; note: string }) {
     if (!renaming.value && backToButton.current) button.current?.focus({ preventScroll: true });
     backToButton.current = false;
   });
-  const name = state.name.value.trim();
+  const name = tidy(state.name.value);
   const words = `${name === "" ? "You" : `${name} (you)`}${note}`;
   const look = muted ? "rw-tag rw-muted" : "rw-tag";
   if (renaming.value) {
@@ -66,7 +67,7 @@ function NameField({ done }: { done: (byKey: boolean) => void }) {
   const end = (keep: boolean, byKey: boolean) => {
     if (ended.current) return;
     ended.current = true;
-    const wanted = field.current?.value.trim() ?? "";
+    const wanted = tidy(field.current?.value ?? "");
     if (keep && wanted !== "" && wanted !== before) actions.setName(wanted);
     done(byKey);
   };

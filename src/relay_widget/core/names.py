@@ -7,6 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from relay_widget.protocol import MAX_NAME_CHARS
+from relay_widget.tidy import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,7 +30,7 @@ def numbered(name: str, taken: Collection[str]) -> str:
         return stem
     for number in count(2):
         suffix = f" {number}"
-        candidate = stem[: MAX_NAME_CHARS - len(suffix)].rstrip() + suffix
+        candidate = tidy(stem[: MAX_NAME_CHARS - len(suffix)]) + suffix
         if candidate not in taken:
             return candidate
     raise AssertionError("there are more numbers than names")

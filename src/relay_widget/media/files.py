@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 
 from relay_widget.errors import MediaError
+from relay_widget.paths import as_path
 
 from .encode import BLOCK_MS
 from .frame import SAMPLE_RATE, AudioBlock, VideoFrame
@@ -38,10 +38,12 @@ class MediaFile:
 
     Raises:
         MediaError: (``bad-file``) It is not there, or is no media.
+        InvalidValueError: (``bad-path``) It is no path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = as_path(path)
+        self._absolute = self.path.absolute()  # it is opened again later, from wherever the program is then
         with self._open() as container:
             video, audio = _first(container.streams.video), _first(container.streams.audio)
             if video is None and audio is None:
@@ -107,11 +109,14 @@ class MediaFile:
 
     def _open(self) -> Any:
         try:
+            # As a path and nothing else: no address because of a colon, no series of pictures because of a %d.
             container = av.open(
-                str(self.path.expanduser()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+                f"file:{self._absolute}",
+                options={"protocol_whitelist": "file", "pattern_type": "none"},
+                metadata_errors="replace",
             )
         except (av.FFmpegError, OSError) as error:
-            if not self.path.expanduser().exists():
+            if not self._absolute.exists():
                 raise MediaError("bad-file", f"There is no file {self.path}: look at its name and folder.") from error
             raise MediaError(
                 "bad-file", f"{self.path.name} cannot be read as media: choose a video or a sound file."

@@ -11,9 +11,10 @@ import contextlib
 import heapq
 import io
 import re
+import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 import av
@@ -22,6 +23,7 @@ from tqdm.auto import tqdm
 from relay_widget.errors import InvalidValueError, RecordingError
 from relay_widget.media.colour import BT601, is_said
 from relay_widget.media.frame import SAMPLE_RATE
+from relay_widget.paths import as_path
 
 from .compose import Composer
 from .file import RecordedCall, open_recording, write_error
@@ -30,12 +32,15 @@ from .tracks import TrackSource, is_mp4
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from .file import RecordedPeer, RecordedTrack
     from .tracks import Kind, Packet
 
 Layout = Literal["peers", "grid"]
 
+MAX_WORD_BYTES = 80
+"""So much of a peer's name, and of a track's, is in the name of a file; systems take 255 bytes in all."""
 PROGRESS_AFTER_S = 1
 """What takes less shows no progress."""
 GRID_SIZE = (1280, 720)
@@ -83,7 +88,9 @@ def export(
     Args:
         recording: A recording, or its file.
         out: The file to make, ``.webm`` or ``.mp4``. Without ``peer`` it is one for each peer, with the peer's name:
-            ``talk.webm`` becomes ``talk-Ada.webm``. A second camera or screen of one peer has a file of its own.
+            ``talk.webm`` becomes ``talk-Ada.webm``. A second camera or screen of one peer has a file of its own. Where
+            names differ in capital letters or accents' form only, which many systems take for one, the later ones get a
+            number: ``talk-ada-2.webm``.
         peer: The name or id of the only one to export; then the file is ``out`` itself.
         layout: ``"peers"``, or ``"grid"``: everybody in one picture, everybody's sound in one.
         overwrite: Whether files that are there are replaced.
@@ -99,8 +106,9 @@ def export(
         InvalidValueError: ``bad-value``: another ending or layout.
         MissingExtraError: ``pip install "relay-widget[media]"``.
     """
-    out = Path(out)
-    if out.suffix not in _ENCODERS:
+    out = as_path(out)
+    ending = out.suffix.lower()
+    if ending not in _ENCODERS:
         raise InvalidValueError("bad-value", f"{out.name} must end in .webm or .mp4.")
     if layout not in ("peers", "grid"):
         raise InvalidValueError("bad-value", f'layout must be "peers" or "grid", not {layout!r}.')
@@ -111,9 +119,9 @@ def export(
     if not jobs:
         who = "Nobody" if peer is None else peer
         raise RecordingError("no-media", f"{who} sent no media in {call.path}: there is nothing to export.")
-    encodes = layout == "grid" or out.suffix == ".mp4"
+    encodes = layout == "grid" or ending == ".mp4"
     if encodes:
-        _check_encoders(out.suffix)
+        _check_encoders(ending)
     for job in jobs:
         if job.out.exists() and not overwrite:
             raise RecordingError(
@@ -150,15 +158,18 @@ def _media_of(peers: Sequence[RecordedPeer]) -> list[RecordedTrack]:
 def _jobs(out: Path, peers: Sequence[RecordedPeer], *, named: bool) -> list[_Job]:
     """A file for each peer, of its first picture and its first sound; one for each of its other tracks."""
     jobs: list[_Job] = []
-    taken: set[Path] = set()
+    taken: set[str] = set()
 
     def name(*parts: str) -> Path:
-        words = "-".join(re.sub(r"[^\w.-]+", "_", part).strip("._") or "peer" for part in parts)
-        path = out.with_name(f"{out.stem}-{words}{out.suffix}") if parts else out
-        if path not in taken:
-            taken.add(path)
-            return path
-        return name(*parts[:-1], f"{parts[-1]}-{len(taken)}")
+        stem = "-".join([out.stem, *map(_word, parts)])
+        for number in count(2):
+            # Many systems take names that differ in case or form only for one: none replaces another there.
+            seen = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", stem).casefold())
+            if seen not in taken:
+                break
+            stem = f"{'-'.join([out.stem, *map(_word, parts)])}-{number}"
+        taken.add(seen)
+        return out.with_name(f"{stem}{out.suffix}")
 
     for peer in peers:
         tracks = _media_of([peer])
@@ -171,6 +182,13 @@ def _jobs(out: Path, peers: Sequence[RecordedPeer], *, named: bool) -> list[_Job
             _Job(name(*prefix, track.id), [peer], [track]) for track in tracks if all(track is not one for one in first)
         )
     return jobs
+
+
+def _word(name: str) -> str:
+    """A name as part of a file's: letters of all scripts with their marks, no more bytes than file systems take."""
+    kept = (one if one.isalnum() or one in "_.-" or unicodedata.category(one)[0] == "M" else " " for one in name)
+    word = re.sub(r" +", "_", unicodedata.normalize("NFC", "".join(kept)))
+    return word.encode()[:MAX_WORD_BYTES].decode(errors="ignore").strip("._") or "peer"
 
 
 def _made(
@@ -266,9 +284,9 @@ def _check_encoders(suffix: str) -> None:
 
 
 def _encode(out: Path, call: RecordedCall, job: _Job, sources: list[TrackSource]) -> _Span:
-    video_codec, audio_codec, options = _ENCODERS[out.suffix]
+    video_codec, audio_codec, options = _ENCODERS[out.suffix.lower()]
     composer = Composer(call, job.tracks, sources, size=GRID_SIZE if len(job.peers) > 1 else None, tick_ms=GRID_TICK_MS)
-    with _writing(out, out.suffix[1:]) as file:
+    with _writing(out, out.suffix[1:].lower()) as file:
         video: Any = None
         audio: Any = None
         if composer.size is not None:
@@ -292,5 +310,5 @@ def _encode(out: Path, call: RecordedCall, job: _Job, sources: list[TrackSource]
 
 @contextlib.contextmanager
 def _writing(path: Path, container: str) -> Iterator[Any]:
-    with av.open(str(path), "w", format=container) as file:
+    with av.open(f"file:{path.absolute()}", "w", format=container) as file:  # also with a colon in it
         yield file

@@ -7,11 +7,12 @@ import os
 import zlib
 from array import array
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relay_widget.attributes import KnownAttributes
 from relay_widget.errors import RecordingError
+from relay_widget.paths import as_path
+from relay_widget.tidy import tidy
 
 from . import format as relay_file
 from .format import (
@@ -27,6 +28,7 @@ from .format import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from relay_widget.protocol import MediaHeader, Track
 
@@ -222,7 +224,7 @@ class RecordedCall(KnownAttributes):
         """
         if of in self.peers:
             return self.peers[of]
-        named = [peer for peer in self.peers.values() if peer.name == of]
+        named = [peer for peer in self.peers.values() if tidy(peer.name) == tidy(of)]
         if len(named) == 1:
             return named[0]
         if named:
@@ -318,5 +320,6 @@ def open_recording(path: str | os.PathLike[str]) -> RecordedCall:
 
     Raises:
         RecordingError: ``cannot-read``, ``not-a-recording`` or ``newer-recording``.
+        InvalidValueError: (``bad-path``) It is no path.
     """
-    return RecordedCall(Path(path))
+    return RecordedCall(as_path(path))

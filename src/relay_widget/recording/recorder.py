@@ -9,13 +9,14 @@ import time
 from collections import deque
 from functools import partial
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from relay_widget.attributes import KnownAttributes
+from relay_widget.background import run_until_stopped
 from relay_widget.client import RelayClient
 from relay_widget.errors import RecordingError, RelayWidgetError
 from relay_widget.names import default_name
+from relay_widget.paths import as_path
 from relay_widget.protocol import Listens
 
 from .file import RecordingWriter, check_free
@@ -33,6 +34,7 @@ from .format import (
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from types import TracebackType
 
     from relay_widget.protocol import MediaHeader, PeerInfo
@@ -64,7 +66,7 @@ class Recorder(KnownAttributes):
         overwrite: Whether a file that is there is replaced.
 
     Raises:
-        InvalidValueError: ``bad-room``, ``bad-name`` or ``bad-url``.
+        InvalidValueError: ``bad-room``, ``bad-name``, ``bad-url`` or ``bad-path``.
     """
 
     path: Path
@@ -85,7 +87,7 @@ class Recorder(KnownAttributes):
         name: str | None = None,
         overwrite: bool = False,
     ) -> None:
-        self.path = Path(path)
+        self.path = as_path(path)
         self.error = None
         self.objects = 0
         self.dropped = 0
@@ -271,9 +273,9 @@ class Recorder(KnownAttributes):
             writer.close()
         except RecordingError as error:
             self._fail(error)
-        except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like a recording that goes on
+        except BaseException as error:  # noqa: BLE001 - it must not look like a recording that goes on
             _log.exception("recording failed")
-            self._fail(RecordingError("cannot-write", f"Recording failed ({error}): start another one."))
+            self._fail(RecordingError("cannot-write", f"Recording failed ({error!r}): start another one."))
 
     def _fail(self, error: RecordingError) -> None:
         """It is over; the call goes on without it. On either thread."""
@@ -292,7 +294,7 @@ class Recorder(KnownAttributes):
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    loop.run_forever()
+    run_until_stopped(loop)
     loop.close()
 
 

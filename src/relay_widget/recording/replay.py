@@ -124,9 +124,9 @@ class Replay(KnownAttributes):
             self._loop.run_until_complete(self._task)
         except asyncio.CancelledError:
             pass  # stopped
-        except Exception as error:  # noqa: BLE001 - a mistake of ours, told to whoever waits
+        except BaseException as error:  # noqa: BLE001 - a mistake of ours, told to whoever waits
             _log.exception("a replay failed")
-            self.error = RelayWidgetError("internal", f"The replay failed ({error}): try again.")
+            self.error = RelayWidgetError("internal", f"The replay failed ({error!r}): try again.")
         finally:
             self._loop.close()
             self._done.set()
