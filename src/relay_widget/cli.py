@@ -12,13 +12,12 @@ import re
 import shutil
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .core import Limits
 from .errors import InvalidValueError, RelayStartError, RelayWidgetError, WireError
-from .protocol import check_name, check_room
+from .protocol import check_name, check_room, package_version
 from .relays import TOKEN_VARIABLE, URL_VARIABLE, named_relay
 from .server.log import JsonFormatter, TextFormatter
 
@@ -205,7 +204,7 @@ def _show(text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="relay-widget", description="Calls inside notebook cells: the relay.")
-    parser.add_argument("--version", action="version", version=metadata.version("relay-widget"))
+    parser.add_argument("--version", action="version", version=package_version())
     commands = parser.add_subparsers(required=True, metavar="command")
     serve = commands.add_parser(
         "serve",

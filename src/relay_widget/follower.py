@@ -19,6 +19,7 @@ from .errors import InvalidValueError, PeersTimeoutError, RelayRequestError, Wir
 from .impair import whom
 from .invitation import answer_page
 from .latency import LatencyHistory, by_hop
+from .launcher import sharing_advice
 from .monitor import Standing, shared_monitor
 from .protocol import Event, ListenerInfo, check_origin, shown_call
 from .tunnel import Tunnels
@@ -226,6 +227,8 @@ class Follower:
                         f"{count} of {n} peers were in room {self._call.room!r} after {timeout_s:g} s: "
                         "open the room elsewhere and join, or wait longer."
                     )
+                    if self._relay is not None and not self._relay.explicit and (advice := sharing_advice()):
+                        message += f" {advice}"
                     raise PeersTimeoutError("peers-timeout", message)
                 # In slices, so that interrupting the kernel is heard.
                 self._changed.wait(0.5 if left_s is None else min(0.5, left_s))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from relay_widget.clock import RelayClock, local_ms
 from relay_widget.errors import RelayStartError
+from relay_widget.launcher import sharing_advice
 from relay_widget.monitor import standings
 from relay_widget.protocol import PROTOCOL_VERSION, Event
 from relay_widget.relays import find_or_start, socketio_path
@@ -69,6 +70,7 @@ def look(named: NamedRelay | None = None) -> tuple[Facts, Relay | None]:
         frontend_built=(STATIC / "doctor.js").is_file(),
         url="" if relay is None else relay.url,
         start=start,
+        elsewhere="" if relay is None or relay.explicit else sharing_advice(),
         calls=tuple(CallFact(one.call, one.code, one.message) for one in standings()),
         **found,
     )

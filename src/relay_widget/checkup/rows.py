@@ -102,6 +102,7 @@ class Facts:
         frontend_built: Whether the package has its JavaScript.
         url: The relay's address; empty if there is none.
         start: Why the user's own relay could not be started; None if it could, or another was asked for.
+        elsewhere: How to meet the people on this user's other machines; empty where there is no relay on another.
         health: How asking for its health ended; None if there is no address to ask at.
         relay: What it said of itself.
         websocket: How connecting by WebSocket ended.
@@ -116,6 +117,7 @@ class Facts:
     frontend_built: bool = True
     url: str = ""
     start: Answer | None = None
+    elsewhere: str = ""
     health: Answer | None = None
     relay: Mapping[str, Any] | None = None
     websocket: Answer | None = None
@@ -134,7 +136,17 @@ def rows_of(facts: Facts) -> tuple[Row, ...]:
         _token(facts),
         _websocket(facts),
         _clock(facts),
+        *_machines(facts),
         *_calls(facts),
+    )
+
+
+def _machines(facts: Facts) -> tuple[Row, ...]:
+    """The user's other machines that have relays, too; none, no row."""
+    if not facts.elsewhere:
+        return ()
+    return (
+        Row("machines", "warning", "other-machine", "Calls on this machine meet nobody on others.", facts.elsewhere),
     )
 
 

@@ -8,7 +8,6 @@ import threading
 import time
 from collections import deque
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +15,7 @@ from relay_widget.attributes import KnownAttributes
 from relay_widget.client import RelayClient
 from relay_widget.errors import RecordingError, RelayWidgetError
 from relay_widget.names import default_name
-from relay_widget.protocol import Listens
+from relay_widget.protocol import Listens, package_version
 
 from .file import RecordingWriter, check_free
 from .format import (
@@ -251,7 +250,7 @@ class Recorder(KnownAttributes):
         writer = self._writer
         assert writer is not None  # noqa: S101 - made by start()
         try:
-            by = f"relay-widget {metadata.version('relay-widget')}"
+            by = f"relay-widget {package_version()}"
             writer.append([Started(self._client.now_ms(), self.room, by)])
             synced_s = time.monotonic()
             while True:
