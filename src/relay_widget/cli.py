@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import io
 import ipaddress
 import logging
 import os
 import re
 import shutil
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .core import Limits
 from .errors import InvalidValueError, RelayStartError, RelayWidgetError, WireError
@@ -22,26 +25,76 @@ from .relays import TOKEN_VARIABLE, URL_VARIABLE, named_relay
 from .server.log import JsonFormatter, TextFormatter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 SECRET_VARIABLE = "RELAY_WIDGET_SECRET"  # noqa: S105 - the variable's name
 REDIS_VARIABLE = "RELAY_WIDGET_REDIS"
 PRINTED_TOKEN_LIFETIME_S = 12 * 3600
 INTERRUPTED = 130
 """The exit code of what Ctrl-C has kept from its end, as shells have it."""
+_NOBODY_READS = 141
+"""The exit code where the output is no longer read, as shells have it."""
 _SHOWN_EVERY_S = 0.2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
-    arguments = _parser().parse_args(argv)
+    with _any_console(), _ends_as_by_ctrl_c():
+        arguments = _parser().parse_args(argv)
+        try:
+            code: int | None = arguments.run(arguments)
+            sys.stdout.flush()
+        except RelayWidgetError as error:
+            # The last line, in this form: the launcher reads it from the log.
+            print(f"relay-widget: {error.code}: {error.message}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("relay-widget: interrupted.", file=sys.stderr)
+            return INTERRUPTED
+        except BrokenPipeError:  # who reads has had enough, as in `relay-widget doctor | head -1`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _NOBODY_READS
+        return code or 0
+
+
+@contextlib.contextmanager
+def _any_console() -> Iterator[None]:
+    """Show names in whatever encoding the console has: a character that it lacks as its escape."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
+    before = [stream.errors for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors="backslashreplace")
     try:
-        code: int | None = arguments.run(arguments)
-    except RelayWidgetError as error:
-        # The last line, in this form: the launcher reads it from the log.
-        print(f"relay-widget: {error.code}: {error.message}", file=sys.stderr)
-        return 1
-    return code or 0
+        yield
+    finally:
+        for stream, errors in zip(streams, before, strict=True):
+            stream.reconfigure(errors=errors)
+
+
+@contextlib.contextmanager
+def _ends_as_by_ctrl_c() -> Iterator[None]:
+    """Have the signals by which service managers, terminals and Windows end a program act as Ctrl-C does.
+
+    The first one acts. More of them do not interrupt the end, in which a recording is finished.
+    """
+    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    before: dict[signal.Signals, Any] = {}
+
+    def end(_number: int, _frame: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():  # elsewhere, as in a cell's thread, signals are others'
+        # What is ignored stays so: nohup means it.
+        before = {number: signal.getsignal(number) for number in ends if signal.getsignal(number) == signal.SIG_DFL}
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _serve(arguments: argparse.Namespace) -> None:
@@ -122,8 +175,9 @@ def _token(arguments: argparse.Namespace) -> None:
 
 def _secret_of_relay(path: Path | None) -> str:
     from .launcher import read_runtime_file, runtime_file  # noqa: PLC0415 - as above
+    from .server.runtime_file import for_this_machine  # noqa: PLC0415
 
-    path = path or runtime_file()
+    path = runtime_file() if path is None else for_this_machine(path)
     address = read_runtime_file(path)
     if address is None:
         raise RelayStartError(

@@ -11,6 +11,7 @@ import contextlib
 import heapq
 import io
 import re
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -146,13 +147,20 @@ def _media_of(peers: Sequence[RecordedPeer]) -> list[RecordedTrack]:
     return [track for peer in peers for track in peer.tracks.values() if track.offsets]
 
 
+def _file_word(text: str) -> str:
+    """What can stand in a file's name here: a system may take some letters only."""
+    encoding = sys.getfilesystemencoding()
+    known = text.encode(encoding, "replace").decode(encoding)
+    return re.sub(r"[^\w.-]+", "_", known).strip("._")
+
+
 def _jobs(out: Path, peers: Sequence[RecordedPeer], *, named: bool) -> list[_Job]:
     """A file for each peer, of its first picture and its first sound; one for each of its other tracks."""
     jobs: list[_Job] = []
     taken: set[Path] = set()
 
     def name(*parts: str) -> Path:
-        words = "-".join(re.sub(r"[^\w.-]+", "_", part).strip("._") or "peer" for part in parts)
+        words = "-".join(_file_word(part) or "peer" for part in parts)
         path = out.with_name(f"{out.stem}-{words}{out.suffix}") if parts else out
         if path not in taken:
             taken.add(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from relay_widget.attributes import KnownAttributes
+from relay_widget.attributes import Alive
 from relay_widget.client import RelayClient
 from relay_widget.errors import RecordingError, RelayWidgetError
 from relay_widget.names import default_name
@@ -30,7 +31,6 @@ from .format import (
 )
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
@@ -48,7 +48,7 @@ _Bytes = bytes  # a property of the recorder has that name
 _log = logging.getLogger(__name__)
 
 
-class Recorder(KnownAttributes):
+class Recorder(Alive):
     """Records a room into a ``.relay`` file, once. A context manager; `start` and `stop` do the same.
 
     It is a listener, not a participant: it has no tile, and everybody in the room sees "recorded by" this name.
@@ -85,6 +85,7 @@ class Recorder(KnownAttributes):
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path)
+        self._pid = os.getpid()
         self.error = None
         self.objects = 0
         self.dropped = 0
@@ -162,7 +163,12 @@ class Recorder(KnownAttributes):
         return self
 
     def stop(self) -> None:
-        """Leave, and finish the file. Again is no error; neither is stopping one that has failed (see ``error``)."""
+        """Leave, and finish the file. Again is no error; neither is stopping one that has failed (see ``error``).
+
+        In a forked child it does nothing: the parent goes on recording.
+        """
+        if self._pid != os.getpid():
+            return
         with self._news:
             if not self._started_s or self._stopping or self._ending:
                 return

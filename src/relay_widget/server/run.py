@@ -294,7 +294,10 @@ def _url(host: str, port: int, scheme: str = "http") -> str:
 
 def _end_on_signals(ending: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup means it
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         try:
             loop.add_signal_handler(number, ending.set)
         except NotImplementedError:  # Windows' event loop
