@@ -6,6 +6,8 @@ import copy
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
@@ -105,20 +107,21 @@ def test_a_child_ends_at_once_and_leaves_the_parent_in_its_room(runtime: Path, t
 
 
 def test_a_child_that_ends_as_a_program_does_leaves_the_parent_alone(runtime: Path) -> None:
-    with Peer("lab", "Ada") as ada:
-        call = Call("lab", "Host")
-        call.wait_for_peers(1)
-        pid = os.fork()
-        if pid == 0:
-            signal.alarm(CHILD_TIMEOUT_S)
-            import atexit  # noqa: PLC0415 - in the child
-
-            atexit._run_exitfuncs()
-            os._exit(7)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
-        assert ada.joined
-        assert [peer.name for peer in call.wait_for_peers(1)] == ["Ada"]
-        call.close()
+    program = """
+import os, sys
+from relay_widget import Call, Peer
+with Peer("lab", "Ada") as ada:
+    call = Call("lab", "Host")
+    call.wait_for_peers(1)
+    pid = os.fork()
+    if pid == 0:
+        sys.exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), ada.joined, call.wait_for_peers(1))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=CHILD_TIMEOUT_S, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("7 True (RemotePeer(name='Ada'),)\n", "")
 
 
 def _brightness(frame: VideoFrame) -> float:

@@ -247,7 +247,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     facts, _ = look(named_relay(arguments.url, arguments.token))
     rows = rows_of(facts)
     print(as_text(rows, shutil.get_terminal_size().columns))
-    return int(any(row.state == "bad" for row in rows))
+    return int(any(row.state in ("bad", "unknown") for row in rows))
 
 
 def _show(text: str) -> None:
@@ -366,7 +366,8 @@ def _parser() -> argparse.ArgumentParser:
         "doctor",
         help="say what is in the way of a call",
         description="Look at this Python and at the relay: a table of what was found and what to do. "
-        "It ends with 1 when something is in the way. In a cell, relay_widget.doctor() looks at the browser, too.",
+        "It ends with 0 when all was checked and a call goes, with 1 when something is in the way or could not be "
+        "checked. In a cell, relay_widget.doctor() looks at the browser, too.",
     )
     doctor.set_defaults(run=_doctor)
     doctor.add_argument(

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .errors import ForkedError, RelayRequestError, RelayStartError
 from .following import FAILED_REST_FIRST_S, Following
 from .protocol import MAX_ALLOWED_ORIGINS, PROTOCOL_VERSION, RESUME_LIFETIME_S, Code, Event
-from .relays import find_or_start, no_answer, socketio_path
+from .relays import find_or_start, http_session, no_answer, socketio_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -357,7 +357,9 @@ class Monitor:
         """
         import socketio  # noqa: PLC0415 - 0.4 s that belong to this thread, not to the cell
 
-        client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        client = socketio.AsyncClient(
+            reconnection=False, handle_sigint=False, http_session=lambda: http_session(relay.url)
+        )
         gone = asyncio.Event()
 
         async def on_disconnect(*_: object) -> None:
