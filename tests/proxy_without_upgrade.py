@@ -1,6 +1,7 @@
-"""``python -m tests.proxy_without_upgrade URL``: a reverse proxy as people misconfigure them, that refuses WebSockets.
+"""``python -m tests.proxy_without_upgrade URL [PATH]``: a reverse proxy as people misconfigure them.
 
-Plain requests pass. It prints its own address, and runs until it is ended.
+It refuses WebSockets; or, if a path is given, all below that path with 404. Plain requests pass. It prints its own
+address, and runs until it is ended.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ _HOP_BY_HOP = ("connection", "content-length", "transfer-encoding", "content-enc
 
 
 @contextlib.contextmanager
-def proxy_without_upgrade(url: str) -> Iterator[str]:
+def proxy_without_upgrade(url: str, *, without_path: str = "") -> Iterator[str]:
     """One in front of ``url``, as a process; its own address."""
-    command = [sys.executable, "-m", "tests.proxy_without_upgrade", url]
+    command = [sys.executable, "-m", "tests.proxy_without_upgrade", url, without_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]) as process:
         assert process.stdout is not None
         try:
@@ -34,10 +35,12 @@ def proxy_without_upgrade(url: str) -> Iterator[str]:
             process.terminate()
 
 
-async def _serve(url: str) -> None:
+async def _serve(url: str, without_path: str) -> None:
     behind = url.rstrip("/")
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        if without_path and request.path.startswith(without_path):
+            return web.Response(status=404, text="nothing here")
         if "Upgrade" in request.headers:
             return web.Response(status=400, text="no upgrades here")
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
@@ -60,4 +63,4 @@ async def _serve(url: str) -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(sys.argv[1]))
+        asyncio.run(_serve(sys.argv[1], sys.argv[2]))

@@ -198,3 +198,24 @@ def test_a_process_whose_user_forgot_to_leave_ends_and_leaves(runtime: Path) -> 
     assert ended.stdout.strip() == "1"
     assert ended.stderr == ""
     assert time.monotonic() - begun_s < 60
+
+
+async def test_a_poll_that_times_out_leaves_nothing_behind(ground: background.Background) -> None:
+    future: Future[int] = Future()
+    outcome = Outcome(future, "a poll")
+    for _ in range(100):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(outcome, 0)
+    assert len(future._done_callbacks) <= 1  # type: ignore[attr-defined]
+    assert not outcome._waiting
+    waiting = [asyncio.ensure_future(_await(outcome)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert len(outcome._waiting) == 3
+    future.set_result(7)
+    assert await asyncio.gather(*waiting) == [7, 7, 7]
+    assert await outcome == 7
+    assert not outcome._waiting
+
+
+async def _await(outcome: Outcome[int]) -> int:
+    return await outcome

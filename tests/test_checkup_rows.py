@@ -68,6 +68,11 @@ def test_all_is_well() -> None:
         ("kernel websocket", {"websocket": Answer("bad-token", "No.")}, "good", "ok"),
         ("kernel clock", {"clock": Clock(0, VAGUE_CLOCK_MS + 1)}, "warning", "clock-vague"),
         ("kernel clock", {"clock": None}, "unknown", "relay-unreachable"),
+        ("relay", {"websocket": OFF, "polling": OFF}, "bad", "socketio-blocked"),
+        ("relay", {"websocket": OFF, "polling": Answer("bad-token", "No.")}, "good", "ok"),
+        ("relay", {"health": Answer("no-health", "it says 404 to /healthz"), "relay": None}, "warning", "no-health"),
+        ("protocol", {"health": Answer("no-health"), "relay": None}, "good", "ok"),
+        ("machines", {"elsewhere": "To meet, share one."}, "warning", "other-machine"),
     ],
 )
 def test_each_finding_has_its_code_and_what_is_bad_its_advice(
@@ -78,6 +83,14 @@ def test_each_finding_has_its_code_and_what_is_bad_its_advice(
     assert found.message.endswith((".", ")."))
     if state in ("bad", "warning"):
         assert found.advice.endswith(".")
+
+
+def test_a_proxy_is_named_where_the_relay_is_not_reached() -> None:
+    found = row("relay", proxy="http://proxy:3128", health=OFF)
+    assert "through the proxy http://proxy:3128" in found.message
+    assert "NO_PROXY" in found.advice
+    assert "through the proxy" in row("relay", proxy="http://proxy:3128").message
+    assert "NO_PROXY" not in row("relay", health=OFF).advice
 
 
 def test_calls_of_this_kernel_are_looked_at() -> None:
@@ -119,7 +132,8 @@ def test_as_text_wraps_and_marks() -> None:
     text = as_text(rows, 80)
     assert max(map(len, text.splitlines())) <= 80
     assert [line[:4].strip() for line in text.splitlines() if "one" in line] == ["ok", "!", "BAD", "?"]
-    assert text.endswith("1 in the way, 1 warning.")
+    assert text.endswith("\n1 not checked, 1 in the way, 1 warning.")
+    assert verdict([rows[0], rows[3]]) == "Nothing is in the way of what was checked; 1 not checked."
     assert as_text([]) == "Nothing is in the way."
 
 

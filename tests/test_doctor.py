@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jupyter_client.manager import KernelManager
 
-from relay_widget import InvalidValueError, doctor, launcher
+from relay_widget import Call, InvalidValueError, Peer, RelayRequestError, doctor, launcher
 from relay_widget.checkup.probes import look
 from relay_widget.checkup.rows import rows_of
 from relay_widget.relays import TOKEN_VARIABLE, URL_VARIABLE, named_relay
 from relay_widget.tokens import mint
 
+from .http_proxy import http_proxy
 from .proxy_without_upgrade import proxy_without_upgrade
 from .relay_process import RelayProcess
 
@@ -86,6 +87,62 @@ def test_a_proxy_that_lets_no_websocket_through(relay: RelayProcess) -> None:
         rows = found(url, token(relay))
     assert bad(rows) == {"kernel websocket": "websocket-blocked"}
     assert rows["token"].state == rows["kernel clock"].state == "good"
+
+
+def test_a_proxy_that_passes_on_nothing_but_health(relay: RelayProcess) -> None:
+    with proxy_without_upgrade(relay.url, without_path="/socket.io/") as url:
+        rows = found(url, token(relay))
+        ended = run("--url", url, "--token", token(relay))
+    assert bad(rows) == {"relay": "socketio-blocked"}
+    assert "/socket.io/" in rows["relay"].message
+    assert ended.returncode == 1
+    assert ended.stdout.splitlines()[-1] == "3 not checked, 1 in the way."
+
+
+def test_a_proxy_that_passes_on_all_but_health(relay: RelayProcess) -> None:
+    with http_proxy(relay.url, without_path="/healthz") as url:
+        rows = found(url, token(relay))
+        ended = run("--url", url, "--token", token(relay))
+    assert bad(rows) == {}
+    assert rows["relay"].code == "no-health"
+    assert {row.state for check, row in rows.items() if check != "relay"} == {"good"}
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[-1] == "1 warning."
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "0.0.0.0"])  # noqa: S104 - to ask
+def test_this_machine_is_never_reached_through_a_proxy(
+    open_relay: RelayProcess, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    url = f"http://{host}:{open_relay.url.rpartition(':')[2]}"
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # where nobody is
+    rows = found(url)
+    assert "proxy" not in rows["relay"].message
+    assert bad(rows).get("relay") in (None, "forbidden"), "the relay itself has spoken"
+
+
+def test_doctor_and_call_take_the_same_proxy(relay: RelayProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "http://relay.example"  # only the proxy knows where that is
+    with http_proxy(relay.url) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.replace("http://", "http://me:secret@"))
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        rows = found(url, token(relay))
+        assert {row.state for row in rows.values()} == {"good"}
+        assert f"through the proxy {proxy}" in rows["relay"].message
+        with Peer("lab", "Ada", url=url, token=token(relay)) as ada:
+            call = Call("lab", "Host", url=url, token=token(relay))
+            assert [peer.id for peer in call.wait_for_peers(1)] == [ada.id]
+            call.close()
+    for variable in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(variable, "http://me:secret@127.0.0.1:9")
+    rows = found(url, token(relay))
+    assert bad(rows) == {"relay": "relay-unreachable"}
+    assert "through the proxy http://127.0.0.1:9" in rows["relay"].message
+    assert "NO_PROXY" in rows["relay"].advice
+    with pytest.raises(RelayRequestError, match=r"through the proxy http://127\.0\.0\.1:9") as refused:
+        Peer("lab", "Ada", url=url, token=token(relay)).connect().wait()
+    assert "secret" not in f"{rows} {refused.value}"
 
 
 def test_nothing_there() -> None:

@@ -14,7 +14,7 @@ import socketio
 
 from relay_widget import Call, InvalidValueError, LatencyLab, Peer, Recorder, RelayRequestError, launcher
 from relay_widget.client import RelayClient
-from relay_widget.relays import named_relay, socketio_path
+from relay_widget.relays import named_relay, proxy_for, socketio_path
 from relay_widget.tokens import mint
 
 from .relay_process import RelayProcess
@@ -283,3 +283,36 @@ def test_a_certificate_that_nobody_vouches_for_is_named(tmp_path: Path) -> None:
             assert meet(url, "", certificate) == "(RemotePeer(name='Grace'),)"
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"),
+    [
+        ("http://relay.example:8765", "http://proxy:3128"),
+        ("https://relay.example/call", "http://secure:3128"),
+        ("http://10.0.0.7", None),
+        ("http://inside.lab.example", None),
+        ("http://127.0.0.1:8765", None),
+        ("http://127.8.9.1:8765", None),
+        ("http://127.1:8765", None),
+        ("http://localhost:8765", None),
+        ("http://LocalHost.:8765", None),
+        ("http://notebook.localhost", None),
+        ("https://[::1]:8765", None),
+        ("http://[::ffff:127.0.0.1]:8765", None),
+        ("http://0.0.0.0:8765", None),
+    ],
+)
+def test_the_proxy_is_that_of_the_environment(url: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "proxy:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "http://secure:3128")
+    monkeypatch.setenv("NO_PROXY", "10.0.0.7,.lab.example")
+    assert proxy_for(url) == proxy
+
+
+def test_a_proxy_of_another_kind_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("http_proxy", raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:9050")
+    assert proxy_for("http://relay.example") is None

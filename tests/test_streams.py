@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -41,3 +42,15 @@ def test_what_came_in_a_burst_and_what_is_old(burst_s: float | None, numbers: li
     box.end()
     assert list(taken(box)) == numbers
     assert box.dropped == dropped
+
+
+async def test_a_poll_that_times_out_leaves_nothing_behind() -> None:
+    box = Mailbox(VideoFrame, 3)
+    for _ in range(100):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(box.take_async(), 0.0001)
+    assert not box._waiting
+    box.put(frame(1))
+    part = await box.take_async()
+    assert part is not None
+    assert part.media_ms == 1

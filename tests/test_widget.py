@@ -28,6 +28,8 @@ from relay_widget import (
     launcher,
     monitor,
 )
+from relay_widget.checkup.probes import look
+from relay_widget.checkup.rows import rows_of
 from relay_widget.grants import Grant
 from relay_widget.protocol import Event
 from relay_widget.tokens import mint, verify
@@ -150,6 +152,20 @@ def test_peers_are_seen_without_a_browser(call: Call) -> None:
     assert grace.name == "Grace"
     page.close()
     wait_until(lambda: call.peers == ())
+
+
+def test_wait_for_peers_names_the_other_machines_of_the_user(call: Call) -> None:
+    record = launcher.runtime_file().with_name(f"{launcher.runtime_file().stem}.elsewhere.json")
+    record.write_text('{"boot": "elsewhere", "machine": "desk"}')
+    try:
+        wait_until(lambda: call._follower._relay is not None)
+        with pytest.raises(PeersTimeoutError, match=r"desk, too, .* RELAY_WIDGET_URL"):
+            call.wait_for_peers(timeout=0.1)
+        [row] = [row for row in rows_of(look()[0]) if row.check == "machines"]
+        assert (row.state, row.code) == ("warning", "other-machine")
+        assert "desk" in row.advice
+    finally:
+        record.unlink()
 
 
 def test_wait_for_peers_gives_up_in_time_and_says_so(call: Call) -> None:

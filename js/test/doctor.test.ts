@@ -121,6 +121,15 @@ describe("the ways to the relay", () => {
   });
 });
 
+describe("the verdict", () => {
+  it("does not take for good what was not checked", () => {
+    const rows = localRows({ ...well, camera: { ...device, permission: "prompt" } });
+    expect(verdict(rows)).toBe("Nothing is in the way of what was checked; 1 not checked");
+    const bad = localRows({ ...well, encodesSound: false, camera: { ...device, permission: "prompt" } });
+    expect(verdict(bad)).toMatch(/^1 not checked, 1 (in the way|warning)/);
+  });
+});
+
 describe("as text", () => {
   it("lists codecs by container", () => {
     const types = [

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from .checkup.widget import doctor
     from .errors import (
         FrontendMissingError,
@@ -72,8 +72,6 @@ __all__ = [
     "replay",
 ]
 
-__version__ = metadata.version("relay-widget")
-
 _MODULES = {
     "AudioBlock": ".media.frame",
     "AudioStream": ".streams",
@@ -100,6 +98,10 @@ def __getattr__(name: str) -> Any:
     """Import on first use: the relay process needs this package but no widget machinery."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "__version__":
+        from .protocol import package_version  # noqa: PLC0415
+
+        return package_version()
     from importlib import import_module  # noqa: PLC0415
 
     if name in _NEED_MEDIA:

@@ -6,7 +6,7 @@ import difflib
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from .errors import UnknownAttributeError
+from .errors import UnknownAttributeError, UnpicklableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,6 +97,17 @@ class KnownAttributes:
             if cls.__module__.partition(".")[0] not in (*_OURS, "anywidget", "ipywidgets"):
                 return False
         return True
+
+
+class Alive(KnownAttributes):
+    """An object with threads and connections of its own, which another process cannot have."""
+
+    def __reduce_ex__(self, _protocol: object) -> str | tuple[Any, ...]:
+        raise UnpicklableError(
+            "unpicklable",
+            f"{self!r} cannot be copied or sent to another process: make one there, in the same room, and send frames, "
+            "peers or arrays.",
+        )
 
 
 def _annotated(kind: type) -> Iterator[str]:

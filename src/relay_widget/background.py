@@ -18,7 +18,7 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .errors import WaitTimeoutError
+from .errors import ForkedError, WaitTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -39,6 +39,7 @@ class Outcome(Generic[T]):
     def __init__(self, future: Future[T], what: str) -> None:
         self._future = future
         self._what = what
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = set()
         future.add_done_callback(self._wake)
@@ -56,7 +57,9 @@ class Outcome(Generic[T]):
 
         Raises:
             WaitTimeoutError: It has not happened by then; it goes on.
+            ForkedError: It happens in the process that this one was forked from.
         """
+        self._check_process()
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             left_s = _WAIT_SLICE_S if deadline_s is None else min(_WAIT_SLICE_S, deadline_s - time.monotonic())
@@ -89,6 +92,7 @@ class Outcome(Generic[T]):
         return self._result().__await__()  # who no longer waits does not undo it
 
     async def _result(self) -> T:
+        self._check_process()
         await self.settled()
         try:
             return self._future.result()
@@ -105,8 +109,19 @@ class Outcome(Generic[T]):
             except RuntimeError:
                 _log.debug("an event loop that waited for %s is closed", self._what)
 
+    def _check_process(self) -> None:
+        if self._pid != os.getpid() and not self._future.done():
+            raise ForkedError(self._what)
+
     def __repr__(self) -> str:
         return f"<{self._what}: {'over' if self.done else 'under way'}>"
+
+
+def done(what: str) -> Outcome[None]:
+    """Return the outcome of something that takes no time."""
+    future: Future[None] = Future()
+    future.set_result(None)
+    return Outcome(future, what)
 
 
 class Background:
@@ -114,6 +129,7 @@ class Background:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._pid = os.getpid()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="relay-widget-peers", daemon=True)
         count = max(1, min(MAX_WORKERS, os.cpu_count() or 1))
@@ -125,12 +141,26 @@ class Background:
         for thread in (self._thread, *self._workers):
             thread.start()
 
+    @property
+    def forked(self) -> bool:
+        """Whether this is a forked child, where none of its threads are."""
+        return self._pid != os.getpid()
+
     def submit(self, work: Coroutine[Any, Any, T], what: str) -> Outcome[T]:
-        """Have the loop do something."""
+        """Have the loop do something.
+
+        Raises:
+            ForkedError: The loop is that of the process that this one was forked from.
+        """
+        if self.forked:
+            work.close()
+            raise ForkedError(what)
         return Outcome(asyncio.run_coroutine_threadsafe(work, self.loop), what)
 
     def call(self, function: Callable[..., object], *args: object) -> None:
-        """Have the loop call something, from whatever thread; nothing happens once it has ended."""
+        """Have the loop call something, from whatever thread; nothing happens once it has ended, or in a child."""
+        if self.forked:
+            return
         try:
             self.loop.call_soon_threadsafe(function, *args)
         except RuntimeError:
@@ -235,18 +265,13 @@ class Lane(Generic[Item]):
 
 _lock = threading.Lock()
 _shared: Background | None = None
-_shared_pid = 0
 _users: set[Any] = set()
 
 
 def enter(user: Any) -> Background:
     """This process's background, for one who uses it until `leave`. Its ``close()`` is called at the process's end."""
-    global _shared, _shared_pid  # noqa: PLW0603 - one per process is the point
+    global _shared  # noqa: PLW0603 - one per process is the point
     with _lock:
-        if _shared_pid != os.getpid():  # a forked child has none of the threads
-            _shared = None
-            _users.clear()
-            _shared_pid = os.getpid()
         if _shared is None:
             _shared = Background()
         _users.add(user)
@@ -265,11 +290,21 @@ def leave(user: Any) -> None:
         ended.stop()
 
 
+def _forget() -> None:
+    """A forked child has none of the threads, and the lock may be held by one of them."""
+    global _lock, _shared  # noqa: PLW0603
+    _lock = threading.Lock()
+    _shared = None
+    _users.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 @atexit.register
 def _end() -> None:
     """Leave the rooms that the user has not left."""
-    if _shared_pid != os.getpid():
-        return
     closing = [user.close() for user in list(_users)]
     deadline_s = time.monotonic() + _END_TIMEOUT_S
     for outcome in closing:

@@ -35,6 +35,9 @@ class ByPeer(dict[str, Figure]):
         self._room = room
         self._peers = tuple(peers)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ByPeer, (dict(self), self._room, self._peers)
+
     def __getitem__(self, peer: object) -> Figure:
         """Return the figures of a peer.
 

@@ -5,45 +5,97 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import io
 import ipaddress
 import logging
 import os
 import re
 import shutil
+import signal
 import sys
+import threading
 import time
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .core import Limits
 from .errors import InvalidValueError, RelayStartError, RelayWidgetError, WireError
 from .paths import as_path
-from .protocol import check_name, check_room
+from .protocol import check_name, check_room, package_version
 from .relays import TOKEN_VARIABLE, URL_VARIABLE, named_relay
 from .server.log import JsonFormatter, TextFormatter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 SECRET_VARIABLE = "RELAY_WIDGET_SECRET"  # noqa: S105 - the variable's name
 REDIS_VARIABLE = "RELAY_WIDGET_REDIS"
 PRINTED_TOKEN_LIFETIME_S = 12 * 3600
 INTERRUPTED = 130
 """The exit code of what Ctrl-C has kept from its end, as shells have it."""
+_NOBODY_READS = 141
+"""The exit code where the output is no longer read, as shells have it."""
 _SHOWN_EVERY_S = 0.2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
-    arguments = _parser().parse_args(argv)
+    with _any_console(), _ends_as_by_ctrl_c():
+        arguments = _parser().parse_args(argv)
+        try:
+            code: int | None = arguments.run(arguments)
+            sys.stdout.flush()
+        except RelayWidgetError as error:
+            # The last line, in this form: the launcher reads it from the log.
+            print(f"relay-widget: {error.code}: {error.message}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("relay-widget: interrupted.", file=sys.stderr)
+            return INTERRUPTED
+        except BrokenPipeError:  # who reads has had enough, as in `relay-widget doctor | head -1`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _NOBODY_READS
+        return code or 0
+
+
+@contextlib.contextmanager
+def _any_console() -> Iterator[None]:
+    """Show names in whatever encoding the console has: a character that it lacks as its escape."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
+    before = [stream.errors for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors="backslashreplace")
     try:
-        code: int | None = arguments.run(arguments)
-    except RelayWidgetError as error:
-        # The last line, in this form: the launcher reads it from the log.
-        print(f"relay-widget: {error.code}: {error.message}", file=sys.stderr)
-        return 1
-    return code or 0
+        yield
+    finally:
+        for stream, errors in zip(streams, before, strict=True):
+            stream.reconfigure(errors=errors)
+
+
+@contextlib.contextmanager
+def _ends_as_by_ctrl_c() -> Iterator[None]:
+    """Have the signals by which service managers, terminals and Windows end a program act as Ctrl-C does.
+
+    The first one acts. More of them do not interrupt the end, in which a recording is finished.
+    """
+    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    before: dict[signal.Signals, Any] = {}
+
+    def end(_number: int, _frame: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():  # elsewhere, as in a cell's thread, signals are others'
+        # What is ignored stays so: nohup means it.
+        before = {number: signal.getsignal(number) for number in ends if signal.getsignal(number) == signal.SIG_DFL}
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _serve(arguments: argparse.Namespace) -> None:
@@ -124,8 +176,9 @@ def _token(arguments: argparse.Namespace) -> None:
 
 def _secret_of_relay(path: Path | None) -> str:
     from .launcher import read_runtime_file, runtime_file  # noqa: PLC0415 - as above
+    from .server.runtime_file import for_this_machine  # noqa: PLC0415
 
-    path = path or runtime_file()
+    path = runtime_file() if path is None else for_this_machine(path)
     address = read_runtime_file(path)
     if address is None:
         raise RelayStartError(
@@ -195,7 +248,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     facts, _ = look(named_relay(arguments.url, arguments.token))
     rows = rows_of(facts)
     print(as_text(rows, shutil.get_terminal_size().columns))
-    return int(any(row.state == "bad" for row in rows))
+    return int(any(row.state in ("bad", "unknown") for row in rows))
 
 
 def _show(text: str) -> None:
@@ -206,7 +259,7 @@ def _show(text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="relay-widget", description="Calls inside notebook cells: the relay.")
-    parser.add_argument("--version", action="version", version=metadata.version("relay-widget"))
+    parser.add_argument("--version", action="version", version=package_version())
     commands = parser.add_subparsers(required=True, metavar="command")
     serve = commands.add_parser(
         "serve",
@@ -314,7 +367,8 @@ def _parser() -> argparse.ArgumentParser:
         "doctor",
         help="say what is in the way of a call",
         description="Look at this Python and at the relay: a table of what was found and what to do. "
-        "It ends with 1 when something is in the way. In a cell, relay_widget.doctor() looks at the browser, too.",
+        "It ends with 0 when all was checked and a call goes, with 1 when something is in the way or could not be "
+        "checked. In a cell, relay_widget.doctor() looks at the browser, too.",
     )
     doctor.set_defaults(run=_doctor)
     doctor.add_argument(

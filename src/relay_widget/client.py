@@ -35,7 +35,7 @@ from .protocol import (
     parse_header,
     parse_publish,
 )
-from .relays import named_relay, no_answer, socketio_path
+from .relays import http_session, named_relay, no_answer, socketio_path
 from .tokens import mint
 
 if TYPE_CHECKING:
@@ -375,7 +375,9 @@ class RelayClient:
         gone.add_done_callback(_heard)
         # Not as `json=`: that would be for everybody in this process who uses socketio.
         packet = type("Packet", (socketio.packet.Packet,), {"json": _Json})
-        sio = socketio.AsyncClient(reconnection=False, handle_sigint=False, serializer=packet)
+        sio = socketio.AsyncClient(
+            reconnection=False, handle_sigint=False, serializer=packet, http_session=lambda: http_session(url)
+        )
         sio.on("connect_error", refusals.append)
         sio.on("disconnect", lambda *_: _settle(gone))
         for event, handler in self._handlers().items():

@@ -12,6 +12,8 @@ with what to do next::
     ├── MissingExtraError         packages of an extra are not installed (also an ImportError)
     ├── PeersTimeoutError         wait_for_peers(), or a stream, gave up waiting for somebody (also a TimeoutError)
     ├── WaitTimeoutError          wait() gave up waiting for something to be over (also a TimeoutError)
+    ├── ForkedError               an object of the process that this one was forked from
+    ├── UnpicklableError          an object with threads and connections cannot be pickled or copied (also a TypeError)
     ├── NothingReceivedError      a sweep found no stream to measure
     ├── MediaError                media or a media file that cannot be read
     ├── RecordingError            a recording that cannot be written, read, exported or replayed
@@ -33,6 +35,16 @@ class RelayWidgetError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickled, (type(self), self.args, {"code": self.code, "message": self.message})
+
+
+def _unpickled(kind: type[RelayWidgetError], args: tuple[object, ...], state: dict[str, str]) -> RelayWidgetError:
+    error = kind.__new__(kind, *args)
+    error.args = args  # which those that are OSErrors, too, do not have yet
+    error.__dict__.update(state)
+    return error
 
 
 class WireError(RelayWidgetError):
@@ -89,6 +101,19 @@ class PeersTimeoutError(RelayWidgetError, TimeoutError):
 
 class WaitTimeoutError(RelayWidgetError, TimeoutError):
     """What was waited for was not over when the time was; it goes on."""
+
+
+class ForkedError(RelayWidgetError):
+    """The object belongs to the process that this one was forked from, and does nothing here (code ``forked``)."""
+
+    def __init__(self, what: object) -> None:
+        super().__init__(
+            "forked", f"{what} belongs to the process that this one was forked from: make another one in this process."
+        )
+
+
+class UnpicklableError(RelayWidgetError, TypeError):
+    """The object has threads and connections, so that it cannot be pickled or copied (code ``unpicklable``)."""
 
 
 class NothingReceivedError(RelayWidgetError):

@@ -7,6 +7,7 @@ It does the actions, and it sets the call's traits to the session's values.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import threading
 import time
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from .attributes import nearest
 from .by_peer import ByPeer
 from .call_session import CallSession
-from .errors import InvalidValueError, PeersTimeoutError, RelayRequestError, WireError
+from .errors import ForkedError, InvalidValueError, PeersTimeoutError, RelayRequestError, WireError
 from .impair import whom
 from .invitation import answer_page
 from .latency import LatencyHistory, by_hop
+from .launcher import sharing_advice
 from .monitor import HANGING_S, Standing, observer_hangs, shared_monitor
 from .protocol import Event, ListenerInfo, check_origin, shown_call
 from .tunnel import Tunnels
@@ -52,6 +54,9 @@ class RemotePeer:
     name: str
     tracks: tuple[Mapping[str, Any], ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(self.id)  # what else there is of it changes, and cannot be hashed
 
     def __repr__(self) -> str:
         # What is the same each time that a notebook runs: no id, no figures, and tracks come when they come.
@@ -92,6 +97,7 @@ class Follower:
 
     def __init__(self, call: Call, named: NamedRelay | None) -> None:
         self._call = call
+        self._pid = os.getpid()
         self._call_id = secrets.token_hex(16)
         # At another's relay the page says itself whose it is, and the relay keeps the word from the others.
         self._shown_id = self._call_id if named is None else shown_call(self._call_id)
@@ -248,6 +254,8 @@ class Follower:
 
     def wait_for_peers(self, n: int, timeout_s: float | None) -> tuple[RemotePeer, ...]:
         """See `Call.wait_for_peers`."""
+        if self._pid != os.getpid():
+            raise ForkedError(self._call)
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             changes = self._changes
@@ -262,6 +270,8 @@ class Follower:
                     f"{len(peers)} of {n} peers were in room {self._call.room!r} after {timeout_s:g} s: "
                     "open the room elsewhere and join, or wait longer."
                 )
+                if self._relay is not None and not self._relay.explicit and (advice := sharing_advice()):
+                    message += f" {advice}"
                 raise PeersTimeoutError("peers-timeout", message)
             with self._changed:
                 # In slices, so that interrupting the kernel is heard.

@@ -19,10 +19,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .errors import RelayRequestError, RelayStartError
+from .errors import ForkedError, RelayRequestError, RelayStartError
 from .following import FAILED_REST_FIRST_S, Following
 from .protocol import MAX_ALLOWED_ORIGINS, PROTOCOL_VERSION, RESUME_LIFETIME_S, Code, Event
-from .relays import find_or_start, no_answer, socketio_path
+from .relays import find_or_start, http_session, no_answer, socketio_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +133,7 @@ class Monitor:
 
     def __init__(self, named: NamedRelay | None = None) -> None:
         self._named = named
+        self._pid = os.getpid()
         # A widget that is collected closes itself, in whatever thread just made an object, also in here: the lock is
         # one that its holder can take again, and nobody holds it while waiting for another thread.
         self._lock = threading.RLock()
@@ -165,6 +166,8 @@ class Monitor:
 
     def remove(self, listener: Listener) -> None:
         """Stop telling this listener anything; the last one ends the thread."""
+        if self._pid != os.getpid():
+            return  # a forked child: the thread is the parent's
         with self._lock:
             self._seats = [seat for seat in self._seats if seat.listener is not listener]
             self._once_allowed.pop(listener, None)
@@ -212,6 +215,8 @@ class Monitor:
             RelayRequestError: It refused, or did not answer.
             RelayStartError: There is no relay and none could be started.
         """
+        if self._pid != os.getpid():
+            raise ForkedError("The call")
         if threading.current_thread() is self._thread:
             raise RelayRequestError(
                 "wrong-thread",
@@ -253,6 +258,8 @@ class Monitor:
 
     def stop(self) -> None:
         """Let go of the relay, at the interpreter's end."""
+        if self._pid != os.getpid():
+            return
         with self._lock:
             self._seats.clear()
             self._once_allowed.clear()
@@ -360,7 +367,9 @@ class Monitor:
         """
         import socketio  # noqa: PLC0415 - 0.4 s that belong to this thread, not to the cell
 
-        client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        client = socketio.AsyncClient(
+            reconnection=False, handle_sigint=False, http_session=lambda: http_session(relay.url)
+        )
         gone = asyncio.Event()
 
         async def on_disconnect(*_: object) -> None:

@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from . import background
-from .attributes import KnownAttributes
+from .attributes import Alive
 from .client import RelayClient
 from .errors import InvalidValueError, PeersTimeoutError, RelayRequestError
 from .impair import whom
@@ -51,7 +51,7 @@ AWAY_KEPT_S = 8.0
 _log = logging.getLogger(__name__)
 
 
-class Peer(KnownAttributes):
+class Peer(Alive):
     """One participant of a room, or one listener in it.
 
     Join with ``with Peer("lab") as peer:`` or ``async with Peer("lab") as peer:``, or with `connect` and `close`. It
@@ -166,9 +166,14 @@ class Peer(KnownAttributes):
         return self._background.submit(self._connect(), f"{self} joining")
 
     def close(self) -> Outcome[None]:
-        """Leave the room: all streams and publications end. From any thread; a second time it does nothing more."""
+        """Leave the room: all streams and publications end. From any thread; a second time it does nothing more.
+
+        In a forked child it does nothing: the participant is the parent's.
+        """
+        ground = self._ground()
+        if ground.forked:
+            return background.done(f"{self} leaving")  # it is the parent's, and stays
         if self._closed is None:
-            ground = self._ground()
             self._closed = ground.submit(self._leave(), f"{self} leaving")
         return self._closed
 

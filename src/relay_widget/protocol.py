@@ -12,6 +12,7 @@ import hashlib
 import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from importlib import metadata
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard, get_args
 
 import msgspec
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROTOCOL_VERSION = 1
+
+
+def package_version() -> str:
+    """Return the version of this package; "unknown" for a copy of its source that was never installed."""
+    try:
+        return metadata.version("relay-widget")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
 
 # Limits. Each has its unit in its name; over it, the client that sent it gets a code, nobody else is hurt.
 MAX_CHUNK_BYTES = 1_000_000

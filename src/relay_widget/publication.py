@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .attributes import KnownAttributes
+from .attributes import Alive
 from .background import Lane, Outcome
 from .errors import RelayWidgetError
 from .media.encode import AudioEncoder, VideoEncoder
@@ -115,7 +115,7 @@ class _Track:
             self._background.call(self._publication.send, self, objects, entered)
 
 
-class Publication(KnownAttributes):
+class Publication(Alive):
     """What a `Peer` sends until it is over, or stopped.
 
     ``await`` it, or `wait` for it, to be there at its end: what the iterable raised is raised there.
@@ -403,6 +403,8 @@ class Publication(KnownAttributes):
 
     def end(self, error: BaseException | None, *, drain: bool = False) -> None:
         """It is over; what is still being encoded goes out first where it has run out by itself. From any thread."""
+        if self._background.forked:
+            return  # it is the parent's, and goes on
         with self._lock:
             if self._stopping.is_set():
                 if self._draining and error is not None:  # the last of it could not be sent

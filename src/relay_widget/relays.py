@@ -6,17 +6,22 @@ known, and the one token that its owner has given: it is shown wherever one is a
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import socket
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from . import launcher
 from .errors import InvalidValueError, RelayRequestError
 from .protocol import RESUME_LIFETIME_S, TICKET_LIFETIME_S
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from .launcher import RelayAddress
 
 URL_VARIABLE = "RELAY_WIDGET_URL"
@@ -116,6 +121,57 @@ def socketio_path(url: str) -> str:
     return f"{urlsplit(url).path.strip('/')}/socket.io".lstrip("/")
 
 
+def http_session(url: str, **options: Any) -> aiohttp.ClientSession:
+    """Return a session for requests and WebSockets to a relay. All that Python asks of relays goes through one.
+
+    Args:
+        url: The relay's address, which decides about the proxy.
+        **options: As for `aiohttp.ClientSession`.
+    """
+    import aiohttp  # noqa: PLC0415 - 0.3 s that importing the package need not take
+
+    return aiohttp.ClientSession(proxy=proxy_for(url), **options)
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that leads to a relay: that of HTTP_PROXY or HTTPS_PROXY, or the system's; None for none.
+
+    Hosts of NO_PROXY, and this machine's own addresses whatever the variables say, are reached without one; proxies
+    that are not HTTP proxies are not used.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if is_this_machine(host) or proxy_bypass(host):
+        return None
+    proxy = getproxies().get(parts.scheme, "")
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
+    return proxy if proxy.startswith("http://") else None
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host is this machine's loopback, by any of its names and spellings."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        try:
+            address = ipaddress.ip_address(socket.inet_aton(name))  # 127.1
+        except OSError:
+            return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def shown_proxy(url: str) -> str:
+    """Return the proxy of an address as it can be shown, without a password; empty for none."""
+    proxy = proxy_for(url)
+    return "" if proxy is None else f"http://{urlsplit(proxy).netloc.rpartition('@')[2]}"
+
+
 def no_answer(url: str, error: BaseException) -> RelayRequestError:
     """The relay at this address could not be reached because of this error, in words for the user."""
     reason: BaseException | None = error
@@ -129,6 +185,13 @@ def no_answer(url: str, error: BaseException) -> RelayRequestError:
                 "certificates that vouch for it, before the kernel starts.",
             )
         reason = reason.__cause__ or reason.__context__
+    proxy = shown_proxy(url)
+    if proxy:
+        return RelayRequestError(
+            "no-answer",
+            f"No relay answers at {url} through the proxy {proxy}: check the address and that the relay runs; if it is "
+            "reached without the proxy, name its host in NO_PROXY before the kernel starts.",
+        )
     return RelayRequestError(
         "no-answer", f"No relay answers at {url}: check the address, that the relay runs, and that this machine may."
     )

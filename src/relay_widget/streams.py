@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 import weakref
@@ -14,7 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from .background import Lane, settle
-from .errors import MediaError
+from .errors import ForkedError, MediaError
 from .media.decode import TrackDecoder
 from .media.frame import AudioBlock, VideoFrame
 from .protocol import MAX_GROUP_BYTES
@@ -58,6 +59,7 @@ class Mailbox(Generic[Part]):
         self.captured_ms: float | None = None
         self.ended = False
         self._error: BaseException | None = None
+        self._pid = os.getpid()
         self._parts: deque[tuple[Part, float]] = deque(maxlen=most)  # and when it came
         # A stream that is collected closes its box, in whatever thread just made an object, also in here.
         self._changed = threading.Condition(threading.RLock())
@@ -76,6 +78,9 @@ class Mailbox(Generic[Part]):
 
     def end(self, error: BaseException | None = None, *, at_once: bool = False) -> None:
         """There will be no more: what is in it is taken first, unless it ends at once."""
+        if self._pid != os.getpid():
+            self.ended = True  # a forked child, where nobody puts anything into it; its lock may be held for ever
+            return
         with self._changed:
             if self.ended:
                 return
@@ -90,6 +95,7 @@ class Mailbox(Generic[Part]):
         Raises:
             Exception: What it ended with; once, as iterators do.
         """
+        self._check_process()
         with self._changed:
             while not self._parts and not self.ended:
                 self._changed.wait(_WAIT_SLICE_S)  # in slices, so that interrupting is heard on every system
@@ -97,6 +103,7 @@ class Mailbox(Generic[Part]):
 
     async def take_async(self) -> Part | None:
         """The same in an event loop."""
+        self._check_process()
         loop = asyncio.get_running_loop()
         while True:
             with self._changed:
@@ -105,9 +112,18 @@ class Mailbox(Generic[Part]):
                     break
                 waiting = loop.create_future()
                 self._waiting.append((loop, waiting))
-            await waiting
+            try:
+                await waiting
+            except BaseException:
+                with self._changed:  # who polls with a timeout leaves nothing behind
+                    self._waiting = [one for one in self._waiting if one[1] is not waiting]
+                raise
         await asyncio.sleep(0)  # a consumer that is always late must still be heard being cancelled
         return part
+
+    def _check_process(self) -> None:
+        if self._pid != os.getpid() and not self.ended:
+            raise ForkedError("A stream")
 
     def _next(self) -> Part | None:
         while self._parts:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from . import background
 from .protocol import MAX_MESSAGE_BYTES
+from .relays import http_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -233,7 +234,7 @@ class _Tunnel:
             connector = aiohttp.TCPConnector(socket_factory=_socket)
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
             async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+                http_session(self._url, connector=connector, timeout=timeout) as session,
                 session.ws_connect(
                     _websocket_url(self._url), max_msg_size=MAX_MESSAGE_BYTES, compress=0, autoping=True
                 ) as relay,

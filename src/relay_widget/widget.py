@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import os
 import time
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import traitlets as t
 
-from .attributes import KnownAttributes, default, given, nearest
+from .attributes import Alive, default, given, nearest
 from .errors import (
     FrontendMissingError,
     InvalidValueError,
@@ -46,7 +47,6 @@ from .subshells import hear_pages
 from .tokens import Token, mint
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
     from PIL.Image import Image
@@ -63,7 +63,7 @@ DEFAULT_WAIT_S = 60.0
 _MAX_INVITE_S = 366 * 24 * 3600
 
 
-class Call(KnownAttributes, StillWidget):
+class Call(Alive, StillWidget):
     """An audio/video call in a notebook cell.
 
     The last expression of a cell shows it; press **Join** there (or pass ``auto_join=True``). Two calls with
@@ -200,6 +200,7 @@ class Call(KnownAttributes, StillWidget):
                 "layout": layout,
             }
         )
+        self._pid = os.getpid()
         self._named = named_relay(url, token)
         if self._named is None and token is not None:
             raise InvalidValueError(
@@ -234,6 +235,8 @@ class Call(KnownAttributes, StillWidget):
         """Leave for good: nothing of this call runs any more, and its cell says so."""
         if not hasattr(self, "_follower"):
             return  # its address was refused, and what is collected closes itself
+        if self._pid != os.getpid():
+            return  # a forked child: the call, its page and its recordings are the parent's
         self._end_processing()
         self._end_recordings()
         self._follower.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -52,6 +54,96 @@ def recorded(path: Path, peer: str) -> int:
         return len(open_recording(path).peers[peer].tracks["video"].offsets)
     except (RecordingError, KeyError):
         return 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+async def test_whatever_ends_a_recording_its_file_is_finished(
+    relay: RelayProcess, tmp_path: Path, number: signal.Signals
+) -> None:
+    path = tmp_path / "talk.relay"
+    async with participant(relay.url) as ada:
+        with start("record", "lab", path, "--url", relay.url) as recording:
+            await until(lambda: any(one.does == "records" for one in ada.listeners.values()))
+            sent = await send(ada)
+            await until(lambda: recorded(path, ada.id) == len(sent))
+            for _ in range(3):  # who ends it is in a hurry
+                recording.send_signal(number)
+            code, out, err = finish(recording)
+    assert (code, err) == (0, "")
+    assert f"{len(sent)} objects" in out
+    assert open_recording(path).complete
+
+
+@pytest.mark.process
+def test_what_is_ended_before_it_has_begun_says_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections and says nothing
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with start("record", "lab", tmp_path / "talk.relay", "--url", url) as recording:
+            connection, _ = silent.accept()
+            recording.send_signal(signal.SIGTERM)
+            code, out, err = finish(recording)
+            connection.close()
+    assert (code, out, err) == (130, "", "relay-widget: interrupted.\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp932", "utf-8"])
+def test_any_console_shows_names_as_well_as_it_can(tmp_path: Path, encoding: str) -> None:
+    name = "Zoë 王 🎥"
+    folder = tmp_path / "čaj"
+    folder.mkdir()
+    track = browser_track("vp8-canvas")
+    path = write(folder / "talk.relay", [*opening(track, name=name), *browser_objects("vp8-canvas")])
+    ended = subprocess.run(
+        [sys.executable, "-m", "relay_widget", "export", str(path), str(folder / "talk.webm")],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    said = ended.stdout.decode(encoding).encode("ascii", "backslashreplace").decode()
+    assert name.encode("ascii", "backslashreplace").decode() in said
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere files may be called anything")
+def test_a_system_that_takes_ascii_names_only_has_its_files_too(tmp_path: Path) -> None:
+    opened = opening(browser_track("vp8-canvas"), name="Zoë 王")
+    path = write(tmp_path / "talk.relay", [*opened, *browser_objects("vp8-canvas")])
+    ended = subprocess.run(
+        [sys.executable, "-m", "relay_widget", "export", str(path), str(tmp_path / "talk.webm")],
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert (tmp_path / "talk-Zo.webm").exists()
+    assert b"Zo\\xeb \\u738b" in ended.stdout
+
+
+@pytest.mark.process
+def test_a_sentence_about_a_name_is_shown_on_any_console(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "relay_widget", "export", str(tmp_path / "王.relay"), str(tmp_path / "王.webm")],
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(b"relay-widget: cannot-read: ")
+    assert b"\\u738b.relay" in ended.stderr
+
+
+@pytest.mark.process
+def test_a_reader_that_has_had_enough_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "relay_widget", "sanitize-file"], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 async def test_record_export_and_replay(relay: RelayProcess, tmp_path: Path) -> None:

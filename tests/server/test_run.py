@@ -50,7 +50,7 @@ async def test_idle_means_nobody_for_a_while() -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
     with RelayProcess() as relay:
         assert stat.S_IMODE(relay.runtime_file.stat().st_mode) == 0o600

@@ -208,13 +208,16 @@ export function typesInWords(types: readonly string[]): string {
     .join("; ");
 }
 
-/** All of it in one line. */
+/** All of it in one line. What was not checked is not good. */
 export function verdict(rows: readonly Row[]): string {
   const count = (state: State) => rows.filter((one) => one.state === state).length;
   const bad = count("bad");
   const warnings = count("warning");
-  if (bad + warnings === 0) return "Nothing is in the way";
+  const unknown = count("unknown");
+  if (bad + warnings + unknown === 0) return "Nothing is in the way";
+  if (bad + warnings === 0) return `Nothing is in the way of what was checked; ${unknown} not checked`;
   return [
+    unknown > 0 ? `${unknown} not checked` : "",
     bad > 0 ? `${bad} in the way` : "",
     warnings > 0 ? `${warnings} warning${warnings > 1 ? "s" : ""}` : "",
   ]

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from relay_widget.clock import RelayClock, local_ms
 from relay_widget.errors import RelayStartError
+from relay_widget.launcher import sharing_advice
 from relay_widget.monitor import standings
 from relay_widget.protocol import PROTOCOL_VERSION, Event
-from relay_widget.relays import find_or_start, socketio_path
+from relay_widget.relays import find_or_start, http_session, shown_proxy, socketio_path
 
 from .rows import Answer, CallFact, Clock, Facts
 
@@ -68,7 +69,9 @@ def look(named: NamedRelay | None = None) -> tuple[Facts, Relay | None]:
         versions={name: _version(name) for name in _PACKAGES},
         frontend_built=(STATIC / "doctor.js").is_file(),
         url="" if relay is None else relay.url,
+        proxy="" if relay is None else shown_proxy(relay.url),
         start=start,
+        elsewhere="" if relay is None or relay.explicit else sharing_advice(),
         calls=tuple(CallFact(one.call, one.code, one.message) for one in standings()),
         **found,
     )
@@ -107,12 +110,12 @@ def _in_a_thread(url: str, token: str) -> dict[str, Any]:
 
 async def _look_at_relay(url: str, token: str) -> dict[str, Any]:
     health, relay = await _ask_health(url)
-    if not health.reached:
-        return {"health": health}
     websocket, clock = await _connect(url, token, "websocket")
     polling = None
     if not websocket.reached:
         polling, clock = await _connect(url, token, "polling")
+    if not health.reached and (websocket.reached or (polling is not None and polling.reached)):
+        health = Answer("no-health", health.message, health.took_ms)
     return {"health": health, "relay": relay, "websocket": websocket, "polling": polling, "clock": clock}
 
 
@@ -126,7 +129,7 @@ async def _ask_health(url: str) -> tuple[Answer, Mapping[str, Any] | None]:
 
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S), trust_env=True) as session,
+            http_session(url, timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)) as session,
             session.get(f"{url.rstrip('/')}/healthz") as response,
         ):
             body = await response.content.read(_MAX_HEALTH_BYTES)
@@ -155,7 +158,7 @@ async def _connect(url: str, token: str, transport: str) -> tuple[Answer, Clock 
     import socketio  # noqa: PLC0415 - as above
 
     refusals: list[Any] = []
-    client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+    client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=lambda: http_session(url))
     client.on("connect_error", refusals.append)
     auth = {"protocol": PROTOCOL_VERSION, "token": token} if token else {"protocol": PROTOCOL_VERSION}
     began_s = time.perf_counter()

@@ -53,7 +53,8 @@ class Answer:
     """How one attempt to reach the relay ended.
 
     Attributes:
-        code: ``"ok"``, the relay's own code, or ``"relay-unreachable"``, ``"certificate"``, ``"not-a-relay"``.
+        code: ``"ok"``, the relay's own code, or ``"relay-unreachable"``, ``"certificate"``, ``"not-a-relay"``, or, of
+            its health, ``"no-health"``: a relay is there, but that is not passed on.
         message: The relay's sentence, or what the network said.
         took_ms: How long it took.
     """
@@ -101,7 +102,9 @@ class Facts:
         versions: By package; None for one that is not installed here.
         frontend_built: Whether the package has its JavaScript.
         url: The relay's address; empty if there is none.
+        proxy: That through which it is reached; empty if none is.
         start: Why the user's own relay could not be started; None if it could, or another was asked for.
+        elsewhere: How to meet the people on this user's other machines; empty where there is no relay on another.
         health: How asking for its health ended; None if there is no address to ask at.
         relay: What it said of itself.
         websocket: How connecting by WebSocket ended.
@@ -115,7 +118,9 @@ class Facts:
     versions: Mapping[str, str | None]
     frontend_built: bool = True
     url: str = ""
+    proxy: str = ""
     start: Answer | None = None
+    elsewhere: str = ""
     health: Answer | None = None
     relay: Mapping[str, Any] | None = None
     websocket: Answer | None = None
@@ -134,7 +139,17 @@ def rows_of(facts: Facts) -> tuple[Row, ...]:
         _token(facts),
         _websocket(facts),
         _clock(facts),
+        *_machines(facts),
         *_calls(facts),
+    )
+
+
+def _machines(facts: Facts) -> tuple[Row, ...]:
+    """The user's other machines that have relays, too; none, no row."""
+    if not facts.elsewhere:
+        return ()
+    return (
+        Row("machines", "warning", "other-machine", "Calls on this machine meet nobody on others.", facts.elsewhere),
     )
 
 
@@ -194,22 +209,37 @@ def _relay(facts: Facts) -> Row:
     health = facts.health
     if health is None:
         return Row("relay", "unknown", "relay-unknown", "No relay was looked for.")
+    way = f" through the proxy {facts.proxy}" if facts.proxy else ""
     if health.code == "ok":
         said = facts.relay or {}
         version = f"relay-widget {said['version']}" if "version" in said else "a relay"
-        return Row("relay", "good", "ok", f"{version} answers at {facts.url} in {health.took_ms:.0f} ms.")
+        sockets = _best(facts)
+        if sockets is not None and not sockets.reached:
+            return Row(
+                "relay",
+                "bad",
+                "socketio-blocked",
+                f"{facts.url} answers to /healthz, but not to /socket.io/, by which calls go ({sockets.message}).",
+                "Have the proxy pass on all that is below the address, /socket.io/ too (see docs/deploy.md).",
+            )
+        return Row("relay", "good", "ok", f"{version} answers at {facts.url}{way} in {health.took_ms:.0f} ms.")
+    if health.code == "no-health":
+        return Row(
+            "relay",
+            "warning",
+            health.code,
+            f"A relay answers at {facts.url}{way}, but not to /healthz ({health.message}).",
+            "Calls go without. Have the proxy pass on /healthz, too, so that the relay's version can be compared.",
+        )
     messages = {
-        "relay-unreachable": f"Nothing answers at {facts.url} ({health.message}).",
+        "relay-unreachable": f"Nothing answers at {facts.url}{way} ({health.message}).",
         "certificate": f"The certificate of {facts.url} is not accepted ({health.message}).",
-        "not-a-relay": f"What answers at {facts.url} is no relay ({health.message}).",
+        "not-a-relay": f"What answers at {facts.url}{way} is no relay ({health.message}).",
     }
-    return Row(
-        "relay",
-        "bad",
-        health.code,
-        messages.get(health.code, health.message),
-        _NOT_THERE.get(health.code, "Do what it says, then run the doctor again."),
-    )
+    advice = _NOT_THERE.get(health.code, "Do what it says, then run the doctor again.")
+    if facts.proxy and not health.reached:
+        advice += " If the relay is reached without the proxy, name its host in NO_PROXY."
+    return Row("relay", "bad", health.code, messages.get(health.code, health.message), advice)
 
 
 _NOT_THERE = {
@@ -220,6 +250,9 @@ _NOT_THERE = {
 
 
 def _version(facts: Facts) -> Row:
+    sockets = _best(facts)
+    if facts.relay is None and sockets is not None and sockets.code == "ok":
+        return Row("protocol", "good", "ok", f"The relay takes protocol {PROTOCOL_VERSION}.")
     if facts.health is None or not facts.health.reached or facts.relay is None:
         return _not_reached("protocol")
     theirs = facts.relay.get("protocol")
@@ -298,7 +331,7 @@ def _best(facts: Facts) -> Answer | None:
 
 
 def _not_reached(check: str) -> Row:
-    return Row(check, "unknown", "relay-unreachable", "Not looked at, because the relay does not answer.")
+    return Row(check, "unknown", "relay-unreachable", "Not checked, because the relay does not answer.")
 
 
 def row_of_page(given: object) -> Row | None:
@@ -313,14 +346,18 @@ def row_of_page(given: object) -> Row | None:
 
 
 def verdict(rows: Iterable[Row]) -> str:
-    """All of it in one line."""
+    """All of it in one line. What was not checked is not good."""
     states = [row.state for row in rows]
-    bad, warnings = states.count("bad"), states.count("warning")
+    bad, warnings, unknown = states.count("bad"), states.count("warning"), states.count("unknown")
     if bad + warnings == 0:
-        return "Nothing is in the way."
-    found = [f"{bad} in the way"] if bad else []
+        return f"Nothing is in the way of what was checked; {unknown} not checked." if unknown else _ALL_WELL
+    found = [f"{unknown} not checked"] if unknown else []
+    found += [f"{bad} in the way"] if bad else []
     found += [f"{warnings} warning{'s' if warnings > 1 else ''}"] if warnings else []
     return f"{', '.join(found)}."
+
+
+_ALL_WELL = "Nothing is in the way."
 
 
 def as_text(rows: Sequence[Row], width_chars: int = 100) -> str:

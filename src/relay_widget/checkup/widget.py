@@ -136,7 +136,8 @@ class Doctor(KnownAttributes, StillWidget):
 
     def __repr__(self) -> str:
         # What is the same each time that a notebook runs where all is well; print() shows the rest.
-        return f"Doctor({verdict(self.rows)!r})"
+        # So it is about the page only when that has answered: that there was none is in the table.
+        return f"Doctor({verdict(self.rows if self._page_done else self._own_rows)!r})"
 
     def __str__(self) -> str:
         return as_text(self.rows)

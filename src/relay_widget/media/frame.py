@@ -65,8 +65,19 @@ class VideoFrame:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.rgb, dtype=dtype, copy=copy)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # FFmpeg's own frame cannot leave the process: its pixels can.
+        return _unpickled, (self.rgb, self.media_ms, self.captured_ms, self.epoch)
+
     def __repr__(self) -> str:
         return f"VideoFrame({self.width}x{self.height})"
+
+
+def _unpickled(rgb: NDArray[np.uint8], media_ms: float, captured_ms: float | None, epoch: int) -> VideoFrame:
+    import av  # noqa: PLC0415 - here only
+
+    native = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+    return VideoFrame(native, media_ms=media_ms, captured_ms=captured_ms, epoch=epoch)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

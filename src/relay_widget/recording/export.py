@@ -11,6 +11,7 @@ import contextlib
 import heapq
 import io
 import re
+import sys
 import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
@@ -161,13 +162,13 @@ def _jobs(out: Path, peers: Sequence[RecordedPeer], *, named: bool) -> list[_Job
     taken: set[str] = set()
 
     def name(*parts: str) -> Path:
-        stem = "-".join([out.stem, *map(_word, parts)])
+        base = stem = "-".join([out.stem, *map(_word, parts)])
         for number in count(2):
             # Many systems take names that differ in case or form only for one: none replaces another there.
             seen = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", stem).casefold())
             if seen not in taken:
                 break
-            stem = f"{'-'.join([out.stem, *map(_word, parts)])}-{number}"
+            stem = f"{base}-{number}"
         taken.add(seen)
         return out.with_name(f"{stem}{out.suffix}")
 
@@ -185,8 +186,12 @@ def _jobs(out: Path, peers: Sequence[RecordedPeer], *, named: bool) -> list[_Job
 
 
 def _word(name: str) -> str:
-    """A name as part of a file's: letters of all scripts with their marks, no more bytes than file systems take."""
-    kept = (one if one.isalnum() or one in "_.-" or unicodedata.category(one)[0] == "M" else " " for one in name)
+    """A name as part of a file's: letters and their marks, as far as files may have them in their names here, and no more
+    bytes than file systems take.
+    """
+    encoding = sys.getfilesystemencoding()
+    known = name.encode(encoding, "replace").decode(encoding)
+    kept = (one if one.isalnum() or one in "_.-" or unicodedata.category(one)[0] == "M" else " " for one in known)
     word = re.sub(r" +", "_", unicodedata.normalize("NFC", "".join(kept)))
     return word.encode()[:MAX_WORD_BYTES].decode(errors="ignore").strip("._") or "peer"
 

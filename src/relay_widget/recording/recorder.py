@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections import deque
 from functools import partial
-from importlib import metadata
 from typing import TYPE_CHECKING, Self
 
-from relay_widget.attributes import KnownAttributes
+from relay_widget.attributes import Alive
 from relay_widget.background import run_until_stopped
 from relay_widget.client import RelayClient
 from relay_widget.errors import RecordingError, RelayWidgetError
 from relay_widget.names import default_name
 from relay_widget.paths import as_path
-from relay_widget.protocol import Listens
+from relay_widget.protocol import Listens, package_version
 
 from .file import RecordingWriter, check_free
 from .format import (
@@ -32,7 +32,6 @@ from .format import (
 )
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
@@ -51,7 +50,7 @@ _Bytes = bytes  # a property of the recorder has that name
 _log = logging.getLogger(__name__)
 
 
-class Recorder(KnownAttributes):
+class Recorder(Alive):
     """Records a room into a ``.relay`` file, once. A context manager; `start` and `stop` do the same.
 
     It is a listener, not a participant: it has no tile, and everybody in the room sees "recorded by" this name.
@@ -88,6 +87,7 @@ class Recorder(KnownAttributes):
         overwrite: bool = False,
     ) -> None:
         self.path = as_path(path)
+        self._pid = os.getpid()
         self.error = None
         self.objects = 0
         self.dropped = 0
@@ -165,7 +165,12 @@ class Recorder(KnownAttributes):
         return self
 
     def stop(self) -> None:
-        """Leave, and finish the file. Again is no error; neither is stopping one that has failed (see ``error``)."""
+        """Leave, and finish the file. Again is no error; neither is stopping one that has failed (see ``error``).
+
+        In a forked child it does nothing: the parent goes on recording.
+        """
+        if self._pid != os.getpid():
+            return
         with self._news:
             if not self._started_s or self._stopping or self._ending:
                 return
@@ -253,7 +258,7 @@ class Recorder(KnownAttributes):
         writer = self._writer
         assert writer is not None  # noqa: S101 - made by start()
         try:
-            by = f"relay-widget {metadata.version('relay-widget')}"
+            by = f"relay-widget {package_version()}"
             writer.append([Started(self._client.now_ms(), self.room, by)])
             synced_s = time.monotonic()
             while True:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import os
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from relay_widget.attributes import KnownAttributes
+from relay_widget.attributes import Alive
 from relay_widget.client import RelayClient
-from relay_widget.errors import InvalidValueError, RelayWidgetError
+from relay_widget.errors import ForkedError, InvalidValueError, RelayWidgetError
 
 from .file import RecordedCall, open_recording
 from .format import ObjectReceived, PeerJoined, PeerLeft, PeerRenamed, TrackPublished, TrackUnpublished
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Generator, Iterator
 
     from .format import Record
@@ -32,6 +32,7 @@ OPENING_MS = 1_000
 """Who came within so much time of the beginning is there before the time begins to run."""
 _LEAD_S = 0.2
 _STOP_TIMEOUT_S = 30
+_AWAIT_POLL_S = 0.05
 
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class _Step(NamedTuple):
     record: Record
 
 
-class Replay(KnownAttributes):
+class Replay(Alive):
     """A recording that is being played, from when it is made. Wait for its end with ``wait()``, or ``await`` it.
 
     Made by `replay`.
@@ -76,6 +77,7 @@ class Replay(KnownAttributes):
         self._loop = asyncio.new_event_loop()  # of its own thread
         self._task: asyncio.Task[None] | None = None
         self._done = threading.Event()
+        self._pid = os.getpid()
         self._stopping = threading.Event()
         threading.Thread(target=self._run, name="relay-widget-replay", daemon=True).start()
 
@@ -95,16 +97,25 @@ class Replay(KnownAttributes):
         Raises:
             RelayWidgetError: It ended early: the relay refused, or is gone.
         """
+        if self._pid != os.getpid() and not self.done:
+            raise ForkedError(repr(self))
         finished = self._done.wait(timeout_s)
         if self.error is not None:
             raise self.error
         return finished
 
     def __await__(self) -> Generator[object, None, bool]:
-        return asyncio.to_thread(self.wait).__await__()
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> bool:
+        while not self.done:  # noqa: ASYNC110 - who polls it with a timeout leaves no thread behind
+            await asyncio.sleep(_AWAIT_POLL_S)
+        return self.wait()
 
     def stop(self) -> None:
-        """Everybody leaves now. Again is no error."""
+        """Everybody leaves now. Again is no error; in a forked child it does nothing."""
+        if self._pid != os.getpid():
+            return
         self._stopping.set()
         if not self._done.is_set():
             self._loop.call_soon_threadsafe(lambda: self._task is not None and self._task.cancel())

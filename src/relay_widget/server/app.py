@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 import socketio
@@ -15,7 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from engineio.payload import Payload
 
 from relay_widget.core import DEFAULT_LIMITS, Limits
-from relay_widget.protocol import PROTOCOL_VERSION, RECONNECT_SPREAD_MS, Code, Event
+from relay_widget.protocol import PROTOCOL_VERSION, RECONNECT_SPREAD_MS, Code, Event, package_version
 
 from . import frames
 from .adapter import Adapter
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 SERVICE = "relay-widget"
-VERSION = metadata.version("relay-widget")
+VERSION = package_version()
 _ENDING = "This relay ends: connect again, to the one that comes after it."
 _GOING_AWAY = frames.close(1001, "the relay ends")
 MAX_POLL_PACKETS = 1024

@@ -119,6 +119,8 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
         ),
         on_connections=idle.connections,
     )
+    keeper: runtime_file.Keeper | None = None
+    keeping: asyncio.Task[None] | None = None
     runner = web.AppRunner(
         app.web,
         access_log=None,
@@ -151,21 +153,45 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
                 version=VERSION,
                 started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
-            runtime_file.write(path, record)
+            keeper = runtime_file.Keeper(path, record)
+            await asyncio.to_thread(keeper.begin)
+            keeping = asyncio.create_task(_keep(keeper, ending))
         _log.info("listening", extra={"fields": {"url": url, "instance": instance}})
         on_ready(url, secret)
         gc.freeze()  # what is here now stays: going through it held up all media for 50 ms now and then
         idle.connections(0)
         await ending.wait()
     finally:
-        if path is not None:
+        if keeping is not None:
+            keeping.cancel()
+        if keeper is not None:
             # Before anything else: who looks for a relay now must not find one that is going.
-            runtime_file.remove_own(path, instance)
+            keeper.end()
         _log.info("ending")
         await app.drain(settings.grace_s)
         if server is not None:
             server.close()
         await runner.cleanup()
+
+
+async def _keep(keeper: runtime_file.Keeper, ending: asyncio.Event) -> None:
+    """Keep the runtime file, and give way to another relay that programs find there instead of this one."""
+    trouble = ""
+    while True:
+        await asyncio.sleep(runtime_file.KEEP_S)
+        try:
+            rival = await asyncio.to_thread(keeper.keep)
+        except RelayStartError as error:
+            if error.message != trouble:
+                trouble = error.message
+                _log.warning("the runtime file cannot be kept: %s", trouble)
+            continue
+        trouble = ""
+        if rival is not None:
+            # Whoever is here would never meet those who come from now on: all meet there.
+            _log.warning("another relay of this user has taken over, at %s: this one ends", rival)
+            ending.set()
+            return
 
 
 class IdleTimer:
@@ -268,7 +294,10 @@ def _url(host: str, port: int, scheme: str = "http") -> str:
 
 def _end_on_signals(ending: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup means it
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         try:
             loop.add_signal_handler(number, ending.set)
         except NotImplementedError:  # Windows' event loop
