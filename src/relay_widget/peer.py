@@ -233,6 +233,10 @@ class Peer(KnownAttributes):
     def publish_file(self, path: str | os.PathLike[str], *, bitrate_kbps: float | None = None) -> Publication:
         """Send the pictures and the sound of a media file, in real time, until its end.
 
+        Times are the file's: a pause stays a pause. Pictures are sent as the file says that they are shown: turned,
+        mirrored, with square pixels. Broken parts are left out (``stats["left_out"]`` counts them), and it goes on
+        behind them.
+
         Args:
             path: Anything that FFmpeg reads: WebM, MP4, MKV, MOV, WAV, MP3, GIF and many more.
             bitrate_kbps: About how much to send of the picture; None for what suits its size.

@@ -14,9 +14,9 @@ import numpy as np
 
 from relay_widget.errors import MediaError
 
-from .encode import MAX_PIXELS
 from .fmp4 import Fmp4Reader
 from .frame import SAMPLE_RATE, AudioBlock, VideoFrame
+from .presentation import MAX_PIXELS
 from .webm import Block, TrackFormat, WebmReader
 
 if TYPE_CHECKING:
