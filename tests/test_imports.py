@@ -73,7 +73,7 @@ def test_clients_know_no_relay(name: str) -> None:
 
 @pytest.mark.parametrize("path", files("recording"), ids=lambda path: path.name)
 def test_recordings_stand_on_the_client_and_media(path: Path) -> None:
-    assert own(path) <= {".recording", ".client", ".media", ".names", ".protocol", ".errors", ".extras"}
+    assert own(path) <= {".recording", ".attributes", ".client", ".media", ".names", ".protocol", ".errors", ".extras"}
 
 
 @pytest.mark.parametrize("path", files("checkup"), ids=lambda path: path.name)

@@ -437,9 +437,10 @@ class Peer(KnownAttributes):
         for key, receiver in self._receivers.items():
             receiver.listen(tuple(wanted.get(key, ())))
 
-    def _on_object(self, peer_id: str, header: MediaHeader, _relayed_ms: float, data: bytes) -> None:
+    def _on_object(self, peer_id: str, header: MediaHeader, relayed_ms: float, data: bytes) -> None:
         receiver = self._receivers.get((peer_id, header.track))
         if receiver is not None:
+            header.relayed_ms = relayed_ms
             receiver.feed(header, data)
 
     def _on_peer_left(self, peer_id: str, reason: LeftReason) -> None:

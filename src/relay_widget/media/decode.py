@@ -13,6 +13,7 @@ import av
 import numpy as np
 
 from relay_widget.errors import MediaError
+from relay_widget.protocol import MAX_CLOCK_AHEAD_MS, can_be_captured
 
 from .fmp4 import Fmp4Reader
 from .frame import SAMPLE_RATE, AudioBlock, VideoFrame
@@ -55,7 +56,8 @@ class TrackDecoder:
         """Take the next object.
 
         Returns:
-            What has become whole with it: pictures of a track with video, sound of one with audio.
+            What has become whole with it: pictures of a track with video, sound of one with audio. Their
+            ``captured_ms`` is None while the publisher's clock is wrong, as far as ``header.relayed_ms`` tells.
 
         Raises:
             MediaError: The bytes are broken, or of a codec that cannot be read. The next key, or epoch, puts it right.
@@ -109,11 +111,17 @@ class TrackDecoder:
         return True
 
     def _date(self, header: MediaHeader, blocks: list[Block]) -> None:
-        newest_ms = header.media_ms
-        if newest_ms is None and blocks:
-            newest_ms = max(block.time_ms for block in blocks)
-        if header.captured_ms is not None and newest_ms is not None:
-            self._zero_ms = header.captured_ms - newest_ms
+        captured_ms, newest_ms = header.captured_ms, header.media_ms
+        if blocks:
+            seen_ms = max(block.time_ms for block in blocks)
+            if newest_ms is None or abs(newest_ms - seen_ms) > MAX_CLOCK_AHEAD_MS:
+                newest_ms = seen_ms
+        if captured_ms is None or newest_ms is None:
+            return
+        if header.relayed_ms is not None and not can_be_captured(captured_ms, header.relayed_ms):
+            self._zero_ms = None  # its clock is wrong
+            return
+        self._zero_ms = captured_ms - newest_ms
 
     def _decode(self, block: Block) -> list[VideoFrame | AudioBlock]:
         assert self._epoch is not None  # noqa: S101 - there is a reader

@@ -27,7 +27,8 @@ class VideoFrame:
     Attributes:
         width, height: Its size in pixels, as it is shown: upright, and with square pixels.
         media_ms: When it is shown, in ms from the start of its epoch (or of its file).
-        captured_ms: When it was taken, in ms since 1970 by the relay's clock; None if its sender did not say.
+        captured_ms: When it was taken, in ms since 1970 by the relay's clock; None if its sender did not say, or if the
+            sender's clock is wrong.
         epoch: The run of the sender's encoder that it is from.
     """
 
@@ -73,7 +74,7 @@ class AudioBlock:
         samples: An array of shape (channels, n), dtype float32, -1 to 1, at ``SAMPLE_RATE`` (48 kHz).
         media_ms: When its first sample is heard, in ms from the start of its epoch (or of its file).
         captured_ms: When its first sample was taken, in ms since 1970 by the relay's clock; None if its sender did not
-            say.
+            say, or if the sender's clock is wrong.
         epoch: The run of the sender's encoder that it is from.
     """
 

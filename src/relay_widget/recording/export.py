@@ -57,12 +57,15 @@ class Exported:
         peers: The names of who is in it.
         start_s: When it begins, from the beginning of the recording.
         duration_s: How long it is.
+        disbelieved: The names of those of them whose clock was wrong: they said that they captured something long
+            before, or after, it came to the relay. It stands where it came to the relay.
     """
 
     path: Path
     peers: tuple[str, ...]
     start_s: float
     duration_s: float
+    disbelieved: tuple[str, ...] = ()
 
 
 def export(
@@ -77,7 +80,8 @@ def export(
     """Make playable files of a recording.
 
     A ``.webm`` of one peer holds the very packets that arrived; nothing is encoded again. An ``.mp4`` (H.264, AAC) and
-    a grid are. Picture and sound are where their senders' stamps say that they were taken.
+    a grid are. Picture and sound are where their senders' stamps say that they were taken, as far as the
+    relay's own stamps allow: no wrong clock makes a file longer than the recording (see `Exported.disbelieved`).
 
     Args:
         recording: A recording, or its file.
@@ -194,6 +198,11 @@ def _made(
         peers=tuple(peer.name for peer in job.peers),
         start_s=max(0.0, span.start_ms - call.started_ms) / 1000,
         duration_s=(span.end_ms - span.start_ms) / 1000,
+        disbelieved=tuple(
+            peer.name
+            for peer in job.peers
+            if any(source.witness.disbelieved for source in sources if source.peer == peer.id)
+        ),
     )
 
 

@@ -167,6 +167,7 @@ class RecordedCall(KnownAttributes):
     peers: dict[str, RecordedPeer]
     events: list[tuple[int, Record]]
     complete: bool
+    lost_bytes: int
 
     def __init__(self, path: Path) -> None:
         self.path = path
