@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from relay_widget.errors import MediaError
 from relay_widget.media.encode import BLOCK_MS
@@ -17,8 +19,6 @@ from relay_widget.media.files import MediaFile
 from . import zoo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from concurrent.futures import Future
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -37,33 +37,40 @@ LIMIT_S = 30
 """For one file; it takes a fraction of a second."""
 NO_MEDIA = {"no-moov.mp4", "empty.mp4", "words.mp4", "zeros.mp4", "noise.webm", "playlist.m3u8", "some.ffconcat"}
 NO_MEDIA |= {"words.srt", "cut.png"}
+PLAYED = "played.pickle"
 BROKEN = ("cut.", "hole.", "zeros.", "speckled.")
 """Decoders differ in whether they show a picture of which a part is missing, and in what stands in for that part."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
-    zoo.make(folder)
+    """The zoo, and beside it what the ffmpeg program makes of each; made once for all of pytest's processes."""
+    root = tmp_path_factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "zoo"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / PLAYED).exists():
+            folder.mkdir(exist_ok=True)
+            zoo.make(folder)
+            names = [name for name in zoo.ANIMALS if name not in NO_MEDIA]
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                played = dict(zip(names, pool.map(lambda name: zoo.play(folder / name), names), strict=True))
+            (folder / PLAYED).write_bytes(pickle.dumps(played))
     return folder
 
 
 @pytest.fixture(scope="module")
-def played(folder: Path) -> Iterator[dict[str, Future[zoo.Played]]]:
-    """What ffmpeg makes of each, while the tests run."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield {name: pool.submit(zoo.play, folder / name) for name in zoo.ANIMALS if name not in NO_MEDIA}
+def played(folder: Path) -> dict[str, zoo.Played]:
+    found: dict[str, zoo.Played] = pickle.loads((folder / PLAYED).read_bytes())  # noqa: S301 - just written
+    return found
 
 
 @pytest.mark.timeout(LIMIT_S, func_only=True)
 @pytest.mark.parametrize("name", [name for name in zoo.ANIMALS if name not in NO_MEDIA])
-def test_a_file_is_shown_and_heard_as_ffmpeg_does(
-    name: str, folder: Path, played: dict[str, Future[zoo.Played]]
-) -> None:
+def test_a_file_is_shown_and_heard_as_ffmpeg_does(name: str, folder: Path, played: dict[str, zoo.Played]) -> None:
     file = MediaFile(folder / name)
     pictures = list(file.pictures()) if file.has_video else []
     blocks = list(file.sound()) if file.has_audio else []
-    expected = played[name].result()
+    expected = played[name]
     broken = name.startswith(BROKEN)
     assert file.left_out == 0 or broken or name.startswith("rates")
     if name != "cover.mp3":  # a cover is no video to us

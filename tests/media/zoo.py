@@ -77,15 +77,15 @@ def speckled(every: int, after: int) -> Callable[[bytes], bytes]:
 
 
 def shown(a: float, b: float, c: float, d: float) -> Callable[[bytes], bytes]:
-    """An MP4 whose picture is shown with this matrix: the last one of the file's tracks that has a size."""
+    """An MP4 whose picture is shown with this matrix: the first of the file's tracks that has a size."""
 
     def turn(data: bytes) -> bytes:
         at = data.find(b"tkhd")
         while at >= 0:
-            width = struct.unpack_from(">I", data, at + 4 + 76)[0]
-            if width:
+            begin = at + (56 if data[at + 4] else 44)
+            if struct.unpack_from(">I", data, begin + 36)[0]:
                 matrix = [round(value * 65536) for value in (a, b, 0, c, d, 0, 0, 0)] + [1 << 30]
-                return data[: at + 44] + struct.pack(">9i", *matrix) + data[at + 80 :]
+                return data[:begin] + struct.pack(">9i", *matrix) + data[begin + 36 :]
             at = data.find(b"tkhd", at + 4)
         raise AssertionError("it has no picture")
 

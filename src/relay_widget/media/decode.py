@@ -17,7 +17,7 @@ from relay_widget.protocol import MAX_CLOCK_AHEAD_MS, can_be_captured
 
 from .fmp4 import Fmp4Reader
 from .frame import SAMPLE_RATE, AudioBlock, VideoFrame
-from .presentation import MAX_PIXELS
+from .presentation import MAX_PIXELS, presentation_of
 from .webm import Block, TrackFormat, WebmReader
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ class _Decoder:
 
     def __init__(self, track: TrackFormat) -> None:
         self._is_video = track.is_video
+        self._matrix = track.display_matrix
         codec: Any = av.CodecContext.create(_DECODERS.get(track.codec, track.codec), "r")
         codec.thread_count = 1  # with more it would hand a picture out when the next ones have come
         codec.options = {"max_pixels": str(MAX_PIXELS)}
@@ -160,7 +161,10 @@ class _Decoder:
             media_ms = block.time_ms if frame.pts is None else frame.pts / 1000
             captured_ms = None if zero_ms is None else zero_ms + media_ms
             if self._is_video:
-                parts.append(VideoFrame(frame, media_ms=media_ms, captured_ms=captured_ms, epoch=epoch))
+                shown = presentation_of(frame, self._codec.sample_aspect_ratio, matrix=self._matrix)
+                parts.append(
+                    VideoFrame(frame, media_ms=media_ms, captured_ms=captured_ms, epoch=epoch, presentation=shown)
+                )
             else:
                 samples = self._samples(frame)
                 if samples.shape[1]:

@@ -11,10 +11,11 @@ import av
 
 from relay_widget.errors import MediaError
 
+from .boxes import crops_of
 from .even_sound import EvenSound
 from .frame import AudioBlock, VideoFrame
 from .packet_clock import BestEffort, PacketClock
-from .presentation import presentation_of
+from .presentation import Crop, presentation_of
 
 if TYPE_CHECKING:
     import os
@@ -87,6 +88,9 @@ class MediaFile:
         with self._open() as container:
             stream = _best(container, "video")
             follows = stream.sample_aspect_ratio in (None, stream.codec_context.sample_aspect_ratio)
+            crops = crops_of(self.path.expanduser(), container.format.name)
+            number = list(container.streams.video).index(stream)
+            crop = crops[number] if number < len(crops) else Crop()
             next_ms = last_ms = float("-inf")
             for frame, time_ms in self._decoded(container, stream):
                 media_ms = time_ms if time_ms is not None else max(0.0, next_ms)
@@ -96,7 +100,7 @@ class MediaFile:
                 last_ms, next_ms = media_ms, media_ms + 1000 / self.fps
                 # The container knows better than the codec, but it says only one for the whole file.
                 aspect = (stream.codec_context if follows else stream).sample_aspect_ratio
-                yield VideoFrame(frame, media_ms=media_ms, presentation=presentation_of(frame, aspect))
+                yield VideoFrame(frame, media_ms=media_ms, presentation=presentation_of(frame, aspect, crop))
 
     def sound(self) -> Iterator[AudioBlock]:
         """Its sound, at 48 kHz, in blocks of 40 ms without a gap; the last one may be shorter.

@@ -97,19 +97,22 @@ class Presentation:
 AS_DECODED = Presentation()
 
 
-def presentation_of(frame: Any, pixel_aspect: Fraction | None = None, crop: Crop | None = None) -> Presentation:
+def presentation_of(
+    frame: Any, pixel_aspect: Fraction | None = None, crop: Crop = _WHOLE, matrix: bytes = b""
+) -> Presentation:
     """How to show this frame: by what its file or its stream says of it, as the ffmpeg program understands that.
 
     Args:
         frame: A decoded picture of PyAV's.
         pixel_aspect: A pixel's width, divided by its height; None or 0 if it is not known.
         crop: What its file says to leave out, beside what its decoder has left out already.
+        matrix: The display matrix, in FFmpeg's form, where the frame itself has none; empty if there is none.
     """
     aspect = float(pixel_aspect) if pixel_aspect and pixel_aspect > 0 else 1.0
-    matrix = _display_matrix(frame)
-    if matrix is None and aspect == 1 and not crop:
+    matrix = _display_matrix(frame) or matrix
+    if not matrix and aspect == 1 and crop == _WHOLE:
         return AS_DECODED
-    return Presentation(crop or _WHOLE, aspect, *(() if matrix is None else _orientation(matrix)))
+    return Presentation(crop, aspect, *(_orientation(matrix) if matrix else ()))
 
 
 def _display_matrix(frame: Any) -> bytes | None:
