@@ -211,3 +211,16 @@ def test_a_file_of_which_nothing_can_be_decoded_is_a_sentence(tmp_path: Path) ->
             target.mux(packet)
     with pytest.raises(MediaError, match=r"The pictures of a.mkv \(vp8\) cannot be decoded: convert it"):
         list(MediaFile(tmp_path / "a.mkv"))
+
+
+@pytest.mark.parametrize("channels", [3, 9, 64])
+def test_channels_that_ffmpeg_does_not_mix_are_mixed(tmp_path: Path, channels: int) -> None:
+    path = tmp_path / "a.wav"
+    with wave.open(str(path), "wb") as writer:
+        writer.setnchannels(channels)
+        writer.setsampwidth(2)
+        writer.setframerate(44_100)
+        writer.writeframes(np.full(channels * 22_050, 8192, "<i2").tobytes())
+    file = MediaFile(path)
+    assert loud_ms(list(file.sound())) == [pytest.approx((0, 500), abs=1)]
+    assert (file.channels, file.left_out) == (2, 0)

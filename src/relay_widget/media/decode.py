@@ -10,11 +10,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
-import numpy as np
 
 from relay_widget.errors import MediaError
 from relay_widget.protocol import MAX_CLOCK_AHEAD_MS, can_be_captured
 
+from .even_sound import Converter
 from .fmp4 import Fmp4Reader
 from .frame import SAMPLE_RATE, AudioBlock, VideoFrame
 from .presentation import MAX_PIXELS, presentation_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _US = Fraction(1, 1_000_000)
 _DECODERS = {"av1": "libdav1d"}
 """Where FFmpeg's own decoder is not the one to use."""
-_MONO_AND_STEREO = 2
+_STEREO = 2
 
 
 class TrackDecoder:
@@ -141,9 +141,9 @@ class _Decoder:
             codec.extradata = track.codec_private
         if not track.is_video:
             codec.sample_rate = track.sample_rate or SAMPLE_RATE
-            codec.layout = "stereo" if track.channels == _MONO_AND_STEREO else "mono"
+            codec.layout = "stereo" if track.channels == _STEREO else "mono"
         self._codec = codec
-        self._resampler: Any = None
+        self._converter: Converter | None = None
 
     def restart(self) -> None:
         """What comes next does not go on with what came before."""
@@ -172,9 +172,9 @@ class _Decoder:
         return parts
 
     def _samples(self, frame: av.AudioFrame) -> Any:
-        if frame.format.name == "fltp" and frame.sample_rate == SAMPLE_RATE:
+        channels = frame.layout.nb_channels
+        if frame.format.name == "fltp" and frame.sample_rate == SAMPLE_RATE and channels <= _STEREO:
             return frame.to_ndarray()
-        if self._resampler is None:
-            self._resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)
-        parts = [part.to_ndarray() for part in self._resampler.resample(frame)]
-        return np.concatenate(parts, axis=1) if parts else np.empty((1, 0), np.float32)
+        if self._converter is None:
+            self._converter = Converter(min(_STEREO, channels))
+        return self._converter.convert(frame)

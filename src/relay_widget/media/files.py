@@ -115,6 +115,7 @@ class MediaFile:
             for frame, time_ms in self._decoded(container, _best(container, "audio")):
                 yield from even.take(frame, None if time_ms is None else time_ms / 1000)
             yield from even.end()
+            self._left_out["audio"] += even.left_out
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[tuple[Any, float | None]]:
         """A stream's frames with their times from the file's beginning, as far as they are known."""
@@ -153,6 +154,8 @@ class MediaFile:
             except av.FFmpegError as error:
                 self._leave_out(stream.type, error)  # ffmpeg, too, takes this for the end
                 packet = None
+            except IndexError:
+                packet = None  # PyAV's own end, in a file in which it has found another stream meanwhile
             if packet is None:
                 break
             if not packet.size:
