@@ -31,6 +31,7 @@ from relay_widget import (
 from relay_widget.by_peer import ByPeer
 from relay_widget.errors import ForkedError, UnknownFiguresError, UnpicklableError
 from relay_widget.media.frame import AudioBlock
+from relay_widget.media.presentation import Presentation
 from relay_widget.protocol import PeerInfo
 
 from .waiting import wait_until
@@ -132,7 +133,7 @@ def _brightness(frame: VideoFrame) -> float:
 def test_frames_go_to_other_processes() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     native = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-    frame = VideoFrame(native, media_ms=20.0, captured_ms=1000.0, epoch=3, quarter_turns=1)
+    frame = VideoFrame(native, media_ms=20.0, captured_ms=1000.0, epoch=3, presentation=Presentation(transposed=True))
     for again in (pickle.loads(pickle.dumps(frame)), copy.copy(frame), copy.deepcopy(frame)):  # noqa: S301 - ours
         assert np.array_equal(again.rgb, frame.rgb)
         assert (again.width, again.height, again.media_ms, again.captured_ms, again.epoch) == (48, 64, 20.0, 1000.0, 3)

@@ -226,6 +226,8 @@ def _export(arguments: argparse.Namespace) -> None:
         raise SystemExit(INTERRUPTED) from None
     for one in made:
         print(f"{one.path}: {', '.join(one.peers)}, {one.duration_s:.1f} s")
+        for name in one.disbelieved:
+            print(f"  The clock of {name} was wrong: the times of the relay were used.")
 
 
 def _replay(arguments: argparse.Namespace) -> None:

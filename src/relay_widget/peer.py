@@ -238,6 +238,10 @@ class Peer(Alive):
     def publish_file(self, path: str | os.PathLike[str], *, bitrate_kbps: float | None = None) -> Publication:
         """Send the pictures and the sound of a media file, in real time, until its end.
 
+        Times are the file's: a pause stays a pause. Pictures are sent as the file says that they are shown: turned,
+        mirrored, with square pixels. Broken parts are left out (``stats["left_out"]`` counts them), and it goes on
+        behind them.
+
         Args:
             path: Of anything that FFmpeg reads: WebM, MP4, MKV, MOV, WAV, MP3, GIF and many more. ``~`` is the home
                 folder; a colon or ``%`` is part of the name.
@@ -438,9 +442,10 @@ class Peer(Alive):
         for key, receiver in self._receivers.items():
             receiver.listen(tuple(wanted.get(key, ())))
 
-    def _on_object(self, peer_id: str, header: MediaHeader, _relayed_ms: float, data: bytes) -> None:
+    def _on_object(self, peer_id: str, header: MediaHeader, relayed_ms: float, data: bytes) -> None:
         receiver = self._receivers.get((peer_id, header.track))
         if receiver is not None:
+            header.relayed_ms = relayed_ms
             receiver.feed(header, data)
 
     def _on_peer_left(self, peer_id: str, reason: LeftReason) -> None:

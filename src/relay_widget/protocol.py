@@ -46,6 +46,10 @@ MAX_GROUP_BYTES = 8_000_000
 """What the relay keeps of a track's current group for late joiners."""
 MAX_GROUP_AGE_MS = 30_000
 """A group older than this is not worth keeping for late joiners."""
+MAX_CLOCK_AHEAD_MS = 1_000
+"""A publisher's estimate of the relay's clock is off by less: nothing was captured so long after it was relayed."""
+MAX_CAPTURE_AGE_MS = 60_000
+"""Nothing is so long on its way from its capture to the relay, on whatever uplink."""
 MAX_QUEUE_BYTES = 1_000_000
 """What may wait for one subscriber before whole groups are dropped for it."""
 MAX_VIDEO_WAIT_MS = 500
@@ -269,6 +273,14 @@ class Track:
         record = asdict(self)
         record["mimeType"] = record.pop("mime_type")
         return record
+
+
+def can_be_captured(captured_ms: float, relayed_ms: float) -> bool:
+    """Whether an object that came to the relay at one time can have been taken at the other, as its publisher says.
+
+    A publisher's word on its time is no length: who believes any of them can be made to wait, or to write, for ever.
+    """
+    return relayed_ms - MAX_CAPTURE_AGE_MS <= captured_ms <= relayed_ms + MAX_CLOCK_AHEAD_MS
 
 
 class MediaHeader(msgspec.Struct, omit_defaults=True, gc=False):

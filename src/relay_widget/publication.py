@@ -147,6 +147,7 @@ class Publication(Alive):
         self._on_over = on_over
         self._lock = threading.Lock()
         self._sources = 0
+        self._parts: Any = None
         self._stopping = threading.Event()
         self._draining = False  # it has run out: what is still being encoded goes out
         self._error: BaseException | None = None
@@ -164,15 +165,17 @@ class Publication(Alive):
         """How it goes.
 
         ``frames`` and ``blocks`` are the objects of picture and sound that went out; ``dropped_frames`` and
-        ``dropped_blocks`` what was left out because the encoder or the way to the relay was too slow; ``bytes`` what
-        went out in all; ``subscribers`` how many get the picture (or the sound, where there is none), ``lagging`` how
-        many of those are losing some of it, as far as the relay has said.
+        ``dropped_blocks`` what was left out because the encoder or the way to the relay was too slow; ``left_out`` the
+        broken parts of a file, which could not be decoded; ``bytes`` what went out in all; ``subscribers`` how many get
+        the picture (or the sound, where there is none), ``lagging`` how many of those are losing some of it, as far as
+        the relay has said.
         """
         names: dict[Kind, tuple[str, str]] = {
             "video": ("frames", "dropped_frames"),
             "audio": ("blocks", "dropped_blocks"),
         }
-        stats: dict[str, float] = {"bytes": 0, "subscribers": 0, "lagging": 0}
+        left_out = getattr(self._parts, "left_out", 0)
+        stats: dict[str, float] = {"bytes": 0, "left_out": left_out, "subscribers": 0, "lagging": 0}
         for kind, (sent, dropped) in names.items():
             track = self.tracks.get(kind)
             stats[sent], stats[dropped] = (0, 0) if track is None else (track.sent, track.dropped)
@@ -237,6 +240,7 @@ class Publication(Alive):
         """Publish pictures and blocks of sound of these kinds at their own times, ``media_ms``."""
         tracks = {kind: _Track(self, kind, self._background) for kind in kinds}
         self.tracks |= tracks
+        self._parts = parts
         with self._lock:
             self._sources += 1
         begun_ms: list[float] = []

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -190,3 +191,27 @@ def test_pictures_that_nobody_looks_at_are_not_converted() -> None:
     frame: Any = decoded(TrackDecoder(VP8), recorded(1))[0]
     assert "rgb" not in vars(frame)
     assert frame.rgb is frame.rgb
+
+
+def test_sound_of_many_channels_is_mixed() -> None:
+    """PyAV reads no more than 8 planes of a frame: behind them is memory that is not its own."""
+    codec = av.CodecContext.create("libopus", "w")
+    codec.sample_rate, codec.layout, codec.format = 48_000, "hexadecagonal", "flt"
+    codec.options = {"mapping_family": "255"}
+    codec.open()
+    media = TrackFormat("opus", sample_rate=48_000, channels=16, codec_private=codec.extradata or b"")
+    muxer = LiveMuxer("main", 1, media)
+    decoder = TrackDecoder(Track("main", "audio/webm;codecs=opus", video=False))
+    assert decoded(decoder, [muxer.init(0)]) == []
+    tone = 0.25 * np.sin(np.arange(960) * (2 * np.pi * 400 / 48_000)).astype(np.float32)
+    blocks: list[AudioBlock] = []
+    for number in range(8):
+        frame = av.AudioFrame.from_ndarray(np.repeat(tone, 16)[np.newaxis], format="flt", layout="hexadecagonal")
+        frame.sample_rate, frame.pts = 48_000, 960 * number
+        for packet in codec.encode(frame):
+            media_ms = 20 * number
+            block = muxer.push(bytes(packet), media_ms, media_ms, key=number == 0)
+            blocks += [part for part in decoded(decoder, [block]) if isinstance(part, AudioBlock)]
+    assert len(blocks) >= 6
+    assert {block.channels for block in blocks} <= {1, 2}
+    assert 0.1 < np.abs(blocks[-1].samples).max() < 1.5

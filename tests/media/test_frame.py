@@ -4,13 +4,14 @@ import av
 import numpy as np
 
 from relay_widget.media.frame import AudioBlock, VideoFrame
+from relay_widget.media.presentation import AS_DECODED, Presentation
 
 PIXELS = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)
 
 
-def frame(quarter_turns: int = 0) -> VideoFrame:
+def frame(presentation: Presentation = AS_DECODED) -> VideoFrame:
     native = av.VideoFrame.from_ndarray(PIXELS, format="rgb24")
-    return VideoFrame(native, media_ms=40, quarter_turns=quarter_turns)
+    return VideoFrame(native, media_ms=40, presentation=presentation)
 
 
 def test_a_picture_is_an_array_and_an_image() -> None:
@@ -23,7 +24,7 @@ def test_a_picture_is_an_array_and_an_image() -> None:
 
 
 def test_a_picture_that_was_taken_sideways_is_upright() -> None:
-    turned = frame(quarter_turns=1)
+    turned = frame(Presentation(transposed=True, flip_y=True))
     assert (turned.width, turned.height) == (5, 4)
     assert np.array_equal(turned.rgb, np.rot90(PIXELS))
 

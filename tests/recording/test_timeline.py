@@ -5,7 +5,7 @@ import random
 import pytest
 from msgspec import structs
 
-from relay_widget.recording.timeline import Line, epochs, fit
+from relay_widget.recording.timeline import Line, Witness, epochs, fit
 
 from .records import START_MS, received
 
@@ -47,7 +47,8 @@ def test_each_init_begins_an_epoch() -> None:
             second._replace(header=structs.replace(second.header, media_ms=100)),
             received("delta", epoch=2, number=1),
             received("init", epoch=3, data=b"of nothing"),
-        ]
+        ],
+        Witness(START_MS, START_MS + 1000),
     )
     assert [(epoch.init, epoch.start, epoch.stop) for epoch in found] == [(b"one", 1, 2), (b"two", 3, 5)]
     assert found[0].line == Line(START_MS - 100)
@@ -55,5 +56,6 @@ def test_each_init_begins_an_epoch() -> None:
 
 
 def test_without_media_times_it_is_when_it_was_relayed() -> None:
-    [epoch] = epochs([received("init"), received("key", at_ms=START_MS + 70)._replace(relayed_ms=START_MS + 50)])
+    objects = [received("init"), received("key", at_ms=START_MS + 70)._replace(relayed_ms=START_MS + 50)]
+    [epoch] = epochs(objects, Witness(START_MS, START_MS + 70))
     assert (epoch.line, epoch.relayed_ms) == (None, START_MS + 50)

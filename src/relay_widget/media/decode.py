@@ -10,13 +10,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
-import numpy as np
 
 from relay_widget.errors import MediaError
+from relay_widget.protocol import MAX_CLOCK_AHEAD_MS, can_be_captured
 
-from .encode import MAX_PIXELS
+from .even_sound import Converter
 from .fmp4 import Fmp4Reader
 from .frame import SAMPLE_RATE, AudioBlock, VideoFrame
+from .presentation import MAX_PIXELS, presentation_of
 from .webm import Block, TrackFormat, WebmReader
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _US = Fraction(1, 1_000_000)
 _DECODERS = {"av1": "libdav1d"}
 """Where FFmpeg's own decoder is not the one to use."""
-_MONO_AND_STEREO = 2
+_STEREO = 2
 
 
 class TrackDecoder:
@@ -55,7 +56,8 @@ class TrackDecoder:
         """Take the next object.
 
         Returns:
-            What has become whole with it: pictures of a track with video, sound of one with audio.
+            What has become whole with it: pictures of a track with video, sound of one with audio. Their
+            ``captured_ms`` is None while the publisher's clock is wrong, as far as ``header.relayed_ms`` tells.
 
         Raises:
             MediaError: The bytes are broken, or of a codec that cannot be read. The next key, or epoch, puts it right.
@@ -109,11 +111,17 @@ class TrackDecoder:
         return True
 
     def _date(self, header: MediaHeader, blocks: list[Block]) -> None:
-        newest_ms = header.media_ms
-        if newest_ms is None and blocks:
-            newest_ms = max(block.time_ms for block in blocks)
-        if header.captured_ms is not None and newest_ms is not None:
-            self._zero_ms = header.captured_ms - newest_ms
+        captured_ms, newest_ms = header.captured_ms, header.media_ms
+        if blocks:
+            seen_ms = max(block.time_ms for block in blocks)
+            if newest_ms is None or abs(newest_ms - seen_ms) > MAX_CLOCK_AHEAD_MS:
+                newest_ms = seen_ms
+        if captured_ms is None or newest_ms is None:
+            return
+        if header.relayed_ms is not None and not can_be_captured(captured_ms, header.relayed_ms):
+            self._zero_ms = None  # its clock is wrong
+            return
+        self._zero_ms = captured_ms - newest_ms
 
     def _decode(self, block: Block) -> list[VideoFrame | AudioBlock]:
         assert self._epoch is not None  # noqa: S101 - there is a reader
@@ -126,6 +134,7 @@ class _Decoder:
     def __init__(self, track: TrackFormat) -> None:
         self._is_video = track.is_video
         self._colour = track.colour
+        self._matrix = track.display_matrix
         codec: Any = av.CodecContext.create(_DECODERS.get(track.codec, track.codec), "r")
         codec.thread_count = 1  # with more it would hand a picture out when the next ones have come
         codec.options = {"max_pixels": str(MAX_PIXELS)}
@@ -133,9 +142,9 @@ class _Decoder:
             codec.extradata = track.codec_private
         if not track.is_video:
             codec.sample_rate = track.sample_rate or SAMPLE_RATE
-            codec.layout = "stereo" if track.channels == _MONO_AND_STEREO else "mono"
+            codec.layout = "stereo" if track.channels == _STEREO else "mono"
         self._codec = codec
-        self._resampler: Any = None
+        self._converter: Converter | None = None
 
     def restart(self) -> None:
         """What comes next does not go on with what came before."""
@@ -155,7 +164,10 @@ class _Decoder:
             if self._is_video:
                 if self._colour is not None:
                     self._colour.describe(frame)
-                parts.append(VideoFrame(frame, media_ms=media_ms, captured_ms=captured_ms, epoch=epoch))
+                shown = presentation_of(frame, self._codec.sample_aspect_ratio, matrix=self._matrix)
+                parts.append(
+                    VideoFrame(frame, media_ms=media_ms, captured_ms=captured_ms, epoch=epoch, presentation=shown)
+                )
             else:
                 samples = self._samples(frame)
                 if samples.shape[1]:
@@ -163,9 +175,9 @@ class _Decoder:
         return parts
 
     def _samples(self, frame: av.AudioFrame) -> Any:
-        if frame.format.name == "fltp" and frame.sample_rate == SAMPLE_RATE:
+        channels = frame.layout.nb_channels
+        if frame.format.name == "fltp" and frame.sample_rate == SAMPLE_RATE and channels <= _STEREO:
             return frame.to_ndarray()
-        if self._resampler is None:
-            self._resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)
-        parts = [part.to_ndarray() for part in self._resampler.resample(frame)]
-        return np.concatenate(parts, axis=1) if parts else np.empty((1, 0), np.float32)
+        if self._converter is None:
+            self._converter = Converter(min(_STEREO, channels))
+        return self._converter.convert(frame)

@@ -19,15 +19,12 @@ from relay_widget.protocol import MAX_CHUNK_BYTES, Code, Track, check_track_id
 
 from .colour import BT601
 from .frame import SAMPLE_RATE
+from .presentation import MAX_PIXELS, MAX_SIDE
 from .webm import MAX_GROUP_MS, LiveMuxer, MediaObject, TrackFormat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_PIXELS = 4096 * 2304
-"""Of one picture, sent or received."""
-MAX_SIDE = 16_383
-"""VP8's own limit, in pixels."""
 MIN_FPS, MAX_FPS = 0.1, 240
 """Pictures a second, between what is still a video and what no screen shows."""
 BLOCK_MS = 40

@@ -9,6 +9,7 @@ import av
 
 from relay_widget.errors import MediaError
 
+from .boxes import display_matrix, within
 from .webm import MAX_ELEMENT_BYTES, Block, Codec, TrackFormat
 
 _CODECS: dict[str, Codec] = {"h264": "h264", "av1": "av1", "vp9": "vp9", "opus": "opus", "aac": "aac"}
@@ -24,12 +25,16 @@ class Fmp4Reader:
         self.tracks: dict[int, TrackFormat] = {}
         try:
             with av.open(io.BytesIO(init), "r", format="mp4", metadata_errors="replace") as container:
+                shown = [display_matrix(track) for track in within(init, b"moov", b"trak")]
                 for stream in container.streams:
                     context = stream.codec_context
                     codec = _CODECS.get(context.name) if context is not None else None
                     if codec is None:
                         raise MediaError("unsupported-codec", "A track's codec is none that can be read here.")
-                    self.tracks[stream.index] = TrackFormat(codec, codec_private=bytes(context.extradata or b""))
+                    matrix = shown[stream.index] if stream.index < len(shown) else b""
+                    self.tracks[stream.index] = TrackFormat(
+                        codec, codec_private=bytes(context.extradata or b""), display_matrix=matrix
+                    )
         except av.FFmpegError as error:
             raise MediaError("bad-media", "An init segment is no MP4: wait for the sender's next epoch.") from error
         if not self.tracks:

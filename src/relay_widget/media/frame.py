@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from .colour import make_convertible
+from .presentation import AS_DECODED, Presentation
 
 if TYPE_CHECKING:
     import av
@@ -25,9 +26,10 @@ class VideoFrame:
     ``np.asarray(frame)`` is ``frame.rgb``. A frame that nobody looks at is never converted to RGB.
 
     Attributes:
-        width, height: Its size in pixels.
+        width, height: Its size in pixels, as it is shown: upright, and with square pixels.
         media_ms: When it is shown, in ms from the start of its epoch (or of its file).
-        captured_ms: When it was taken, in ms since 1970 by the relay's clock; None if its sender did not say.
+        captured_ms: When it was taken, in ms since 1970 by the relay's clock; None if its sender did not say, or if the
+            sender's clock is wrong.
         epoch: The run of the sender's encoder that it is from.
     """
 
@@ -38,12 +40,11 @@ class VideoFrame:
         media_ms: float,
         captured_ms: float | None = None,
         epoch: int = 0,
-        quarter_turns: int = 0,
+        presentation: Presentation = AS_DECODED,
     ) -> None:
         self._native = native
-        self._quarter_turns = quarter_turns
-        sizes = (native.width, native.height)
-        self.width, self.height = sizes[::-1] if quarter_turns % 2 else sizes
+        self._presentation = presentation
+        self.width, self.height = presentation.size(native.width, native.height)
         self.media_ms = media_ms
         self.captured_ms = captured_ms
         self.epoch = epoch
@@ -54,9 +55,7 @@ class VideoFrame:
         make_convertible(self._native)
         # In this thread: those that FFmpeg starts for each picture cost more than they save, the more so beside others.
         pixels = self._native.reformat(format="rgb24", threads=1).to_ndarray()
-        if self._quarter_turns:
-            pixels = np.rot90(pixels, self._quarter_turns)
-        return np.ascontiguousarray(pixels, dtype=np.uint8)
+        return self._presentation.apply(pixels)
 
     def image(self) -> Image.Image:
         """The picture as a PIL image, which a notebook cell displays."""
@@ -88,7 +87,7 @@ class AudioBlock:
         samples: An array of shape (channels, n), dtype float32, -1 to 1, at ``SAMPLE_RATE`` (48 kHz).
         media_ms: When its first sample is heard, in ms from the start of its epoch (or of its file).
         captured_ms: When its first sample was taken, in ms since 1970 by the relay's clock; None if its sender did not
-            say.
+            say, or if the sender's clock is wrong.
         epoch: The run of the sender's encoder that it is from.
     """
 

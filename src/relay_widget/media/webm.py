@@ -55,6 +55,8 @@ _MATRIX = 0x55B1
 _RANGE = 0x55B9
 _TRANSFER = 0x55BA
 _PRIMARIES = 0x55BB
+_PIXEL_CROPS = (0x54CC, 0x54BB, 0x54DD, 0x54AA)
+"""Left, top, right, bottom."""
 _AUDIO = 0xE1
 _SAMPLING_FREQUENCY = 0xB5
 _CHANNELS = 0x9F
@@ -107,6 +109,8 @@ class TrackFormat:
     default_duration_ms: float = 0
     colour: Colour | None = None
     """None where it says nothing."""
+    display_matrix: bytes = b""
+    """How it is turned and mirrored, in FFmpeg's form."""
 
     @property
     def is_video(self) -> bool:
@@ -325,6 +329,30 @@ class WebmReader:
             Block(number, time_ms + index * track.default_duration_ms, is_key, frame)
             for index, frame in enumerate(frames)
         ]
+
+
+def pixel_crops(data: bytes) -> list[tuple[int, int, int, int]]:
+    """How many pixels to leave out at the left, top, right and bottom of each track of pictures, in their order.
+
+    Args:
+        data: A Matroska file's beginning.
+
+    Raises:
+        MediaError: It is none.
+    """
+    at = 0
+    while (element := _header(data, at)) is not None:
+        kind, body, size = element
+        if kind == _SEGMENT:
+            at = body
+            continue
+        at = body + _known(size)
+        if kind == _TRACKS:
+            entries = [dict(_children(entry, "TrackEntry")) for _, entry in _children(data[body:at], "Tracks")]
+            videos = [dict(_children(entry[_VIDEO], "Video")) for entry in entries if _VIDEO in entry]
+            sides = [[_read_uint(video.get(side, b"")) for side in _PIXEL_CROPS] for video in videos]
+            return [(left, top, right, bottom) for left, top, right, bottom in sides]
+    return []
 
 
 def _track_entry(body: bytes) -> tuple[int, TrackFormat]:

@@ -64,12 +64,15 @@ class Exported:
         peers: The names of who is in it.
         start_s: When it begins, from the beginning of the recording.
         duration_s: How long it is.
+        disbelieved: The names of those of them whose clock was wrong: they said that they captured something long
+            before, or after, it came to the relay. It stands where it came to the relay.
     """
 
     path: Path
     peers: tuple[str, ...]
     start_s: float
     duration_s: float
+    disbelieved: tuple[str, ...] = ()
 
 
 def export(
@@ -84,7 +87,8 @@ def export(
     """Make playable files of a recording.
 
     A ``.webm`` of one peer holds the very packets that arrived; nothing is encoded again. An ``.mp4`` (H.264, AAC) and
-    a grid are. Picture and sound are where their senders' stamps say that they were taken.
+    a grid are. Picture and sound are where their senders' stamps say that they were taken, as far as the
+    relay's own stamps allow: no wrong clock makes a file longer than the recording (see `Exported.disbelieved`).
 
     Args:
         recording: A recording, or its file.
@@ -186,8 +190,9 @@ def _jobs(out: Path, peers: Sequence[RecordedPeer], *, named: bool) -> list[_Job
 
 
 def _word(name: str) -> str:
-    """A name as part of a file's: letters and their marks, as far as files may have them in their names here, and no more
-    bytes than file systems take.
+    """A name as part of a file's.
+
+    Letters and their marks, as far as files may have them here, and no more bytes than file systems take.
     """
     encoding = sys.getfilesystemencoding()
     known = name.encode(encoding, "replace").decode(encoding)
@@ -218,6 +223,11 @@ def _made(
         peers=tuple(peer.name for peer in job.peers),
         start_s=max(0.0, span.start_ms - call.started_ms) / 1000,
         duration_s=(span.end_ms - span.start_ms) / 1000,
+        disbelieved=tuple(
+            peer.name
+            for peer in job.peers
+            if any(source.witness.disbelieved for source in sources if source.peer == peer.id)
+        ),
     )
 
 

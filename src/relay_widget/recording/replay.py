@@ -14,6 +14,7 @@ import msgspec
 from relay_widget.attributes import Alive
 from relay_widget.client import RelayClient
 from relay_widget.errors import ForkedError, InvalidValueError, RelayWidgetError
+from relay_widget.protocol import can_be_captured
 
 from .file import RecordedCall, open_recording
 from .format import ObjectReceived, PeerJoined, PeerLeft, PeerRenamed, TrackPublished, TrackUnpublished
@@ -199,7 +200,8 @@ class Replay(Alive):
         if header.type == "init":
             epoch = self._epochs[key] = max(header.epoch, epoch + 1)  # relays want them to grow
         captured_ms = None
-        if header.captured_ms is not None:
+        relayed_ms = item.at_ms if item.relayed_ms is None else item.relayed_ms
+        if header.captured_ms is not None and can_be_captured(header.captured_ms, relayed_ms):
             captured_ms = client.now_ms() - since_ms + (header.captured_ms - self._call.started_ms) / self._speed
         if client.send(msgspec.structs.replace(header, epoch=epoch, captured_ms=captured_ms, sent_ms=None), item.data):
             self.sent += 1

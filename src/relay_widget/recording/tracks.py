@@ -12,7 +12,7 @@ from relay_widget.media.frame import VideoFrame
 from relay_widget.media.webm import WebmReader
 from relay_widget.protocol import MediaHeader
 
-from .timeline import Epoch, Line, epochs
+from .timeline import Epoch, Line, Witness, epochs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,11 +51,14 @@ class TrackSource:
         on_read: Told the size of each object that has been read, in bytes.
 
     Attributes:
+        peer: The id of the peer whose track it is.
         formats: What is in it, with the init segment that says so, of its first epoch that has it.
         codecs: All the codecs there are.
+        witness: What bounds its publisher's times; it knows more when more has been read.
     """
 
     def __init__(self, call: RecordedCall, track: RecordedTrack, on_read: Callable[[int], object]) -> None:
+        self.peer = track.peer
         self._call = call
         self._track = track
         self._on_read = on_read
@@ -63,7 +66,8 @@ class TrackSource:
         self.formats: dict[Kind, tuple[TrackFormat, bytes]] = {}
         self.codecs: dict[Kind, set[str]] = {"video": set(), "audio": set()}
         self._size = (0, 0)
-        for epoch in epochs(call.objects(track.peer, track.id)):
+        self.witness = Witness(call.started_ms, call.ended_ms)
+        for epoch in epochs(call.objects(track.peer, track.id), self.witness):
             try:
                 tracks = _BlockReader(epoch.init).tracks.values()
             except MediaError:
@@ -86,9 +90,11 @@ class TrackSource:
             reader = _BlockReader(epoch.init)
             line = epoch.line
             for item in self._objects(epoch):
-                for block in reader.take(item):
-                    line = line or Line(epoch.relayed_ms - block.time_ms)
-                    yield Packet(line.at_ms(block.time_ms), kind_of(reader.tracks[block.track]), block.key, block.data)
+                blocks = reader.take(item)
+                line = line or _relayed_with(epoch, [block.time_ms for block in blocks])
+                for block in blocks:
+                    at_ms = self._at_ms(line, block.time_ms, item)
+                    yield Packet(at_ms, kind_of(reader.tracks[block.track]), block.key, block.data)
 
     def parts(self) -> Iterator[Part]:
         """Its pictures and sound."""
@@ -103,9 +109,13 @@ class TrackSource:
                     parts = decoder.decode(item.header, item.data)
                 except MediaError:
                     continue  # it goes on at the next key
+                line = line or _relayed_with(epoch, [part.media_ms for part in parts])
                 for part in parts:
-                    line = line or Line(epoch.relayed_ms - part.media_ms)
-                    yield Part(line.at_ms(part.media_ms), part)
+                    yield Part(self._at_ms(line, part.media_ms, item), part)
+
+    def _at_ms(self, line: Line | None, media_ms: float, item: ObjectReceived) -> float:
+        assert line is not None  # noqa: S101 - there is media
+        return self.witness.captured_ms(line.at_ms(media_ms), item)
 
     def _objects(self, epoch: Epoch) -> Iterator[ObjectReceived]:
         self._on_read(len(epoch.init))
@@ -133,6 +143,11 @@ class _BlockReader:
         except MediaError:
             self._waiting = True
             return []
+
+
+def _relayed_with(epoch: Epoch, times_ms: list[float]) -> Line | None:
+    """Where nobody says when anything was taken: the newest of what came first is as old as its way to the relay."""
+    return Line(epoch.relayed_ms - max(times_ms)) if times_ms else None
 
 
 def is_mp4(init: bytes) -> bool:
