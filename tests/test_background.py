@@ -162,14 +162,14 @@ async def test_a_poll_that_times_out_leaves_nothing_behind(ground: background.Ba
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(outcome, 0)
     assert len(future._done_callbacks) <= 1  # type: ignore[attr-defined]
-    assert not outcome._awaiting
+    assert not outcome._waiting
     waiting = [asyncio.ensure_future(_await(outcome)) for _ in range(3)]
     await asyncio.sleep(0)
-    assert len(outcome._awaiting) == 3
+    assert len(outcome._waiting) == 3
     future.set_result(7)
     assert await asyncio.gather(*waiting) == [7, 7, 7]
     assert await outcome == 7
-    assert not outcome._awaiting
+    assert not outcome._waiting
 
 
 async def _await(outcome: Outcome[int]) -> int:

@@ -41,7 +41,7 @@ class Outcome(Generic[T]):
         self._what = what
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._awaiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = set()
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = set()
         self._heard = False
 
     @property
@@ -83,7 +83,7 @@ class Outcome(Generic[T]):
         loop = asyncio.get_running_loop()
         over = loop.create_future()
         with self._lock:
-            self._awaiting.add((loop, over))
+            self._waiting.add((loop, over))
             begins, self._heard = not self._heard, True
         try:
             if begins:
@@ -92,14 +92,14 @@ class Outcome(Generic[T]):
                 await over
         finally:
             with self._lock:
-                self._awaiting.discard((loop, over))
+                self._waiting.discard((loop, over))
         if self._future.cancelled():
             raise asyncio.CancelledError
         return self._future.result()
 
     def _wake(self, _: Future[T]) -> None:
         with self._lock:
-            awaiting = list(self._awaiting)
+            awaiting = list(self._waiting)
         for loop, over in awaiting:
             try:
                 loop.call_soon_threadsafe(_settle, over)
