@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -109,3 +110,9 @@ def test_the_wire_needs_nothing_but_a_reader_of_json() -> None:
     assert imports(PACKAGE / "tidy.py") <= STDLIB
     assert imports(PACKAGE / "errors.py") <= STDLIB
     assert imports(PACKAGE / "grants.py") <= STDLIB
+
+
+@pytest.mark.parametrize("word", ["os.kill", "os.killpg", "signal.SIGKILL", "os.getuid", "os.geteuid", "preexec_fn"])
+def test_nothing_is_used_that_windows_lacks_or_means_otherwise(word: str) -> None:
+    using = [path.name for path in PACKAGE.rglob("*.py") if re.search(rf"{re.escape(word)}\b", path.read_text())]
+    assert not using, "psutil has it for every system"

@@ -14,9 +14,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
-from relay_widget import launcher
+from relay_widget import Call, Peer, launcher
 from relay_widget.errors import RelayStartError
 
 from .waiting import no_monitor_runs, wait_until
@@ -223,13 +224,15 @@ def test_a_folder_that_is_deleted_under_a_live_relay_comes_back(own_runtime: Pat
 
 
 def test_kernels_meet_although_the_folder_is_deleted_again_and_again(own_runtime: Path) -> None:
-    first = launcher.ensure_relay()
+    launcher.ensure_relay()
     kernels = []
     for _ in range(4):
         shutil.rmtree(own_runtime, ignore_errors=True)
         kernels.append(subprocess.Popen([sys.executable, "-c", KERNEL], stdout=subprocess.PIPE))
-    pids = {int(kernel.communicate(timeout=60)[0].split()[0]) for kernel in kernels} | {first.pid}
-    wait_until(lambda: len(here := {pid for pid in pids if _is_there(pid)}) == 1 and _found() in here)
+    assert all(kernel.wait(60) == 0 for kernel in kernels)
+    for kernel in kernels:
+        kernel.communicate()
+    wait_until(lambda: _relays(own_runtime) == [_found()])
 
 
 def test_of_two_relays_one_gives_way(own_runtime: Path) -> None:
@@ -240,8 +243,27 @@ def test_of_two_relays_one_gives_way(own_runtime: Path) -> None:
         second = launcher.ensure_relay()
     finally:
         os.kill(first.pid, signal.SIGCONT)
-    wait_until(lambda: not _is_there(first.pid))
+    wait_until(lambda: _relays(own_runtime) == [second.pid])
     assert launcher.find_relay() == second != first
+
+
+def test_those_at_a_relay_that_gives_way_meet_the_others(own_runtime: Path) -> None:
+    with Peer("lab", "Ada") as ada:
+        call = Call("lab", "Host")
+        assert [peer.id for peer in call.wait_for_peers(1)] == [ada.id]
+        first = launcher.find_relay()
+        assert first is not None
+        os.kill(first.pid, signal.SIGSTOP)
+        launcher.runtime_file().unlink()
+        try:
+            grace = Peer("lab", "Grace").connect().wait(60)
+        finally:
+            os.kill(first.pid, signal.SIGCONT)
+        wait_until(lambda: [peer.name for peer in ada.peers] == ["Grace"])
+        wait_until(lambda: sorted(peer.name for peer in call.peers) == ["Ada", "Grace"])
+        wait_until(lambda: not _is_there(first.pid))
+        call.close()
+        grace.close().wait()
 
 
 def test_a_relay_does_not_take_the_file_of_one_that_answers(own_runtime: Path) -> None:
@@ -260,7 +282,7 @@ def test_many_kernels_starting_at_once_share_one_relay(own_runtime: Path) -> Non
     kernels = [subprocess.Popen([sys.executable, "-c", KERNEL], stdout=subprocess.PIPE) for _ in range(20)]
     answers = {kernel.communicate(timeout=110)[0] for kernel in kernels}
     assert len(answers) == 1
-    assert int(answers.pop().split()[0]) == _found()
+    assert _relays(own_runtime) == [_found()] == [int(answers.pop().split()[0])]
 
 
 def test_one_user_on_two_machines_has_a_relay_on_each(own_runtime: Path, other_machine: list[str]) -> None:
@@ -345,9 +367,46 @@ except RelayStartError as error:
     assert "set HOME, or RELAY_WIDGET_RUNTIME_DIR" in sentence
 
 
+def test_a_relay_that_does_not_end_is_made_to_and_leaves_no_file(
+    own_runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = launcher.ensure_relay()
+    monkeypatch.setattr(psutil.Process, "terminate", lambda _process: None)
+    monkeypatch.setattr(launcher, "END_TIMEOUT_S", 0.1)
+    launcher.end_relay()
+    wait_until(lambda: not _is_there(relay.pid))
+    assert not launcher.runtime_file().exists(), "as on Windows, where no process is asked to end"
+
+
+def test_the_process_of_another_container_is_left_alone(own_runtime: Path) -> None:
+    relay = launcher.ensure_relay()
+    path = launcher.runtime_file()
+    text = path.read_text()
+    path.write_text(json.dumps({**json.loads(text), "pid": os.getpid(), "pid_space": "pid:[1]"}))
+    assert launcher.ensure_relay().url == relay.url, "it is met all the same"
+    with pytest.raises(RelayStartError, match="another container"):
+        launcher.end_relay()
+    path.write_text(text)
+
+
 def test_windows_has_its_own_way_to_detach_a_process() -> None:
     assert launcher._detached("win32") == {"creationflags": 0x08000200}
     assert launcher._detached("linux") == launcher._detached("darwin") == {"start_new_session": True}
+
+
+def _relays(folder: Path) -> list[int | None]:
+    """The pids of all relays that were started for this folder and are still there."""
+    launcher._reap()
+    path = str(folder / launcher.runtime_file().name)
+    return [process.pid for process in psutil.process_iter() if path in _command(process)]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        command: list[str] = process.cmdline()
+    except psutil.Error:  # it has just ended
+        return []
+    return command
 
 
 def _found() -> int | None:

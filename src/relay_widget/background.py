@@ -76,6 +76,7 @@ class Outcome(Generic[T]):
 
     async def settled(self) -> None:
         """Wait in an event loop until it has happened or failed, and raise nothing of it."""
+        self._check_process()
         loop = asyncio.get_running_loop()
         waiting = (loop, loop.create_future())
         with self._lock:  # a future never forgets a callback, so it has one, and who waits is kept here
@@ -92,7 +93,6 @@ class Outcome(Generic[T]):
         return self._result().__await__()  # who no longer waits does not undo it
 
     async def _result(self) -> T:
-        self._check_process()
         await self.settled()
         try:
             return self._future.result()

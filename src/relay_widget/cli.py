@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from .core import Limits
 from .errors import InvalidValueError, RelayStartError, RelayWidgetError, WireError
@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         try:
             code: int | None = arguments.run(arguments)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # as where it was closed
+                sys.stdout.flush()
         except RelayWidgetError as error:
             # The last line, in this form: the launcher reads it from the log.
             print(f"relay-widget: {error.code}: {error.message}", file=sys.stderr)
@@ -128,7 +129,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         print(f"relay-widget listens on {url}", flush=True)
         if not settings.needs_token:
             print("Anybody who can reach it may use it: no token is needed.", flush=True)
-        elif arguments.print_token or (secret is None and sys.stdout.isatty()):
+        elif arguments.print_token or (secret is None and _is_screen(sys.stdout)):
             print(f"A token to connect with, good for 12 hours:\n{_any_token(secret_in_use)}", flush=True)
         elif secret is None:
             print("Its secret is its own: start it with --print-token to be shown a token.", flush=True)
@@ -219,7 +220,7 @@ def _export(arguments: argparse.Namespace) -> None:
             peer=arguments.peer,
             layout="grid" if arguments.grid else "peers",
             overwrite=arguments.overwrite,
-            progress=sys.stderr.isatty(),
+            progress=_is_screen(sys.stderr),
         )
     except KeyboardInterrupt:
         print("relay-widget: interrupted: what was being made is not there.", file=sys.stderr)
@@ -255,8 +256,12 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _show(text: str) -> None:
     """How far it is, to somebody at the screen."""
-    if sys.stderr.isatty():
+    if _is_screen(sys.stderr):
         print(f"\r{text}\x1b[K\r", end="", file=sys.stderr, flush=True)
+
+
+def _is_screen(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def _parser() -> argparse.ArgumentParser:

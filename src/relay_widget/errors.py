@@ -83,7 +83,7 @@ class UnknownFiguresError(InvalidValueError, KeyError):
 class RelayStartError(RelayWidgetError):
     """The relay process could not be started or does not answer.
 
-    Codes: ``port-in-use``, ``runtime-dir``, ``disk-full``, ``tls``, ``redis``, ``relay-start``.
+    Codes: ``port-in-use``, ``relay-runs``, ``runtime-dir``, ``disk-full``, ``tls``, ``redis``, ``relay-start``.
     """
 
 

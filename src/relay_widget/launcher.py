@@ -288,7 +288,7 @@ def _start() -> RelayAddress:
             ended = process.poll() is not None  # before the look: what it has found is there by then
             address = read_runtime_file(runtime_file())
             # It may be another one, which had lost its file and has written it again.
-            if address is not None and address != before and _answers(address):
+            if address is not None and (ended or address != before) and _answers(address):
                 if advice := sharing_advice():
                     _log.warning(advice)
                 return address
@@ -352,9 +352,10 @@ def _start_error(log: IO[bytes], folder: Path) -> RelayStartError:
 def _os_error(error: OSError, folder: Path) -> RelayStartError:
     if error.errno == errno.ENOSPC:
         return RelayStartError("disk-full", f"The disk of {folder} is full: free some space, then run the cell again.")
+    variable = RUNTIME_DIR_VARIABLE if os.environ.get(RUNTIME_DIR_VARIABLE) else "JUPYTER_RUNTIME_DIR"
     return RelayStartError(
         "runtime-dir",
-        f"relay-widget cannot write to {folder} ({error.strerror}): make it writable, or set JUPYTER_RUNTIME_DIR to a "
+        f"relay-widget cannot write to {folder} ({error.strerror}): make it writable, or set {variable} to a "
         "folder that is.",
     )
 

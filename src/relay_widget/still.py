@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import threading
 import uuid
 from collections import deque
@@ -52,13 +53,14 @@ class StillWidget(anywidget.AnyWidget):
 
     def __init__(self, **settings: Any) -> None:
         # Given before the comm is made: some hosts (marimo) make it themselves, under the id that they find.
+        self._pid = os.getpid()
         own_id = uuid.uuid4().hex
         super().__init__(model_id=own_id, _own_id=own_id, **settings)
 
     def close(self) -> None:
         """Close the widget. Its cell says so."""
-        if self.comm is None:
-            return
+        if self.comm is None or self._pid != os.getpid():
+            return  # it was closed, or this is a forked child: the page is the parent's
         self._closed = True  # the page stops, and shows the card
         _ClosedCard.take_over(self)
 

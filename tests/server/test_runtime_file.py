@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from relay_widget.errors import RelayStartError
 from relay_widget.server import runtime_file
-from relay_widget.server.runtime_file import Previous, RuntimeRecord
+from relay_widget.server.runtime_file import Keeper, Previous, RuntimeRecord
 
 RECORD = RuntimeRecord(
     pid=os.getpid(),
@@ -72,6 +73,40 @@ def test_only_its_own_is_removed(tmp_path: Path) -> None:
     assert path.exists()
     runtime_file.remove_own(path, "mine")
     assert not path.exists()
+
+
+def test_what_machines_leave_behind_is_removed_after_a_week(tmp_path: Path) -> None:
+    path = tmp_path / "relay.json"
+    old, new = time.time() - 8 * 24 * 3600, time.time()
+    for name in ("relay.0a.json", "relay.0a.log", "relay.log", "relay.lock", "kernel-1.json", "relay-2.0a.json"):
+        (tmp_path / name).write_text("{}")
+        os.utime(tmp_path / name, (old, old))
+    (tmp_path / "relay.0b.json").write_text("{}")
+    os.utime(tmp_path / "relay.0b.json", (new, new))
+    Keeper(path, RECORD).begin()
+    assert {file.name for file in tmp_path.iterdir()} == {
+        *("relay.json", "relay.0b.json", "relay.log", "relay.lock", "kernel-1.json", "relay-2.0a.json")
+    }
+
+
+def test_a_reader_of_windows_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals = [PermissionError(13, "The process cannot access the file")] * 3
+
+    def busy() -> str:
+        if refusals:
+            raise refusals.pop()
+        return "done"
+
+    with pytest.raises(PermissionError):
+        runtime_file._despite_others(busy)
+    monkeypatch.setattr("sys.platform", "win32")
+    assert runtime_file._despite_others(busy) == "done"
+
+
+def test_machines_without_linux_have_an_identity() -> None:
+    assert len(runtime_file.this_machine()) == 12
+    assert runtime_file._other_facts("plan9") == []  # then it is the name of the machine
+    assert runtime_file._other_facts("win32") == [] or os.name == "nt"
 
 
 def test_a_full_disk_says_so() -> None:

@@ -108,17 +108,30 @@ class Doctor(KnownAttributes, StillWidget):
         """
         began_s = time.monotonic()
         with self._changed:
-            while not self._page_done:
-                waited_s = time.monotonic() - began_s
-                if waited_s >= timeout or (not self._page_seen and (self._no_kernel() or waited_s >= _HELLO_S)):
-                    self._waited = True
-                    break
+            while self._goes_on(began_s, timeout):
                 self._changed.wait(_WAIT_SLICE_S)  # in slices, so that interrupting the kernel is heard
         return self.rows
 
     def __await__(self) -> Generator[Any, None, tuple[Row, ...]]:
         """As `wait`."""
-        return asyncio.to_thread(self.wait).__await__()
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> tuple[Row, ...]:
+        began_s = time.monotonic()
+        while self._goes_on(began_s, DEFAULT_WAIT_S):  # noqa: ASYNC110 - who polls it with a timeout leaves no thread
+            await asyncio.sleep(_WAIT_SLICE_S)
+        return self.rows
+
+    def _goes_on(self, began_s: float, timeout_s: float) -> bool:
+        """Whether the page's rows may still come."""
+        waited_s = time.monotonic() - began_s
+        with self._changed:
+            if self._page_done:
+                return False
+            if waited_s >= timeout_s or (not self._page_seen and (self._no_kernel() or waited_s >= _HELLO_S)):
+                self._waited = True
+                return False
+        return True
 
     def close(self) -> None:
         """Stop looking. The cell says so."""

@@ -21,13 +21,13 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from relay_widget.errors import InvalidValueError, RelayStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 KEEP_S = 1.0
 """How often a relay looks whether its file is still there."""
@@ -35,9 +35,17 @@ _TOUCH_S = 30.0
 """How often it says on the file that it is alive, for other machines, which cannot reach it."""
 _FRESH_S = 150.0
 """Another machine's record counts as a living relay's when it is no older than this."""
+_LITTER_S = 7 * 24 * 3600
+"""A file that a machine left behind, and that nobody has touched for so long, is removed."""
+_READERS_S = 1.0
+"""How long to try again where Windows lets nobody read a file that is being replaced, nor replace one that is read."""
+_READERS_POLL_S = 0.01
 _HEALTH_TIMEOUT_S = 2
 _MAX_PORT = 65535
 _MAX_HEALTH_BYTES = 4096
+
+
+Result = TypeVar("Result")
 
 
 def this_machine() -> str:
@@ -124,10 +132,22 @@ def read(path: Path) -> Mapping[str, object] | None:
         OSError: It is there and may not be read.
     """
     try:
-        record = json.loads(path.read_bytes())
+        record = json.loads(_despite_others(path.read_bytes))
     except (FileNotFoundError, ValueError):
         return None
     return record if isinstance(record, dict) else None
+
+
+def _despite_others(action: Callable[[], Result]) -> Result:
+    """Do something with a file that others read and replace."""
+    deadline_s = time.monotonic() + _READERS_S
+    while True:
+        try:
+            return action()
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() > deadline_s:
+                raise
+        time.sleep(_READERS_POLL_S)
 
 
 def is_elsewhere(record: Mapping[str, object]) -> bool:
@@ -233,6 +253,7 @@ class Keeper:
                 f"A relay is there already, at {rival.get('url')}: use that one, or give this one another file.",
             )
         self._write(path)
+        _tidy(self._base)
 
     def keep(self) -> str | None:
         """Write the file anew if it is gone; blocks.
@@ -289,6 +310,16 @@ class Keeper:
             self._path, self._touched_s, self._silent = path, time.monotonic(), ""
 
 
+def _tidy(path: Path) -> None:
+    """Remove what machines that are no more have left beside this file: each container has a name of its own."""
+    for file in path.parent.glob(f"{path.stem}.*"):
+        machine, _, kind = file.name.removeprefix(f"{path.stem}.").partition(".")
+        if kind in ("json", "log") and machine != this_machine():
+            with contextlib.suppress(OSError):  # another relay may do the same
+                if time.time() - file.stat().st_mtime > _LITTER_S:
+                    file.unlink()
+
+
 def write(path: Path, record: RuntimeRecord) -> None:
     """Write the file, whole or not at all.
 
@@ -303,7 +334,7 @@ def write(path: Path, record: RuntimeRecord) -> None:
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(asdict(record), file)
-            part.replace(path)
+            _despite_others(lambda: part.replace(path))
         except OSError:
             part.unlink(missing_ok=True)
             raise
