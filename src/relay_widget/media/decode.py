@@ -14,7 +14,7 @@ import numpy as np
 
 from relay_widget.errors import MediaError
 
-from .encode import MAX_PIXELS
+from .advice import MAX_PIXELS
 from .fmp4 import Fmp4Reader
 from .frame import SAMPLE_RATE, AudioBlock, VideoFrame
 from .webm import Block, TrackFormat, WebmReader
