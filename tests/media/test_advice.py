@@ -222,6 +222,13 @@ class TestSound:
     def test_of_another_shape_or_kind(self, samples: Any, channels: int, meant: Any) -> None:
         np.testing.assert_allclose(heard(samples, channels), meant, atol=0.01)
 
+    @pytest.mark.parametrize("full", [128, 32_768, 2**31])
+    def test_of_whole_numbers_in_floats(self, full: int) -> None:
+        np.testing.assert_allclose(heard(TONE[None] * np.float32(2 * full - 1)), TONE[None] * 2, atol=0.02)
+
+    def test_that_is_only_loud_is_taken(self) -> None:
+        check_sound(TONE[None] * 20, 1)
+
     def test_with_holes_is_silent_there(self) -> None:
         holed = TONE[None].copy()
         holed[0, :2] = np.nan, np.inf

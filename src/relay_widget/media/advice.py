@@ -26,6 +26,8 @@ _SLACK = 0.5
 """What filters add to a range at either end."""
 _SMALL = 8
 """Floats of no more are not of 0 to 255."""
+LOUDEST = 64
+"""Samples of no more are loud, and clipped; more are those of another scale."""
 _MONO, _STEREO = 1, 2
 _FULL_SCALES = {8: 128, 16: 32_768, 32: 2_147_483_648, 64: 2_147_483_648}
 
@@ -62,6 +64,14 @@ def check_sound(samples: Any, channels: int) -> None:
             "bad-sound",
             "The sound holds values that are no numbers (NaN or infinity): look for what made them, "
             "or use `np.nan_to_num(samples, posinf=0, neginf=0)` to send silence there.",
+        )
+    loudest = float(np.abs(samples).max(initial=0))
+    if loudest > LOUDEST:
+        full = next((full for full in _FULL_SCALES.values() if loudest <= full), loudest)
+        raise InvalidValueError(
+            "bad-sound",
+            f"Sound has values of -1 to 1, and these reach {loudest:g}, as whole numbers of sound files do: "
+            f"use `samples / {full:.17g}`.",
         )
 
 
