@@ -421,7 +421,7 @@ def test_sound_with_its_axes_swapped_says_how_to_turn_it(relay: RelayProcess, sh
     samples = np.zeros(shape, np.float32)
     with participant(relay, "Ada") as ada:
         for audio in (samples, [samples]):
-            sentence = rf"shape \({shape[1]}, n\).*, not \(4800, {shape[1]}\): samples\.T moves the channels"
+            sentence = rf"shape \({shape[1]}, n\).*, not float32 of shape \(4800, {shape[1]}\): use `samples\.T`"
             with pytest.raises(InvalidValueError, match=sentence):
                 ada.publish(audio=audio).wait(20)
 

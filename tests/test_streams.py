@@ -8,8 +8,11 @@ import av
 import numpy as np
 import pytest
 
+from relay_widget.background import Background
+from relay_widget.media.decode import TrackDecoder
 from relay_widget.media.frame import VideoFrame
-from relay_widget.streams import Mailbox
+from relay_widget.protocol import MediaHeader, Track
+from relay_widget.streams import Mailbox, Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,3 +57,23 @@ async def test_a_poll_that_times_out_leaves_nothing_behind() -> None:
     part = await box.take_async()
     assert part is not None
     assert part.media_ms == 1
+
+
+@pytest.mark.parametrize("raised", [MemoryError("no room"), SystemExit(3)])
+def test_whatever_fails_in_decoding_ends_the_streams_of_it(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException
+) -> None:
+    def fail(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(TrackDecoder, "decode", fail)
+    ground = Background()
+    box = Mailbox(VideoFrame, 3)
+    try:
+        receiver = Receiver(Track("video", "video/webm;codecs=vp8", audio=False), ground)
+        receiver.listen((box,))
+        receiver.feed(MediaHeader("video", 1, 0, 0, "init"), b"")
+        with pytest.raises(type(raised)):
+            box.take()
+    finally:
+        ground.stop()

@@ -415,6 +415,20 @@ def test_observers_that_end_more_than_themselves_do_not_stop_the_news(call: Call
     wait_until(lambda: call.peers == ())
 
 
+def test_an_observer_that_exits_does_not_end_the_thread_that_hears_the_page(
+    call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    def leave(_change: object) -> None:
+        sys.exit(3)
+
+    error = {"code": "permission-denied", "message": "The browser has blocked the camera."}
+    call.observe(leave, "error")
+    call._handle_custom_msg({"kind": "state", "state": "failed", "error": error}, [])
+    call.unobserve(leave, "error")
+    assert call.error == error
+    assert "ended more than itself" in caplog.text
+
+
 def test_an_observer_that_hangs_is_named_and_keeps_nobody_waiting(
     call: Call, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -52,6 +52,10 @@ describe("takeToken", () => {
     expect(page("", { token: "kept" })).toEqual({ taken: "kept", replaced: [] });
   });
 
+  it("takes a link that was broken into lines", () => {
+    expect(page("#token=a.b-%0A%20c_d.%0D%0Ae").taken).toBe("a.b-c_d.e");
+  });
+
   it("finds none where there is none", () => {
     for (const hash of ["", "#", "#token=", "#other=1"]) expect(page(hash).taken).toBe(null);
     expect(page("", { token: 7 }).taken).toBe(null);

@@ -35,7 +35,7 @@ from .protocol import (
     parse_header,
     parse_publish,
 )
-from .relays import http_session, named_relay, no_answer, socketio_path
+from .relays import bare_token, http_session, named_relay, no_answer, socketio_path
 from .tokens import mint
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class RelayClient:
         listens: To be a listener, which publishes nothing and is no participant: what it does, and whose media it gets.
 
     Raises:
-        InvalidValueError: ``bad-room``, ``bad-name`` or ``bad-url``.
+        InvalidValueError: ``bad-room``, ``bad-name``, ``bad-url`` or ``bad-token``.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class RelayClient:
         """Something sent was refused; which of its tracks it was about, if it was about one."""
         named = named_relay(url, token)
         self._url = None if named is None else named.url
-        self._token = token if named is None else named.token
+        self._token = bare_token(token) if named is None else named.token
         self._subscribe = subscribe
         self._plays, self._numbered = list(plays), numbered
         self._resume: tuple[str, str] | None = None  # at which relay, and the token

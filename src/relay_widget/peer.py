@@ -16,6 +16,7 @@ from .attributes import Alive
 from .client import RelayClient
 from .errors import InvalidValueError, PeersTimeoutError, RelayRequestError
 from .impair import whom
+from .media.advice import check_pictures, check_sounds
 from .media.encode import MAX_FPS, MIN_FPS, check_fps
 from .media.files import MediaFile
 from .media.frame import AudioBlock, VideoFrame
@@ -63,6 +64,7 @@ class Peer(Alive):
         url: The relay's address, as in ``"http://localhost:8765"``; None for the one
             that the environment variable RELAY_WIDGET_URL names, else your own, which is started if need be.
         token: What to show it, as `Call.invite` makes it; None for that of RELAY_WIDGET_TOKEN. Your own needs none.
+            A whole invite link will do, too, and needs no ``url``.
         listens: Be a listener, not a participant: it publishes nothing, is not one of the others' ``peers`` and has no
             tile. Everybody in the room sees whom it watches: those of whom it has a stream.
 
@@ -72,7 +74,7 @@ class Peer(Alive):
         ...         print(frame.rgb.shape)
 
     Raises:
-        InvalidValueError: ``bad-room``, ``bad-name`` or ``bad-url``.
+        InvalidValueError: ``bad-room``, ``bad-name``, ``bad-url`` or ``bad-token``.
         MissingExtraError: The extra ``media`` is not installed.
     """
 
@@ -221,14 +223,17 @@ class Peer(Alive):
             bitrate_kbps: About how much to send of the picture; None for what suits its size.
 
         Raises:
-            InvalidValueError: Neither is given (``bad-source``), ``fps`` is no number from 0.1 to 240
-                (``bad-media-setting``), or there is one already (``already-published``).
+            InvalidValueError: Neither is given, or one of them gives no pictures or sound, as a path does not
+                (``bad-source``); ``fps`` is no number from 0.1 to 240 (``bad-media-setting``); or there is one
+                already (``already-published``).
             RelayRequestError: It has not been connected (``not-joined``), or it is a listener (``forbidden``).
         """
         sources: dict[Kind, Any] = {}
         if frames is not None:
+            check_pictures(frames)
             sources["video"] = _iterable(frames)
         if audio is not None:
+            check_sounds(audio)
             sources["audio"] = blocks_of(audio) if hasattr(audio, "shape") else _iterable(audio)
         publication = self._publication("arrays", list(sources), fps, bitrate_kbps)
         for kind, source in sources.items():

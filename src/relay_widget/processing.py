@@ -19,7 +19,7 @@ import numpy as np
 
 from .errors import ForkedError, InvalidValueError, NothingReceivedError, RelayWidgetError
 from .impair import whom
-from .media.encode import check_picture
+from .media.advice import check_picture
 from .media.frame import VideoFrame
 from .peer import Peer
 from .protocol import MAX_NAME_CHARS

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from . import launcher
 from .errors import InvalidValueError, RelayRequestError
 from .protocol import RESUME_LIFETIME_S, TICKET_LIFETIME_S
+from .tidy import tidy
 
 if TYPE_CHECKING:
     import aiohttp
@@ -28,6 +30,7 @@ URL_VARIABLE = "RELAY_WIDGET_URL"
 """Names a relay for every call and participant that is not told of another."""
 TOKEN_VARIABLE = "RELAY_WIDGET_TOKEN"  # noqa: S105 - the name of one
 """The token for a relay that is named."""
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -95,16 +98,51 @@ Relay = OwnRelay | NamedRelay
 def named_relay(url: str | None, token: str | None) -> NamedRelay | None:
     """The relay that is named, by these arguments or by the environment; None for the user's own.
 
+    A whole invite link in place of the token says the address, too.
+
     Raises:
-        InvalidValueError: ``bad-url``.
+        InvalidValueError: ``bad-url`` or ``bad-token``.
     """
     if url is None:
-        url = os.environ.get(URL_VARIABLE) or None
+        url = _apart(token)[0] or os.environ.get(URL_VARIABLE) or None
     if url is None:
         return None
-    if token is None:
-        token = os.environ.get(TOKEN_VARIABLE) or None
-    return NamedRelay(check_url(url), None if token is None else str(token))
+    return NamedRelay(check_url(url), bare_token(token) or bare_token(os.environ.get(TOKEN_VARIABLE)))
+
+
+def bare_token(given: object) -> str | None:
+    """A token without what copying it has brought along: line breaks, quotes, the rest of a link; None for none.
+
+    Raises:
+        InvalidValueError: ``bad-token``; the message does not show it.
+    """
+    if given is None:
+        return None
+    text = given.decode(errors="replace") if isinstance(given, bytes) else given
+    if not isinstance(text, str):
+        raise InvalidValueError("bad-token", f"A token is text, as call.invite() makes it, not {type(given).__name__}.")
+    _, of_link = _apart(text)
+    token = of_link or "".join(tidy(text).removeprefix("Bearer ").split()).strip("\"'`<>")
+    if token and not _TOKEN.fullmatch(token):
+        raise InvalidValueError(
+            "bad-token",
+            "A token is one word of letters, digits, dots, - and _, or the whole invite link: copy it again.",
+        )
+    return token or None
+
+
+def _apart(link: object) -> tuple[str | None, str | None]:
+    """The relay's address and the token of an invite link, as in ``https://relay.example/join#token=…``."""
+    if not isinstance(link, str):
+        return None, None
+    text = "".join(tidy(link).split()).strip("\"'`<>")
+    if "%23token" in text:  # as some programs rewrite links
+        text = unquote(text)
+    address, mark, token = text.partition("#token=")
+    if not mark or not address.startswith(("http://", "https://")):
+        return None, None
+    address = address.partition("?")[0].rstrip("/").removesuffix("/join")
+    return address, bare_token(token.partition("&")[0])
 
 
 def find_or_start(named: NamedRelay | None) -> Relay:
@@ -203,7 +241,7 @@ def check_url(url: object) -> str:
     Raises:
         InvalidValueError: ``bad-url``.
     """
-    text = url if isinstance(url, str) else ""
+    text = url.strip() if isinstance(url, str) else ""
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
@@ -219,8 +257,8 @@ def check_url(url: object) -> str:
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise InvalidValueError(
             "bad-url",
-            "url is the relay's address alone, as in https://relay.example/path: give a token as token, and nothing "
-            "behind a ? or a #.",
+            "url is the relay's address alone, as in https://relay.example/path: give a token as token, also a whole "
+            "link, and nothing behind a ? or a #.",
         )
     return text.rstrip("/")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 _ROUTE = "_reply_subshell_for"
 _MAX_REMEMBERED = 256
+
+_log = logging.getLogger(__name__)
 
 
 def hear_pages(widget: Widget, heard: Callable[[dict[str, Any], Any], None]) -> None:
@@ -40,8 +43,12 @@ class _Hearing:
         self._last: dict[tuple[str, str], int] = {}
 
     def __call__(self, widget: Widget, content: object, buffers: Any) -> None:
-        if isinstance(content, dict) and self._is_news(widget, content):
+        if not isinstance(content, dict) or not self._is_news(widget, content):
+            return
+        try:
             self._heard(content, buffers)
+        except (SystemExit, GeneratorExit):  # an observer's, which would end the thread that hears the pages
+            _log.exception("an observer of %s ended more than itself", widget)
 
     def _is_news(self, widget: Widget, content: dict[str, Any]) -> bool:
         """Tell the page that it is heard. What has no number is said once, and is news."""

@@ -78,7 +78,8 @@ class Call(Alive, StillWidget):
             and browser must both reach it. Default: the environment variable RELAY_WIDGET_URL; else your own relay,
             which is started if need be.
         token: What that relay's owner has given you (``relay-widget token``, or `invite`). It is not saved with the
-            notebook, but a cell is: better the environment variable RELAY_WIDGET_TOKEN.
+            notebook, but a cell is: better the environment variable RELAY_WIDGET_TOKEN. A whole invite link will do,
+            too, and needs no ``url``.
         timeslice: ms, 10 to 3000, default 20: how long one recorded chunk is.
         target_latency: ms, 60 to 4000, default None (automatic): how far behind the live edge to play at least.
         source: What is sent: ``"camera"`` (default), ``"screen"`` or ``"pattern"``.

@@ -12,7 +12,8 @@ export function takeToken(
   location: Pick<Location, "hash" | "pathname" | "search">,
   history: Pick<History, "state" | "replaceState">,
 ): string | null {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  // A mail or a chat may have broken the link into lines.
+  const given = new URLSearchParams(location.hash.slice(1)).get("token")?.replace(/\s/gu, "");
   if (given) {
     history.replaceState({ token: given }, "", location.pathname + location.search);
     return given;

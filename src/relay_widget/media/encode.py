@@ -7,6 +7,7 @@ time.
 from __future__ import annotations
 
 import math
+import numbers
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,9 +18,9 @@ from av.video.frame import PictureType
 from relay_widget.errors import InvalidValueError
 from relay_widget.protocol import MAX_CHUNK_BYTES, Code, Track, check_track_id
 
+from .advice import check_picture, check_sound
 from .colour import BT601
 from .frame import SAMPLE_RATE
-from .presentation import MAX_PIXELS, MAX_SIDE
 from .webm import MAX_GROUP_MS, LiveMuxer, MediaObject, TrackFormat
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class AudioEncoder:
         Raises:
             InvalidValueError: The sound cannot be encoded; the encoder goes on with the next piece.
         """
-        _check_sound(samples, self._channels)
+        check_sound(samples, self._channels)
         captured_ms = _finite(captured_ms, "captured_ms")
         objects: list[MediaObject] = []
         if self._muxer is None or abs(captured_ms - self._expected_ms) > MAX_GAP_MS:
@@ -281,66 +282,6 @@ def check_fps(fps: float) -> float:
     return _within(fps, "fps", MIN_FPS, MAX_FPS)
 
 
-def check_picture(picture: object) -> None:
-    """Refuse what is no picture: anything but an array of shape (height, width, 3) and dtype uint8.
-
-    Raises:
-        InvalidValueError: With what to do about it.
-    """
-    if not isinstance(picture, np.ndarray):
-        raise _bad_picture(f"not {type(picture).__name__}", "np.asarray(picture) makes an array of most things")
-    if picture.ndim == 3 and picture.shape[2] == 4:  # noqa: PLR2004
-        raise _bad_picture("not four channels (RGBA)", "leave alpha out with picture[:, :, :3]")
-    if picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 1):  # noqa: PLR2004
-        raise _bad_picture("not grey", "np.dstack([grey] * 3) makes it RGB")
-    if picture.ndim == 3 and picture.shape[0] == 3 and picture.shape[2] != 3:  # noqa: PLR2004
-        raise _bad_picture("not channels first", "picture.transpose(1, 2, 0) moves them to the end")
-    if picture.ndim != 3 or picture.shape[2] != 3:  # noqa: PLR2004
-        raise _bad_picture(f"not {picture.shape}", "reshape it")
-    if picture.dtype != np.uint8:
-        raise _bad_picture(
-            f"not {picture.dtype}", "for values of 0 to 1, (picture * 255).clip(0, 255).astype(np.uint8)"
-        )
-    height, width = picture.shape[:2]
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        raise InvalidValueError(
-            "bad-picture",
-            f"A picture of {width}x{height} cannot be sent: it must have 1 to {MAX_PIXELS} pixels, "
-            f"and no side over {MAX_SIDE}.",
-        )
-
-
-def _bad_picture(found: str, remedy: str) -> InvalidValueError:
-    return InvalidValueError(
-        "bad-picture", f"A picture is an array of shape (height, width, 3) and dtype uint8, in RGB, {found}: {remedy}."
-    )
-
-
-def _check_sound(samples: object, channels: int) -> None:
-    if not isinstance(samples, np.ndarray):
-        raise _bad_sound(channels, f"not {type(samples).__name__}", "np.asarray(samples, np.float32) makes an array")
-    if samples.dtype not in (np.float32, np.float64):
-        raise _bad_sound(channels, f"not {samples.dtype}", "for 16-bit sound, samples.astype(np.float32) / 32768")
-    if samples.ndim == 1:
-        raise _bad_sound(channels, f"not {samples.shape}", "samples[np.newaxis] makes one channel of it")
-    if samples.ndim == 2 and samples.shape[0] != channels == samples.shape[1]:  # noqa: PLR2004
-        raise _bad_sound(channels, f"not {samples.shape}", "samples.T moves the channels to the front")
-    if samples.ndim != 2 or samples.shape[0] != channels:  # noqa: PLR2004
-        raise _bad_sound(channels, f"not {samples.shape}", "mix it, or keep to the channels that it began with")
-    if not np.isfinite(samples).all():
-        raise InvalidValueError(
-            "bad-sound",
-            "The sound holds values that are no numbers (NaN or infinity): look for what made them, "
-            "or use np.nan_to_num(samples) to send silence there.",
-        )
-
-
-def _bad_sound(channels: int, found: str, remedy: str) -> InvalidValueError:
-    return InvalidValueError(
-        "bad-sound", f"Sound is an array of shape ({channels}, n) and dtype float32, {found}: {remedy}."
-    )
-
-
 def _vp8(width: int, height: int, fps: float, kbps: float) -> av.VideoCodecContext:
     codec = av.CodecContext.create("libvpx", "w")
     codec.width, codec.height = width, height
@@ -369,11 +310,11 @@ def _kbps(width: int, height: int, fps: float) -> float:
 
 
 def _within(value: float, what: str, least: float, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not least <= value <= most:
         raise InvalidValueError(
             "bad-media-setting", f"{what} must be a number from {least:g} to {most:g}, not {value!r}."
         )
-    return value
+    return float(value)
 
 
 def _finite(value: float, what: str) -> float:

@@ -13,7 +13,8 @@ import numpy as np
 
 from relay_widget.errors import InvalidValueError
 
-from .encode import check_fps, check_picture
+from .advice import check_picture
+from .encode import check_fps
 from .frame import SAMPLE_RATE, AudioBlock, VideoFrame
 
 if TYPE_CHECKING:

@@ -130,7 +130,8 @@ def export(
     for job in jobs:
         if job.out.exists() and not overwrite:
             raise RecordingError(
-                "file-exists", f"{job.out} is there already: choose another name, or say overwrite=True."
+                "file-exists",
+                f"{job.out} is there already: choose another name, or say overwrite=True (in a terminal --overwrite).",
             )
     size = sum(track.bytes for job in jobs for track in job.tracks)
     bar = tqdm(total=size, desc=out.name, unit="B", unit_scale=True, delay=PROGRESS_AFTER_S, disable=not progress)

@@ -110,7 +110,10 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
 
 def _exists_error(path: Path) -> RecordingError:
-    return RecordingError("file-exists", f"{path} is there already: choose another name, or say overwrite=True.")
+    return RecordingError(
+        "file-exists",
+        f"{path} is there already: choose another name, or say overwrite=True (in a terminal --overwrite).",
+    )
 
 
 def write_error(error: Exception, path: Path) -> RecordingError:

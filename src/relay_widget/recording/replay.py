@@ -14,7 +14,8 @@ import msgspec
 from relay_widget.attributes import Alive
 from relay_widget.client import RelayClient
 from relay_widget.errors import ForkedError, InvalidValueError, RelayWidgetError
-from relay_widget.protocol import can_be_captured
+from relay_widget.protocol import MAX_NAME_CHARS, can_be_captured
+from relay_widget.tidy import tidy
 
 from .file import RecordedCall, open_recording
 from .format import ObjectReceived, PeerJoined, PeerLeft, PeerRenamed, TrackPublished, TrackUnpublished
@@ -188,7 +189,9 @@ class Replay(Alive):
 
     async def _join(self, peer: str, record: Record) -> None:
         assert isinstance(record, PeerJoined)  # noqa: S101 - what a peer's script begins with
-        client = RelayClient(self.room, record.name, url=self._url, token=self._token, subscribe=False)
+        # Relays of before let in names that nobody sees, or that are too long with what is not seen.
+        name = tidy(record.name)[:MAX_NAME_CHARS] or record.peer[:MAX_NAME_CHARS]
+        client = RelayClient(self.room, name, url=self._url, token=self._token, subscribe=False)
         self._clients[peer] = client
         await client.connect()
 
