@@ -173,7 +173,11 @@ class MediaFile:
     def _open(self) -> Any:
         try:
             container = av.open(
-                str(self.path.expanduser()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+                str(self.path.expanduser()),
+                container_options={
+                    "protocol_whitelist": "file"
+                },  # as `options` for streams, too, PyAV up to 16 crashes
+                metadata_errors="replace",
             )
         except (av.FFmpegError, OSError) as error:
             if not self.path.expanduser().exists():
