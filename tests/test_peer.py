@@ -72,6 +72,21 @@ def test_frames_come_as_arrays_with_the_time_they_were_taken(relay: RelayProcess
         assert [known.name for known in bob.peers] == ["Ada"]
 
 
+@pytest.mark.parametrize("off_ms", [30 * 24 * 3600e3, -3600e3, float("nan")], ids=["ahead", "old", "no-number"])
+def test_a_frame_of_another_time_is_of_now_when_it_is_published(relay: RelayProcess, off_ms: float) -> None:
+    def frames() -> Iterator[VideoFrame]:
+        while True:
+            native = av.VideoFrame.from_ndarray(still(), format="rgb24")
+            yield VideoFrame(native, media_ms=0, captured_ms=ada.now_ms() + off_ms)
+
+    with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
+        before_ms = ada.now_ms()
+        ada.publish(frames(), fps=20)
+        captured_ms = next(bob.video(of="Ada")).captured_ms
+        assert captured_ms is not None
+        assert before_ms <= captured_ms <= bob.now_ms() + ada.clock_error_ms + bob.clock_error_ms
+
+
 async def test_it_has_an_async_face_too(relay: RelayProcess) -> None:
     async with participant(relay, "Ada") as ada, participant(relay, "Bob") as bob:
         publication = ada.publish_pattern(160, 96, fps=20, frames=60)

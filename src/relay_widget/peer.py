@@ -217,7 +217,7 @@ class Peer(Alive):
 
         Args:
             frames: Gives arrays of shape (height, width, 3), dtype uint8, red first, of any size, which may change;
-                or `VideoFrame`, whose ``captured_ms`` is kept.
+                or `VideoFrame`, whose ``captured_ms`` is kept if it is of the last minute.
             fps: Pictures a second; None: as they come.
             audio: Gives arrays of shape (channels, n), dtype float32, 48 kHz, one channel or two; or is one such array.
             bitrate_kbps: About how much to send of the picture; None for what suits its size.

@@ -20,6 +20,7 @@ from .background import Lane, Outcome
 from .errors import RelayWidgetError
 from .media.encode import AudioEncoder, VideoEncoder
 from .media.frame import SAMPLE_RATE, AudioBlock, VideoFrame
+from .protocol import can_be_captured
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator
@@ -224,8 +225,10 @@ class Publication(Alive):
         def take(part: Any, pacer: Pacer) -> None:
             now_s, now_ms = time.perf_counter(), self._client.now_ms()
             if kind == "video":
-                captured_ms = getattr(part, "captured_ms", None)
-                track.put(part, now_ms if captured_ms is None else captured_ms)
+                captured_ms: float | None = getattr(part, "captured_ms", None)
+                if captured_ms is None or not can_be_captured(captured_ms, now_ms):
+                    captured_ms = now_ms  # also for a frame of another relay, or of long ago
+                track.put(part, captured_ms)
                 duration_s = 0.0 if self._fps is None else 1 / self._fps
                 pacer.took(now_s, duration_s, duration_s)
             else:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from relay_widget.cli import main
 from relay_widget.media.decode import TrackDecoder
 from relay_widget.media.encode import AudioEncoder, VideoEncoder
 from relay_widget.protocol import MAX_CAPTURE_AGE_MS
@@ -175,3 +176,11 @@ def test_a_stream_does_not_take_the_label_of_other_media_for_its_time() -> None:
         lying = structs.replace(header, media_ms=1e12, relayed_ms=START_MS + DELAY_MS)
         for part in decoder.decode(lying, data):
             assert part.captured_ms == pytest.approx(START_MS)
+
+
+def test_the_command_says_whose_clock_was_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = recording(tmp_path / "a.relay", talk("Ada", 250), with_stamps(talk("Eve", 120), captured_later(DAYS_MS)))
+    main(["export", str(path), str(tmp_path / "a.webm")])
+    said = capsys.readouterr().out
+    assert said.count("The clock of Eve was wrong: the times of the relay were used.") == 1
+    assert "The clock of Ada" not in said

@@ -177,7 +177,8 @@ class MediaFile:
             # As a path and nothing else: no address because of a colon, no series of pictures because of a %d.
             container = av.open(
                 f"file:{self._absolute}",
-                options={"protocol_whitelist": "file", "pattern_type": "none"},
+                # As `options`, which go to the streams, too, PyAV up to 16 crashes.
+                container_options={"protocol_whitelist": "file", "pattern_type": "none"},
                 metadata_errors="replace",
             )
         except (av.FFmpegError, OSError) as error:
