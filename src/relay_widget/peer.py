@@ -22,7 +22,7 @@ from .media.files import MediaFile
 from .media.frame import AudioBlock, VideoFrame
 from .media.pattern import Pattern
 from .protocol import REPORT_INTERVAL_MS, Listens, Report
-from .publication import Publication, blocks_of
+from .publication import Publication
 from .streams import BURST_S, MAX_BLOCKS, MAX_FRAMES, AudioStream, Mailbox, Receiver, VideoStream
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class Peer(Alive):
             sources["video"] = _iterable(frames)
         if audio is not None:
             check_sounds(audio)
-            sources["audio"] = blocks_of(audio) if hasattr(audio, "shape") else _iterable(audio)
+            sources["audio"] = [audio] if hasattr(audio, "shape") else _iterable(audio)
         publication = self._publication("arrays", list(sources), fps, bitrate_kbps)
         for kind, source in sources.items():
             publication.add(kind, source)

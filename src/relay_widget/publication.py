@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
     from .media.webm import MediaObject
     from .protocol import Track
 
+    _Take = Callable[[Any, "Pacer"], None]
+    _Pieces = Callable[[Any], Iterator[Any]]
+
 Kind = Literal["video", "audio"]
 
 SOUND_BLOCK_MS = 40
-"""Into pieces of this length sound that is given as one array is cut."""
+"""Into pieces of this length sound is cut: what is sent of a longer one would not have been heard yet."""
 MAX_LATE_MS = 80
 """Sound that comes so much later than it should goes on from where it is."""
 MAX_SOUND_WAITING = 50
@@ -237,7 +241,7 @@ class Publication(Alive):
                 track.put(part, now_ms + 1000 * (due_s - now_s))
                 pacer.took(now_s, np.shape(part)[-1] / rate if np.ndim(part) else 0.0, MAX_LATE_MS / 1000)
 
-        self._start(source, take)
+        self._start(source, take, _whole if kind == "video" else partial(blocks_of, rate=rate))
 
     def add_parts(self, kinds: Iterable[Kind], parts: Iterable[VideoFrame | AudioBlock]) -> None:
         """Publish pictures and blocks of sound of these kinds at their own times, ``media_ms``."""
@@ -269,15 +273,17 @@ class Publication(Alive):
         """Whether it is to go on after that."""
         return not self._stopping.wait(ms / 1000) if ms > 0 else not self._stopping.is_set()
 
-    def _start(self, source: Any, take: Callable[[Any, Pacer], None]) -> None:
+    def _start(self, source: Any, take: _Take, pieces: _Pieces | None = None) -> None:
+        """``pieces``: of what the source gives; each is taken when it is due."""
+        pieces = pieces or _whole
         if not hasattr(source, "__aiter__"):
-            self._start_thread(lambda: self._run(source, take))
+            self._start_thread(lambda: self._run(source, take, pieces))
             return
         try:
             # It may wait for what belongs to the loop it is given in.
-            task = asyncio.get_running_loop().create_task(self._run_async(source, take))
+            task = asyncio.get_running_loop().create_task(self._run_async(source, take, pieces))
         except RuntimeError:
-            self._start_thread(lambda: asyncio.run(self._run_async(source, take)))
+            self._start_thread(lambda: asyncio.run(self._run_async(source, take, pieces)))
         else:
             # It is only cancelled as a whole if its loop ends before it has begun.
             task.add_done_callback(lambda over: self._ran_out(None) if over.cancelled() else None)
@@ -289,7 +295,7 @@ class Publication(Alive):
             self.end(error)
             raise
 
-    def _run(self, source: Iterable[Any], take: Callable[[Any, Pacer], None]) -> None:
+    def _run(self, source: Iterable[Any], take: _Take, pieces: _Pieces) -> None:
         error: BaseException | None = None
         pacer = Pacer(self._begun_s)
         try:
@@ -299,14 +305,16 @@ class Publication(Alive):
                     part = next(parts)
                 except StopIteration:
                     break
-                take(part, pacer)
+                for piece in pieces(part):
+                    if self._sleep(1000 * (pacer.due_s - time.perf_counter())):
+                        take(piece, pacer)
             if hasattr(parts, "close"):
                 parts.close()
         except BaseException as raised:  # noqa: BLE001 - the user's, handed to whoever waits
             error = raised
         self._ran_out(error)
 
-    async def _run_async(self, source: AsyncIterable[Any], take: Callable[[Any, Pacer], None]) -> None:
+    async def _run_async(self, source: AsyncIterable[Any], take: _Take, pieces: _Pieces) -> None:
         error: BaseException | None = None
         pacer = Pacer(self._begun_s)
         task = asyncio.current_task()
@@ -315,14 +323,15 @@ class Publication(Alive):
         try:
             parts = aiter(source)
             while not self._stopping.is_set():
-                pause_s = pacer.due_s - time.perf_counter()
-                if pause_s > 0:
-                    await asyncio.sleep(pause_s)
+                await _until(pacer.due_s)
                 try:
                     part = await anext(parts)
                 except StopAsyncIteration:
                     break
-                take(part, pacer)
+                for piece in pieces(part):
+                    await _until(pacer.due_s)
+                    if not self._stopping.is_set():
+                        take(piece, pacer)
             if hasattr(parts, "aclose"):
                 await parts.aclose()
         except BaseException as raised:  # noqa: BLE001 - as above
@@ -453,11 +462,24 @@ class Publication(Alive):
             self.over.set_exception(self._error)
 
 
-def blocks_of(samples: Any) -> Iterator[Any]:
-    """One array of sound in pieces."""
-    size = SAMPLE_RATE * SOUND_BLOCK_MS // 1000
-    for begin in range(0, np.shape(samples)[-1], size):
+def blocks_of(samples: Any, *, rate: int = SAMPLE_RATE) -> Iterator[Any]:
+    """Sound in pieces that are each sent when they are due; what is no array of sound is left to whoever says so."""
+    size = rate * SOUND_BLOCK_MS // 1000
+    if not isinstance(samples, np.ndarray) or not samples.ndim or samples.shape[-1] <= size:
+        yield samples
+        return
+    for begin in range(0, samples.shape[-1], size):
         yield samples[..., begin : begin + size]
+
+
+def _whole(part: Any) -> Iterator[Any]:
+    yield part
+
+
+async def _until(due_s: float) -> None:
+    pause_s = due_s - time.perf_counter()
+    if pause_s > 0:
+        await asyncio.sleep(pause_s)
 
 
 def _any(_: object) -> bool:

@@ -144,7 +144,6 @@ class TestPictures:
             ([[1, 2], [3]], "make an array of it"),
             (5, "make an array of it"),
         ],
-        ids=repr,
     )
     def test_that_nothing_can_be_made_of_by_code_say_so(self, wrong: Any, sentence: str) -> None:
         assert re.search(sentence, refused(check_picture, wrong).message)
