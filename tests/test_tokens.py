@@ -16,6 +16,7 @@ from IPython.lib import pretty
 from relay_widget.errors import InvalidValueError, WireError
 from relay_widget.grants import Grant
 from relay_widget.protocol import Code
+from relay_widget.tidy import tidy
 from relay_widget.tokens import Token, check_secret, mint, sign, verify
 
 SECRET = "s" * 43
@@ -28,7 +29,9 @@ def refused(token: object, secret: str = SECRET, now_s: float | None = None) -> 
     return caught.value.code
 
 
-ROOMS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=60) | st.sampled_from(["*", "lab-*"])
+ROOMS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=60).map(tidy).filter(bool) | st.sampled_from(
+    ["*", "lab-*"]
+)
 IDS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=64)
 
 

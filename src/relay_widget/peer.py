@@ -333,7 +333,13 @@ class Peer(Alive):
         return self._background
 
     async def _connect(self) -> Self:
-        await self._client.connect()
+        try:
+            await self._client.connect()
+        except BaseException:
+            await self._client.close()
+            self._closed = background.done(f"{self} leaving")
+            background.leave(self)  # nobody closes what has never been in a room
+            raise
         self._reporting = asyncio.get_running_loop().create_task(self._report())
         return self
 

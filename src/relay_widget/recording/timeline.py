@@ -20,6 +20,8 @@ MAX_DRIFT = 1e-3
 """What seems to drift more than this is no drift but a clock that was set."""
 MAX_BEYOND = 0.45
 """How much may lie before a recording's beginning, and behind its end, as a share of its length."""
+LEAST_BEYOND_MS = 400
+"""The same behind its end, however short it is: what came last was captured before, but what it shows may go on."""
 _WINDOW_MS = 10_000
 
 
@@ -38,7 +40,7 @@ class Witness:
         length_ms = self._ended_ms - started_ms
         # The groups that run when the recorder comes were captured before; but never is it all twice as long for that.
         self._least_ms = started_ms - min(MAX_CAPTURE_AGE_MS, MAX_BEYOND * length_ms)
-        self._most_ms = self._ended_ms + min(MAX_CLOCK_AHEAD_MS, MAX_BEYOND * length_ms)
+        self._most_ms = self._ended_ms + min(MAX_CLOCK_AHEAD_MS, max(MAX_BEYOND * length_ms, LEAST_BEYOND_MS))
         self.disbelieved = False
 
     def relayed_ms(self, item: ObjectReceived) -> float:
