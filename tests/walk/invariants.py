@@ -18,6 +18,7 @@ PHASES = {"in": "joined", "idle": "idle", "left": "left"}
 STATES = {**PHASES}
 PYTHON_GONE = (
     "without Python",
+    "no Python",
     "Python has gone",
     "lost its kernel",
     "kernel does not answer",
