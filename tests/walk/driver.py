@@ -187,7 +187,7 @@ class Tab:
         ]
         path = lab.write(f"walk-{name}.ipynb", *cells, f"# {name}0\nspin()")
         self.network = Network().__enter__()
-        context = browser.new_context(viewport={"width": 640, "height": 1300}, proxy={"server": self.network.url})
+        context = browser.new_context(viewport={"width": 1000, "height": 1700}, proxy={"server": self.network.url})
         context.add_init_script(COUNT_RECORDERS)
         self.notebook = Notebook(lab, context.new_page(), path)
         self.page = self.notebook.page
