@@ -139,6 +139,9 @@ const WORDS: Readonly<Record<string, Words>> = {
       "Choose another port, or none, and run the cell again.",
     ),
   ),
+  "relay-runs": asDetailed(
+    error("The relay did not start: another one runs already.", "Press Try again to use that one."),
+  ),
   "runtime-dir": asDetailed(
     error(
       "The relay did not start: Jupyter's runtime folder cannot be used.",
