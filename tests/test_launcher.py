@@ -20,7 +20,7 @@ import pytest
 from relay_widget import Call, Peer, launcher
 from relay_widget.errors import RelayStartError
 
-from .waiting import no_monitor_runs, wait_until
+from .waiting import is_there, no_monitor_runs, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,11 +135,7 @@ def test_ending_the_relay_leaves_neither_process_nor_file(runtime: Path) -> None
 
 def _is_there(pid: int) -> bool:
     launcher._reap()
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    return is_there(pid)
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="a full disk is made with a tmpfs, as root")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from nbval.plugin import get_sanitize_patterns
 
 from relay_widget import cli
 from relay_widget.still import Still, as_html
+
+from .waiting import is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,14 +46,6 @@ def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield folder
     assert list(folder.glob("relay-widget*")) == []
     assert list(tmp_path.glob("relay-widget-*")) == []
-
-
-def is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def ends(pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -13,6 +14,15 @@ def wait_until(condition: object, timeout_s: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline_s, "it did not happen in time"
         time.sleep(0.02)
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process runs, or has ended and was not collected."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def no_monitor_runs() -> bool:

@@ -33,13 +33,34 @@ _END_TIMEOUT_S = 3.0
 _log = logging.getLogger(__name__)
 
 
+class OwnProcess:
+    """The process that an object was made in. A forked child has a copy of the object, and none of its threads."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is such a child."""
+        return self._pid != os.getpid()
+
+    def check(self, what: object) -> None:
+        """Refuse what only the parent can do.
+
+        Raises:
+            ForkedError: This is a forked child.
+        """
+        if self.forked:
+            raise ForkedError(what)
+
+
 class Outcome(Generic[T]):
     """Something that will have happened: ``await`` it in any event loop, or `wait` for it where there is none."""
 
     def __init__(self, future: Future[T], what: str) -> None:
         self._future = future
         self._what = what
-        self._pid = os.getpid()
+        self._process = OwnProcess()
         self._lock = threading.Lock()
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = set()
         future.add_done_callback(self._wake)
@@ -110,8 +131,8 @@ class Outcome(Generic[T]):
                 _log.debug("an event loop that waited for %s is closed", self._what)
 
     def _check_process(self) -> None:
-        if self._pid != os.getpid() and not self._future.done():
-            raise ForkedError(self._what)
+        if not self._future.done():
+            self._process.check(self._what)
 
     def __repr__(self) -> str:
         return f"<{self._what}: {'over' if self.done else 'under way'}>"
@@ -129,7 +150,7 @@ class Background:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self._pid = os.getpid()
+        self._process = OwnProcess()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="relay-widget-peers", daemon=True)
         count = max(1, min(MAX_WORKERS, os.cpu_count() or 1))
@@ -144,7 +165,7 @@ class Background:
     @property
     def forked(self) -> bool:
         """Whether this is a forked child, where none of its threads are."""
-        return self._pid != os.getpid()
+        return self._process.forked
 
     def submit(self, work: Coroutine[Any, Any, T], what: str) -> Outcome[T]:
         """Have the loop do something.
@@ -208,10 +229,10 @@ def run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
             return
 
 
-def settle(future: asyncio.Future[None]) -> None:
+def settle(future: asyncio.Future[Any], result: object = None) -> None:
     """It has happened, if anybody still waits for it."""
     if not future.done():
-        future.set_result(None)
+        future.set_result(result)
 
 
 class Lane(Generic[Item]):

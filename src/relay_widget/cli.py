@@ -88,7 +88,7 @@ def _ends_as_by_ctrl_c() -> Iterator[None]:
         raise KeyboardInterrupt
 
     if threading.current_thread() is threading.main_thread():  # elsewhere, as in a cell's thread, signals are others'
-        # What is ignored stays so: nohup means it.
+        # A signal that is ignored stays ignored: nohup means it.
         before = {number: signal.getsignal(number) for number in ends if signal.getsignal(number) == signal.SIG_DFL}
     for number in before:
         signal.signal(number, end)

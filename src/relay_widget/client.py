@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from . import launcher
+from .background import settle
 from .clock import RelayClock, local_ms
 from .errors import InvalidValueError, RelayRequestError, RelayStartError, RelayWidgetError, WireError
 from .protocol import (
@@ -379,7 +380,7 @@ class RelayClient:
             reconnection=False, handle_sigint=False, serializer=packet, http_session=lambda: http_session(url)
         )
         sio.on("connect_error", refusals.append)
-        sio.on("disconnect", lambda *_: _settle(gone))
+        sio.on("disconnect", lambda *_: settle(gone))
         for event, handler in self._handlers().items():
             sio.on(event, self._guarded(sio, handler))
         auth = {"protocol": PROTOCOL_VERSION} if token is None else {"protocol": PROTOCOL_VERSION, "token": str(token)}
@@ -496,7 +497,7 @@ class RelayClient:
     async def _ask(self, event: Event, payload: dict[str, Any] | None, timeout_s: float = _ANSWER_TIMEOUT_S) -> Any:
         """The relay's answer, asked behind what has been sent before."""
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._outbox.put(event, payload, lambda ack: _settle(answer, ack))
+        self._outbox.put(event, payload, lambda ack: settle(answer, ack))
         await self._await_answer(answer, timeout_s)
         if not answer.done():
             answer.cancel()
@@ -593,7 +594,7 @@ class RelayClient:
         """All clients of a relay come back to the next one, each at a time of its own."""
         in_s = random.uniform(0, news["reconnect_ms"] / 1000)  # noqa: S311 - to spread load, not to keep a secret
         if self._gone is not None:
-            asyncio.get_running_loop().call_later(in_s, _settle, self._gone)
+            asyncio.get_running_loop().call_later(in_s, settle, self._gone)
 
     def _on_error(self, news: dict[str, Any]) -> None:
         error = _refusal(news)
@@ -709,11 +710,6 @@ def _without(peer: PeerInfo, track_id: str) -> tuple[Track, ...]:
 def _pause_s(failed: int) -> float:
     most_s = min(_RETRY_MAX_S, _RETRY_FIRST_S * 2 ** min(failed, 8))
     return random.uniform(most_s / 2, most_s)  # noqa: S311 - to spread load
-
-
-def _settle(future: asyncio.Future[Any], result: object = None) -> None:
-    if not future.done():
-        future.set_result(result)
 
 
 def _heard(gone: asyncio.Future[None]) -> None:

@@ -7,7 +7,6 @@ It does the actions, and it sets the call's traits to the session's values.
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import threading
 import time
@@ -15,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .attributes import nearest
+from .background import OwnProcess
 from .by_peer import ByPeer
 from .call_session import CallSession
-from .errors import ForkedError, InvalidValueError, PeersTimeoutError, RelayRequestError, WireError
+from .errors import InvalidValueError, PeersTimeoutError, RelayRequestError, WireError
 from .impair import whom
 from .invitation import answer_page
 from .latency import LatencyHistory, by_hop
@@ -67,7 +67,7 @@ class _Lock:
     """A lock that its holder can take again, and that nobody waits for longer than an observer may take.
 
     Args:
-        call: Whose observers its holder runs.
+        call: The call whose observers run while the lock is held.
     """
 
     def __init__(self, call: Call) -> None:
@@ -97,7 +97,7 @@ class Follower:
 
     def __init__(self, call: Call, named: NamedRelay | None) -> None:
         self._call = call
-        self._pid = os.getpid()
+        self._process = OwnProcess()
         self._call_id = secrets.token_hex(16)
         # At another's relay the page says itself whose it is, and the relay keeps the word from the others.
         self._shown_id = self._call_id if named is None else shown_call(self._call_id)
@@ -237,6 +237,11 @@ class Follower:
         except RelayRequestError as error:  # it is over for everybody but this observer
             _log.warning("%s was closed all the same: %s", self._call, error)
 
+    @property
+    def forked(self) -> bool:
+        """Whether this is a forked child: the call, its page and its recordings are the parent's."""
+        return self._process.forked
+
     def own_peers(self) -> tuple[str, ...]:
         """Ids of the call's own participant: one for each page that shows it."""
         with self._lock:
@@ -254,8 +259,7 @@ class Follower:
 
     def wait_for_peers(self, n: int, timeout_s: float | None) -> tuple[RemotePeer, ...]:
         """See `Call.wait_for_peers`."""
-        if self._pid != os.getpid():
-            raise ForkedError(self._call)
+        self._process.check(self._call)
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             changes = self._changes

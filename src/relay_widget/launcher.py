@@ -54,7 +54,7 @@ spec.loader.exec_module(package)
 from relay_widget.cli import main
 sys.exit(main())
 """
-"""What the relay's process runs: this package and its dependencies, from where this process has them."""
+"""The program of the relay's process: this package and its dependencies, from where this process has them."""
 
 _log = logging.getLogger(__name__)
 _children: list[subprocess.Popen[bytes]] = []

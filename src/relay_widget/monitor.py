@@ -19,7 +19,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .errors import ForkedError, RelayRequestError, RelayStartError
+from .background import OwnProcess
+from .errors import RelayRequestError, RelayStartError
 from .following import FAILED_REST_FIRST_S, Following
 from .protocol import MAX_ALLOWED_ORIGINS, PROTOCOL_VERSION, RESUME_LIFETIME_S, Code, Event
 from .relays import find_or_start, http_session, no_answer, socketio_path
@@ -133,7 +134,7 @@ class Monitor:
 
     def __init__(self, named: NamedRelay | None = None) -> None:
         self._named = named
-        self._pid = os.getpid()
+        self._process = OwnProcess()
         # A widget that is collected closes itself, in whatever thread just made an object, also in here: the lock is
         # one that its holder can take again, and nobody holds it while waiting for another thread.
         self._lock = threading.RLock()
@@ -166,7 +167,7 @@ class Monitor:
 
     def remove(self, listener: Listener) -> None:
         """Stop telling this listener anything; the last one ends the thread."""
-        if self._pid != os.getpid():
+        if self._process.forked:
             return  # a forked child: the thread is the parent's
         with self._lock:
             self._seats = [seat for seat in self._seats if seat.listener is not listener]
@@ -215,8 +216,7 @@ class Monitor:
             RelayRequestError: It refused, or did not answer.
             RelayStartError: There is no relay and none could be started.
         """
-        if self._pid != os.getpid():
-            raise ForkedError("The call")
+        self._process.check("The call")
         if threading.current_thread() is self._thread:
             raise RelayRequestError(
                 "wrong-thread",
@@ -258,7 +258,7 @@ class Monitor:
 
     def stop(self) -> None:
         """Let go of the relay, at the interpreter's end."""
-        if self._pid != os.getpid():
+        if self._process.forked:
             return
         with self._lock:
             self._seats.clear()

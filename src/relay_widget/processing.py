@@ -8,7 +8,6 @@ another room. Each processed video is one more participant, which reads its sour
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from concurrent.futures import wait
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 import av
 import numpy as np
 
-from .errors import ForkedError, InvalidValueError, NothingReceivedError, RelayWidgetError
+from .background import OwnProcess
+from .errors import InvalidValueError, NothingReceivedError, RelayWidgetError
 from .impair import whom
 from .media.advice import check_picture
 from .media.frame import VideoFrame
@@ -279,7 +279,7 @@ class ProcessedVideo(_Failures):
         """The participant's id."""
         self.name = peer.name
         """What the participant is called."""
-        self._pid = os.getpid()
+        self._process = OwnProcess()
         self._peer = peer
         self._stream = peer.video(of=source)
         self._publication = peer.publish(self._made(), fps=None)
@@ -298,8 +298,8 @@ class ProcessedVideo(_Failures):
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until it has ended; whether it has."""
-        if self._pid != os.getpid() and self.running:
-            raise ForkedError(self)
+        if self.running:
+            self._process.check(self)
         wait([self._publication.over], timeout_s)
         return not self.running
 

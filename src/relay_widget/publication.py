@@ -267,15 +267,14 @@ class Publication(Alive):
             else:
                 tracks["audio"].put(part.samples, captured_ms)
 
-        self._start(in_time(), take)
+        self._start(in_time(), take, _whole)
 
     def _sleep(self, ms: float) -> bool:
         """Whether it is to go on after that."""
         return not self._stopping.wait(ms / 1000) if ms > 0 else not self._stopping.is_set()
 
-    def _start(self, source: Any, take: _Take, pieces: _Pieces | None = None) -> None:
+    def _start(self, source: Any, take: _Take, pieces: _Pieces) -> None:
         """``pieces``: of what the source gives; each is taken when it is due."""
-        pieces = pieces or _whole
         if not hasattr(source, "__aiter__"):
             self._start_thread(lambda: self._run(source, take, pieces))
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import threading
 import uuid
 from collections import deque
@@ -14,6 +13,8 @@ from typing import Any, ClassVar
 
 import anywidget
 import traitlets as t
+
+from .background import OwnProcess
 
 _STATIC = Path(__file__).parent / "static"
 MAX_CLOSED_CARDS = 64
@@ -53,13 +54,13 @@ class StillWidget(anywidget.AnyWidget):
 
     def __init__(self, **settings: Any) -> None:
         # Given before the comm is made: some hosts (marimo) make it themselves, under the id that they find.
-        self._pid = os.getpid()
+        self._process = OwnProcess()
         own_id = uuid.uuid4().hex
         super().__init__(model_id=own_id, _own_id=own_id, **settings)
 
     def close(self) -> None:
         """Close the widget. Its cell says so."""
-        if self.comm is None or self._pid != os.getpid():
+        if self.comm is None or self._process.forked:
             return  # it was closed, or this is a forked child: the page is the parent's
         self._closed = True  # the page stops, and shows the card
         _ClosedCard.take_over(self)

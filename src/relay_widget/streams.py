@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 import time
 import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from .background import Lane, settle
-from .errors import ForkedError, MediaError
+from .background import Lane, OwnProcess, settle
+from .errors import MediaError
 from .media.decode import TrackDecoder
 from .media.frame import AudioBlock, VideoFrame
 from .protocol import MAX_GROUP_BYTES
@@ -59,7 +58,7 @@ class Mailbox(Generic[Part]):
         self.captured_ms: float | None = None
         self.ended = False
         self._error: BaseException | None = None
-        self._pid = os.getpid()
+        self._process = OwnProcess()
         self._parts: deque[tuple[Part, float]] = deque(maxlen=most)  # and when it came
         # A stream that is collected closes its box, in whatever thread just made an object, also in here.
         self._changed = threading.Condition(threading.RLock())
@@ -78,7 +77,7 @@ class Mailbox(Generic[Part]):
 
     def end(self, error: BaseException | None = None, *, at_once: bool = False) -> None:
         """There will be no more: what is in it is taken first, unless it ends at once."""
-        if self._pid != os.getpid():
+        if self._process.forked:
             self.ended = True  # a forked child, where nobody puts anything into it; its lock may be held for ever
             return
         with self._changed:
@@ -122,8 +121,8 @@ class Mailbox(Generic[Part]):
         return part
 
     def _check_process(self) -> None:
-        if self._pid != os.getpid() and not self.ended:
-            raise ForkedError("A stream")
+        if not self.ended:
+            self._process.check("A stream")
 
     def _next(self) -> Part | None:
         while self._parts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-import os
 import time
 from functools import partial
 from pathlib import Path
@@ -47,6 +46,7 @@ from .subshells import hear_pages
 from .tokens import Token, mint
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from PIL.Image import Image
@@ -201,7 +201,6 @@ class Call(Alive, StillWidget):
                 "layout": layout,
             }
         )
-        self._pid = os.getpid()
         self._named = named_relay(url, token)
         if self._named is None and token is not None:
             raise InvalidValueError(
@@ -236,7 +235,7 @@ class Call(Alive, StillWidget):
         """Leave for good: nothing of this call runs any more, and its cell says so."""
         if not hasattr(self, "_follower"):
             return  # its address was refused, and what is collected closes itself
-        if self._pid != os.getpid():
+        if self._follower.forked:
             return  # a forked child: the call, its page and its recordings are the parent's
         self._end_processing()
         self._end_recordings()

@@ -23,6 +23,8 @@ import nbformat
 from jupyter_client.blocking.client import BlockingKernelClient
 from playwright.sync_api import Error, ViewportSize, sync_playwright
 
+from tests.waiting import is_there
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -165,7 +167,7 @@ class JupyterLab:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         deadline_s = time.monotonic() + 10
-        while (self.relay_file.exists() or _runs(pid)) and time.monotonic() < deadline_s:
+        while (self.relay_file.exists() or is_there(pid)) and time.monotonic() < deadline_s:
             time.sleep(0.02)
 
     def write(self, name: str, *cells: str) -> str:
@@ -512,14 +514,6 @@ def watch(
     """
     seen: dict[str, Any] = page.evaluate(WATCH, [selector, seconds, enough])
     return seen
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def free_port() -> int:

@@ -48,6 +48,12 @@ def advised(picture: Any) -> Any:
     return made
 
 
+def is_named(check: Any, source: Any, sentence: str) -> None:
+    error = refused(check, source)
+    assert error.code == "bad-source"
+    assert re.search(sentence, error.message)
+
+
 class TestPictures:
     @pytest.mark.parametrize(
         "dtype", [np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float16, np.float32, float]
@@ -280,9 +286,7 @@ class TestSources:
         ids=lambda value: type(value).__name__,
     )
     def test_what_is_no_source_of_pictures_is_named(self, source: Any, sentence: str) -> None:
-        error = refused(check_pictures, source)
-        assert error.code == "bad-source"
-        assert re.search(sentence, error.message)
+        is_named(check_pictures, source, sentence)
 
     @pytest.mark.parametrize(
         ("source", "sentence"),
@@ -296,9 +300,7 @@ class TestSources:
         ids=lambda value: type(value).__name__,
     )
     def test_what_is_no_source_of_sound_is_named(self, source: Any, sentence: str) -> None:
-        error = refused(check_sounds, source)
-        assert error.code == "bad-source"
-        assert re.search(sentence, error.message)
+        is_named(check_sounds, source, sentence)
 
     @pytest.mark.parametrize(
         "source", [TONE, TONE[None], [TONE[None]], (TONE[None], TONE[None]), iter([TONE[None]]), []]

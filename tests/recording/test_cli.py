@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from relay_widget.client import RelayClient
+    from relay_widget.recording.format import ObjectReceived
     from tests.relay_process import RelayProcess
 
 
@@ -56,22 +58,27 @@ def recorded(path: Path, peer: str) -> int:
         return 0
 
 
+async def record(relay: RelayProcess, ada: RelayClient, path: Path, ends: list[signal.Signals]) -> list[ObjectReceived]:
+    """What Ada sends, in a recording that these signals end, and that is whole then."""
+    with start("record", "lab", path, "--url", relay.url) as recording:
+        await until(lambda: any(one.does == "records" for one in ada.listeners.values()))
+        sent = await send(ada)
+        await until(lambda: recorded(path, ada.id) == len(sent))
+        for number in ends:
+            recording.send_signal(number)
+        code, out, err = finish(recording)
+    assert (code, err) == (0, "")
+    assert f"{len(sent)} objects" in out
+    assert open_recording(path).complete
+    return sent
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
 async def test_whatever_ends_a_recording_its_file_is_finished(
     relay: RelayProcess, tmp_path: Path, number: signal.Signals
 ) -> None:
-    path = tmp_path / "talk.relay"
     async with participant(relay.url) as ada:
-        with start("record", "lab", path, "--url", relay.url) as recording:
-            await until(lambda: any(one.does == "records" for one in ada.listeners.values()))
-            sent = await send(ada)
-            await until(lambda: recorded(path, ada.id) == len(sent))
-            for _ in range(3):  # who ends it is in a hurry
-                recording.send_signal(number)
-            code, out, err = finish(recording)
-    assert (code, err) == (0, "")
-    assert f"{len(sent)} objects" in out
-    assert open_recording(path).complete
+        await record(relay, ada, tmp_path / "talk.relay", [number] * 3)  # who ends it is in a hurry
 
 
 @pytest.mark.process
@@ -149,15 +156,7 @@ def test_a_reader_that_has_had_enough_is_no_error() -> None:
 async def test_record_export_and_replay(relay: RelayProcess, tmp_path: Path) -> None:
     path = tmp_path / "talk.relay"
     async with participant(relay.url) as ada:
-        with start("record", "lab", path, "--url", relay.url) as recording:
-            await until(lambda: any(one.does == "records" for one in ada.listeners.values()))
-            sent = await send(ada)
-            await until(lambda: recorded(path, ada.id) == len(sent))
-            recording.send_signal(signal.SIGINT)
-            code, out, err = finish(recording)
-        assert (code, err) == (0, "")
-        assert f"{len(sent)} objects" in out
-        assert open_recording(path).complete
+        sent = await record(relay, ada, path, [signal.SIGINT])
 
         with start("export", path, tmp_path / "talk.webm") as exporting:
             code, out, err = finish(exporting)

@@ -208,7 +208,7 @@ export function typesInWords(types: readonly string[]): string {
     .join("; ");
 }
 
-/** All of it in one line. What was not checked is not good. */
+/** All of it in one line. An unknown row is not a good one. */
 export function verdict(rows: readonly Row[]): string {
   const count = (state: State) => rows.filter((one) => one.state === state).length;
   const bad = count("bad");

@@ -346,7 +346,7 @@ def row_of_page(given: object) -> Row | None:
 
 
 def verdict(rows: Iterable[Row]) -> str:
-    """All of it in one line. What was not checked is not good."""
+    """All of it in one line. An unknown row is not a good one."""
     states = [row.state for row in rows]
     bad, warnings, unknown = states.count("bad"), states.count("warning"), states.count("unknown")
     if bad + warnings == 0:

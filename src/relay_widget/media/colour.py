@@ -42,6 +42,11 @@ class Colour:
             what.color_range = _FULL if self.full_range else _LIMITED
 
 
+def as_bt601(picture: av.VideoFrame, width: int | None = None, height: int | None = None) -> av.VideoFrame:
+    """A picture in RGB as what is encoded here: 4:2:0, in the numbers of `BT601`, and of this size if one is given."""
+    return picture.reformat(width, height, format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG", threads=1)
+
+
 def is_said(what: Any) -> bool:
     """Whether a stream's codec context says its colours."""
     return bool(what.colorspace != UNSAID or what.color_range)

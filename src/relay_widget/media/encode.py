@@ -19,7 +19,7 @@ from relay_widget.errors import InvalidValueError
 from relay_widget.protocol import MAX_CHUNK_BYTES, Code, Track, check_track_id
 
 from .advice import check_picture, check_sound
-from .colour import BT601
+from .colour import BT601, as_bt601
 from .frame import SAMPLE_RATE
 from .webm import MAX_GROUP_MS, LiveMuxer, MediaObject, TrackFormat
 
@@ -132,9 +132,7 @@ class VideoEncoder:
 
     def _encode(self, picture: NDArray[np.uint8], captured_ms: float, *, key: bool) -> list[MediaObject]:
         assert self._muxer is not None  # noqa: S101 - encode() has begun an epoch
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
-            format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG", threads=1
-        )
+        frame = as_bt601(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24"))
         frame.pts = self._media_ms
         frame.time_base = _MS
         frame.pict_type = PictureType.I if key else PictureType.NONE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import av
 import numpy as np
 
-from relay_widget.media.colour import BT601
+from relay_widget.media.colour import BT601, as_bt601
 from relay_widget.media.frame import SAMPLE_RATE, VideoFrame
 
 from .format import PeerLeft, TrackUnpublished
@@ -175,9 +175,7 @@ class _Canvas:
         width, height = _even((picture.width * scale, picture.height * scale))
         width, height = min(width, tile.width), min(height, tile.height)
         native = av.VideoFrame.from_ndarray(picture.rgb, format="rgb24")
-        scaled = native.reformat(
-            width=width, height=height, format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG"
-        ).to_ndarray()
+        scaled = as_bt601(native, width, height).to_ndarray()
         middle = Tile(
             tile.left + (tile.width - width) // 4 * 2, tile.top + (tile.height - height) // 4 * 2, width, height
         )

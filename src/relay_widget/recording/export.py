@@ -27,7 +27,7 @@ from relay_widget.media.frame import SAMPLE_RATE
 from relay_widget.paths import as_path
 
 from .compose import Composer
-from .file import RecordedCall, open_recording, write_error
+from .file import RecordedCall, exists_error, open_recording, write_error
 from .tracks import TrackSource, is_mp4
 
 if TYPE_CHECKING:
@@ -129,10 +129,7 @@ def export(
         _check_encoders(ending)
     for job in jobs:
         if job.out.exists() and not overwrite:
-            raise RecordingError(
-                "file-exists",
-                f"{job.out} is there already: choose another name, or say overwrite=True (in a terminal --overwrite).",
-            )
+            raise exists_error(job.out)
     size = sum(track.bytes for job in jobs for track in job.tracks)
     bar = tqdm(total=size, desc=out.name, unit="B", unit_scale=True, delay=PROGRESS_AFTER_S, disable=not progress)
     with bar:

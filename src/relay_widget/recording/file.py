@@ -56,7 +56,7 @@ class RecordingWriter:
                 path.unlink(missing_ok=True)  # whoever still writes to it does so to no harm
             self._file = path.open("xb", buffering=0)
         except FileExistsError:
-            raise _exists_error(path) from None
+            raise exists_error(path) from None
         except OSError as error:
             raise write_error(error, path) from error
         try:
@@ -106,10 +106,11 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         RecordingError: ``file-exists``.
     """
     if path.exists() and not overwrite:
-        raise _exists_error(path)
+        raise exists_error(path)
 
 
-def _exists_error(path: Path) -> RecordingError:
+def exists_error(path: Path) -> RecordingError:
+    """Why a file is not made."""
     return RecordingError(
         "file-exists",
         f"{path} is there already: choose another name, or say overwrite=True (in a terminal --overwrite).",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -12,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from relay_widget.attributes import Alive
-from relay_widget.background import run_until_stopped
+from relay_widget.background import OwnProcess, run_until_stopped
 from relay_widget.client import RelayClient
 from relay_widget.errors import RecordingError, RelayWidgetError
 from relay_widget.names import default_name
@@ -32,6 +31,7 @@ from .format import (
 )
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
@@ -87,7 +87,7 @@ class Recorder(Alive):
         overwrite: bool = False,
     ) -> None:
         self.path = as_path(path)
-        self._pid = os.getpid()
+        self._process = OwnProcess()
         self.error = None
         self.objects = 0
         self.dropped = 0
@@ -169,7 +169,7 @@ class Recorder(Alive):
 
         In a forked child it does nothing: the parent goes on recording.
         """
-        if self._pid != os.getpid():
+        if self._process.forked:
             return
         with self._news:
             if not self._started_s or self._stopping or self._ending:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-import os
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from relay_widget.attributes import Alive
+from relay_widget.background import OwnProcess
 from relay_widget.client import RelayClient
-from relay_widget.errors import ForkedError, InvalidValueError, RelayWidgetError
+from relay_widget.errors import InvalidValueError, RelayWidgetError
 from relay_widget.protocol import MAX_NAME_CHARS, can_be_captured
 from relay_widget.tidy import tidy
 
@@ -21,6 +21,7 @@ from .file import RecordedCall, open_recording
 from .format import ObjectReceived, PeerJoined, PeerLeft, PeerRenamed, TrackPublished, TrackUnpublished
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Generator, Iterator
 
     from .format import Record
@@ -79,7 +80,7 @@ class Replay(Alive):
         self._loop = asyncio.new_event_loop()  # of its own thread
         self._task: asyncio.Task[None] | None = None
         self._done = threading.Event()
-        self._pid = os.getpid()
+        self._process = OwnProcess()
         self._stopping = threading.Event()
         threading.Thread(target=self._run, name="relay-widget-replay", daemon=True).start()
 
@@ -99,8 +100,8 @@ class Replay(Alive):
         Raises:
             RelayWidgetError: It ended early: the relay refused, or is gone.
         """
-        if self._pid != os.getpid() and not self.done:
-            raise ForkedError(repr(self))
+        if not self.done:
+            self._process.check(repr(self))
         finished = self._done.wait(timeout_s)
         if self.error is not None:
             raise self.error
@@ -116,7 +117,7 @@ class Replay(Alive):
 
     def stop(self) -> None:
         """Everybody leaves now. Again is no error; in a forked child it does nothing."""
-        if self._pid != os.getpid():
+        if self._process.forked:
             return
         self._stopping.set()
         if not self._done.is_set():
