@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+from itertools import islice
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from relay_widget import Peer
@@ -24,23 +26,36 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-READ = f"""(video) => {{
+PICTURES = 9
+"""A key picture is coarser than those after it, by up to five levels: the middle of as many is what a person sees."""
+
+READ = f"""async (video) => {{
   const canvas = Object.assign(document.createElement("canvas"), {{ width: {WIDTH}, height: {HEIGHT} }});
-  const context = canvas.getContext("2d");
-  context.drawImage(video, 0, 0, {WIDTH}, {HEIGHT});
-  return [...Array({COLUMNS * ROWS}).keys()].map((n) => {{
-    const x = (n % {COLUMNS} + 0.5) * {WIDTH / COLUMNS}, y = (Math.floor(n / {COLUMNS}) + 0.5) * {HEIGHT / ROWS};
-    return [...context.getImageData(x, y, 1, 1).data].slice(0, 3);
-  }});
+  const context = canvas.getContext("2d", {{ willReadFrequently: true }});
+  const pictures = [];
+  while (pictures.length < {PICTURES}) {{
+    await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+    context.drawImage(video, 0, 0, {WIDTH}, {HEIGHT});
+    pictures.push([...Array({COLUMNS * ROWS}).keys()].map((n) => {{
+      const x = (n % {COLUMNS} + 0.5) * {WIDTH / COLUMNS}, y = (Math.floor(n / {COLUMNS}) + 0.5) * {HEIGHT / ROWS};
+      return [...context.getImageData(x, y, 1, 1).data].slice(0, 3);
+    }}));
+  }}
+  return pictures;
 }}"""
 
 
 def on(page: Page) -> list[tuple[int, ...]]:
-    """The same of the picture that a page shows of somebody else, once there is one."""
+    """The same of the pictures that a page shows of somebody else, once there are any."""
     video = page.locator("video[data-peer-id]")
     video.wait_for()
     page.wait_for_function("() => document.querySelector('video[data-peer-id]').currentTime > 1")
-    return [tuple(colour) for colour in video.evaluate(READ)]
+    return middle(video.evaluate(READ))
+
+
+def middle(pictures: list[list[tuple[int, ...]]]) -> list[tuple[int, ...]]:
+    """Each colour's median over the pictures, channel by channel."""
+    return [tuple(int(level) for level in colour) for colour in np.median(pictures, axis=0)]
 
 
 CANVAS = f"""
@@ -80,7 +95,7 @@ def test_what_a_page_captures_on_another_page_and_in_python(relay: RelayProcess,
         assert worst(shown) <= LEVELS, shown
         with Peer(ROOM, name="Python", url=relay.url, token=relay.auth()["token"]) as peer:
             [sender] = [other for other in peer.peers if other.name == "Ada"]
-            got = seen(next(iter(peer.video(sender))).rgb)
+            got = middle([seen(frame.rgb) for frame in islice(peer.video(sender), PICTURES)])
             assert worst(got) <= LEVELS, got
     finally:
         ada.close()
@@ -89,7 +104,7 @@ def test_what_a_page_captures_on_another_page_and_in_python(relay: RelayProcess,
 
 def test_an_array_on_a_page(relay: RelayProcess, browser: Browser) -> None:
     with Peer(ROOM, name="Python", url=relay.url, token=relay.auth()["token"]) as peer:
-        sent = peer.publish(fields() for _ in range(10_000))
+        sent = peer.publish((fields() for _ in range(10_000)), bitrate_kbps=4000)
         ada = JoinPage(browser, invite(relay, "Ada"))
         try:
             ada.join()
