@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo check test build lint types ruff biome mypy tsc unit unit-pure js js-pure e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-tunnel bench-frames bench-fanout bench-stalled bench-nodes fuzz walk screenshots constraints clean
+.PHONY: help demo check test build lint types ruff biome mypy tsc unit unit-pure js js-pure e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-tunnel bench-frames bench-fanout bench-stalled bench-nodes fuzz walk versions versions-newest screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -39,6 +39,7 @@ help:
 	  'make bench-nodes   two and three relays over Redis: what crossing costs, and one that is killed' \
 	  'make walk          live in notebooks at random: MINUTES=20, SEED=… to walk the same way again' \
 	  'make fuzz          what any bytes do to the core, the wire and a real relay (MINUTES=10)' \
+	  'make versions      the lowest and the newest of every dependency, on Python 3.11 to 3.14; a table' \
 	  'make screenshots   the pictures of the README, from a real call' \
 	  'make constraints   pin the newest Python packages'
 
@@ -61,7 +62,7 @@ check: build
 
 test: build .make/browser .make/services
 	$(call beside,2,ruff biome mypy tsc)
-	@$(MAKE) --no-print-directory unit js wheel e2e notebooks
+	@$(MAKE) --no-print-directory unit js wheel versions-newest e2e notebooks
 	$(call say,all checks passed)
 
 build: .make/python $(STATIC)
@@ -136,6 +137,13 @@ fuzz: build
 walk: MINUTES ?= 20
 walk: build .make/browser
 	@$(BIN)/python -m tests.walk --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+versions: build
+	@$(BIN)/python -m tests.versions
+
+versions-newest: build
+	$(call say,the newest version of every dependency)
+	@$(BIN)/python -m tests.versions --python $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])') --set newest --quick
 
 screenshots: build .make/browser
 	@SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_screenshots.py tests/e2e/test_lab.py tests/e2e/test_doctor.py::test_its_picture

@@ -268,9 +268,11 @@ async def test_the_relay_is_started_killed_and_found_again(runtime: Path) -> Non
 async def test_a_relay_that_ends_is_left_and_found_again(runtime: Path) -> None:
     ada = Participant(name="Ada")
     await ada.connect()
+    own_id = ada.id
     pid = (await asyncio.to_thread(launcher.ensure_relay)).pid
     os.kill(pid, signal.SIGTERM)
     await until(lambda: ada.heard == ["joined", "lost", "joined"])
+    assert ada.id == own_id
     assert (await asyncio.to_thread(launcher.ensure_relay)).pid != pid
     await ada.close()
 

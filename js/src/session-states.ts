@@ -68,6 +68,8 @@ export type SessionAction =
   | "forget"
   /** The connection is lost: tell the call, keep what is shown. */
   | "lose"
+  /** The relay may have come back at another port, with its secret: there the peer id and its token may be good. */
+  | "carry-resume"
   /** The peer id and its token mean nothing (there). */
   | "drop-resume"
   /** Ask for a fresh ticket. */
@@ -94,7 +96,7 @@ export const SESSION: Table<SessionState, SessionEvent, SessionAction> = {
   opening: {
     join: ["opening", "connect"],
     leave: ["closed", "close", "forget"],
-    "new-relay": ["opening", "drop-resume", "close", "open"],
+    "new-relay": ["opening", "carry-resume", "close", "open"],
     up: ["entering", "enter"],
     refused: ["closed", "close", "forget", "fail"],
     "resume-refused": ["opening", "drop-resume", "connect"],
@@ -103,7 +105,7 @@ export const SESSION: Table<SessionState, SessionEvent, SessionAction> = {
   },
   entering: {
     leave: ["closed", "close", "forget"],
-    "new-relay": ["opening", "drop-resume", "close", "open"],
+    "new-relay": ["opening", "carry-resume", "close", "open"],
     down: ["opening"],
     entered: ["joined", "settle"],
     denied: ["closed", "close", "forget", "fail"],
@@ -140,7 +142,7 @@ export const SESSION: Table<SessionState, SessionEvent, SessionAction> = {
   },
   moving: {
     leave: ["leaving", "forget"],
-    "new-relay": ["opening", "drop-resume", "close", "forget", "open"],
+    "new-relay": ["opening", "carry-resume", "close", "forget", "open"],
     down: ["opening", "forget", "lose", "use-ticket"],
     departed: ["entering", "forget", "enter"],
     unanswered: ["opening", "close", "forget", "lose", "open", "use-ticket"],

@@ -154,7 +154,7 @@ export class Session {
     this.#ticket = ticket;
     if (this.#transport === null || ticket.url === this.#openedUrl)
       this.#send("ticket", { renewal: { ticket } });
-    else this.#send("new-relay"); // the old one's token and peer id mean nothing there
+    else this.#send("new-relay");
   }
 
   /** Enter a room, or move to another. Settles through the events. */
@@ -243,6 +243,9 @@ export class Session {
         this.#stopTimers();
         this.#place = null;
         this.events.onReconnecting();
+        break;
+      case "carry-resume":
+        this.#resume = carried(this.#resume, this.#ticket);
         break;
       case "drop-resume":
         this.#resume = null;
@@ -544,6 +547,15 @@ export class Session {
   #peersChanged(): void {
     this.events.onPeers([...this.#peers.values()]);
   }
+}
+
+/** What to come back with at another address: a relay that is started again while its port is taken has another one, and
+ * whoever came back there as somebody new would stand twice in everybody's call. Another machine is told no secret. */
+function carried(resume: Ticket | null, ticket: Ticket | null): Ticket | null {
+  if (resume === null || ticket === null) return null;
+  return new URL(resume.url).hostname === new URL(ticket.url).hostname
+    ? { ...ticket, token: resume.token }
+    : null;
 }
 
 function asBytes(data: unknown): Uint8Array {

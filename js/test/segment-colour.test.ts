@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { withColour } from "../src/segment/colour.js";
 import { createSegmenter } from "../src/segment/index.js";
-import { random, run, VECTORS } from "./vectors.js";
+import { random, run, VECTORS, vector } from "./vectors.js";
 
 const COLOUR = Buffer.from([0x55, 0xb0]);
 /** MatrixCoefficients 6: BT.601. */
@@ -25,6 +25,27 @@ describe("colours of an init segment", () => {
     const after = run(createSegmenter("webm"), [said, media]);
     expect(after[0]?.bytes).toEqual(said);
     expect(what(after)).toEqual(what(run(createSegmenter("webm"), [bytes])));
+  });
+
+  test("of an MP4 are said once, in boxes that still fit, and the media are the same", () => {
+    const { bytes, init_bytes } = vector("h264-opus");
+    const [silent, colr] = [bytes.slice(), Buffer.from(bytes).indexOf("colr")];
+    silent.set(Buffer.from("free"), colr);
+    const said = withColour(silent.subarray(0, init_bytes));
+    expect(Buffer.from(said).includes(Buffer.from("colrnclx\0\x01\0\x01\0\x06\0", "latin1"))).toBe(true);
+    expect(withColour(said)).toBe(said);
+    const media = bytes.subarray(init_bytes);
+    const after = run(createSegmenter("fmp4"), [said, media]);
+    const what = (objects: ReturnType<typeof run>) =>
+      objects.slice(1).map(({ type, group, mediaTime_ms }) => [type, group, mediaTime_ms]);
+    expect(after[0]?.bytes).toEqual(said);
+    expect(what(after)).toEqual(what(run(createSegmenter("fmp4"), [bytes])));
+    const next = random(12);
+    for (let round = 0; round < 1000; round += 1) {
+      const broken = silent.slice(0, init_bytes);
+      broken[Math.floor(next() * broken.length)] = Math.floor(next() * 256);
+      expect(() => withColour(broken.subarray(0, Math.floor(next() * init_bytes)))).not.toThrow();
+    }
   });
 
   test("there are none where there are no pictures, or no WebM", () => {

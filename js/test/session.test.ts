@@ -470,6 +470,37 @@ describe("two participants", () => {
     );
     expect([ada.failed, grace.failed]).toEqual([[], []]);
   }, 40_000);
+
+  async function startElsewhere(): Promise<void> {
+    const taken = createServer().listen(Number(new URL(url).port), "127.0.0.1");
+    await startRelay();
+    taken.close();
+  }
+
+  test("a relay that is started again at another port, with its secret: nobody comes back as somebody new", async () => {
+    const [before, id] = [url, ada.session.peer];
+    relay.kill("SIGKILL");
+    await vi.waitFor(() => expect([ada.reconnecting, grace.reconnecting]).toEqual([1, 1]));
+    await startElsewhere();
+    expect(url).not.toBe(before);
+    for (const one of [ada, grace])
+      one.session.offerTicket({ url, token: await mint(), explicit: true, tunnel: false });
+    await vi.waitFor(() => expect([ada.joined, grace.joined]).toEqual([2, 2]), { timeout: 15_000 });
+    expect(ada.session.peer).toBe(id);
+    await vi.waitFor(() => expect(grace.peers.map((peer) => peer.id)).toEqual([id]));
+  }, 40_000);
+
+  test("a relay at another port with another secret: a new participant, and no error", async () => {
+    const id = ada.session.peer;
+    relay.kill("SIGKILL");
+    await vi.waitFor(() => expect(ada.reconnecting).toBe(1));
+    secret = `another-${secret}`;
+    await startElsewhere();
+    ada.session.offerTicket({ url, token: await mint(), explicit: true, tunnel: false });
+    await vi.waitFor(() => expect(ada.joined).toBe(2), { timeout: 15_000 });
+    expect(ada.session.peer).not.toBe(id);
+    expect([ada.failed, ada.errors]).toEqual([[], []]);
+  }, 40_000);
 });
 
 test("a wrong ticket fails with its code, and a good one then works", async () => {

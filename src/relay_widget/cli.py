@@ -408,7 +408,7 @@ def _add_recording(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     export = commands.add_parser(
         "export",
         help="make playable files of a recording",
-        description="Make a .webm (copied as it arrived) or an .mp4 of each peer: talk.webm becomes talk-Ada.webm.",
+        description="Make a .webm (copied, where it can be) or an .mp4 of each peer: talk.webm becomes talk-Ada.webm.",
     )
     export.set_defaults(run=_export)
     export.add_argument("file", type=_path, help="the recording")

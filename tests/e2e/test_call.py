@@ -222,11 +222,14 @@ def test_a_relay_that_ends_heals_without_a_click(
     plays(grace)
     for one in (ada, grace):
         one.python("story = []; call.observe(lambda change: story.append(change['new']), 'state')")
+    ids = [one.python("print(call.peers[0].id)") for one in (ada, grace)]
     os.kill(lab.relay()["pid"], end)
     ada.wait_python("story == ['reconnecting', 'joined']")
     grace.wait_python("story == ['reconnecting', 'joined']")
     plays(ada)
     plays(grace)
+    # Whoever came back as somebody new would stand beside their own empty place.
+    assert [one.python("print(call.peers[0].id)") for one in (ada, grace)] == ids
 
 
 def test_who_runs_the_room_keeps_order_in_it(notebook: OpenNotebook, room: str) -> None:

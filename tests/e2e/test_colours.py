@@ -1,4 +1,4 @@
-"""Eight plain colours, from each source, as the others see them: on a page, and as an array in Python."""
+"""Eight plain colours, from each source, as the others see them: on a page, as an array, and in files of both kinds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from relay_widget import Peer
-from tests.media.colours import COLOURS, COLUMNS, HEIGHT, LEVELS, ROWS, WIDTH, fields, seen, worst
+from relay_widget import Peer, Recorder, export
+from tests.media.colours import COLOURS, COLUMNS, HEIGHT, LEVELS, ROWS, WIDTH, fields, of_file, seen, worst
 
 from .lab import JoinPage, chromium
 from .test_join_page import ROOM, invite
@@ -46,7 +46,7 @@ READ = f"""async (video) => {{
 
 
 def on(page: Page) -> list[tuple[int, ...]]:
-    """The same of the pictures that a page shows of somebody else, once there are any."""
+    """The fields of the pictures that a page shows of somebody else, once there are any."""
     video = page.locator("video[data-peer-id]")
     video.wait_for()
     page.wait_for_function("() => document.querySelector('video[data-peer-id]').currentTime > 1")
@@ -84,32 +84,78 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield browser
 
 
-@pytest.mark.parametrize("source", ["camera", "canvas"])
-def test_what_a_page_captures_on_another_page_and_in_python(relay: RelayProcess, camera: Browser, source: str) -> None:
-    script = CANVAS if source == "canvas" else ""
-    ada, grace = (JoinPage(camera, invite(relay, name), init_script=script) for name in ("Ada", "Grace"))
-    try:
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A minute of the fields, as cameras of today and film makers write them: H.264, BT.709."""
+    path = tmp_path_factory.mktemp("file") / "fields.mp4"
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", "10", "-stream_loop", "-1", "-i"]
+    scaled = ["-vf", "scale=out_color_matrix=bt709:out_range=tv", "-pix_fmt", "yuv420p"]
+    said = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
+    (one := path.with_suffix(".rgb")).write_bytes(fields().tobytes())
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        *raw,
+        str(one),
+        *scaled,
+        "-t",
+        "60",
+        "-c:v",
+        "libx264",
+        "-qp",
+        "16",
+        *said,
+        str(path),
+    ]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    return path
+
+
+ONLY = """
+const isTypeSupported = MediaRecorder.isTypeSupported.bind(MediaRecorder);
+MediaRecorder.isTypeSupported = (type) => (!type.startsWith("video") || type.startsWith("%s")) && isTypeSupported(type);
+"""
+PAGES = {
+    "camera": "",
+    "camera in VP9": ONLY % "video/webm;codecs=vp9",
+    "camera in MP4": ONLY % "video/mp4",
+    "canvas": CANVAS,
+    "canvas in MP4": CANVAS + ONLY % "video/mp4",
+}
+
+
+@pytest.fixture(params=[*PAGES, "array", "file"])
+def sender(request: pytest.FixtureRequest, relay: RelayProcess, camera: Browser, file: Path) -> Iterator[str]:
+    """Ada, who shows the fields."""
+    source: str = request.param
+    if source in PAGES:
+        ada = JoinPage(camera, invite(relay, "Ada"), init_script=PAGES[source])
         ada.join()
-        grace.join()
-        shown = on(grace.page)
-        assert worst(shown) <= LEVELS, shown
-        with Peer(ROOM, name="Python", url=relay.url, token=relay.auth()["token"]) as peer:
-            [sender] = [other for other in peer.peers if other.name == "Ada"]
-            got = middle([seen(frame.rgb) for frame in islice(peer.video(sender), PICTURES)])
-            assert worst(got) <= LEVELS, got
-    finally:
+        yield source
         ada.close()
+        return
+    with Peer(ROOM, name="Ada", url=relay.url, token=relay.auth()["token"]) as peer:
+        if source == "file":
+            peer.publish_file(file, bitrate_kbps=4000)
+        else:
+            peer.publish((fields() for _ in range(10_000)), bitrate_kbps=4000)
+        yield source
+
+
+def test_what_is_sent_is_what_is_seen(sender: str, relay: RelayProcess, browser: Browser, tmp_path: Path) -> None:
+    access = {"url": relay.url, "token": relay.auth()["token"]}
+    shown = {}
+    grace = JoinPage(browser, invite(relay, "Grace"))
+    try:
+        grace.join()
+        shown["page"] = on(grace.page)
+    finally:
         grace.close()
-
-
-def test_an_array_on_a_page(relay: RelayProcess, browser: Browser) -> None:
-    with Peer(ROOM, name="Python", url=relay.url, token=relay.auth()["token"]) as peer:
-        sent = peer.publish((fields() for _ in range(10_000)), bitrate_kbps=4000)
-        ada = JoinPage(browser, invite(relay, "Ada"))
-        try:
-            ada.join()
-            shown = on(ada.page)
-            assert worst(shown) <= LEVELS, shown
-        finally:
-            ada.close()
-            sent.stop()
+    with Recorder(ROOM, tmp_path / "talk.relay", **access), Peer(ROOM, name="Python", **access) as peer:
+        pictures = islice(peer.video("Ada"), 3 * PICTURES)  # enough for the files, too
+        shown["array"] = middle([seen(frame.rgb) for frame in pictures])
+    for name in ("talk.mp4",) if sender.endswith("MP4") else ("talk.webm", "talk.mp4"):  # a WebM has no H.264
+        [made] = export(tmp_path / "talk.relay", tmp_path / name, peer="Ada", progress=False)
+        shown[name] = middle([seen(picture) for picture in of_file(made.path)])
+    assert {sink: worst(colours) for sink, colours in shown.items() if worst(colours) > LEVELS} == {}, shown

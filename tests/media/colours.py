@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 COLOURS = [
@@ -42,3 +45,22 @@ def seen(picture: NDArray[np.uint8]) -> list[tuple[int, ...]]:
 def worst(colours: list[tuple[int, ...]]) -> int:
     """The largest difference, in levels of 255."""
     return int(np.abs(np.array(colours) - np.array(COLOURS)).max())
+
+
+def of_file(path: Path) -> NDArray[np.uint8]:
+    """A file's pictures as ffmpeg shows them: (pictures, HEIGHT, WIDTH, 3)."""
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        str(path),
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-s",
+        f"{WIDTH}x{HEIGHT}",
+    ]
+    raw = subprocess.run([*command, "-"], capture_output=True, check=True, stdin=subprocess.DEVNULL).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, HEIGHT, WIDTH, 3)

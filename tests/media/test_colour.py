@@ -7,7 +7,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
-import numpy as np
 import pytest
 
 from relay_widget.media.colour import BT601, Colour
@@ -21,7 +20,7 @@ from relay_widget.recording.format import Ended
 from tests.recording.media import received_from
 from tests.recording.records import START_MS, opening, write
 
-from .colours import HEIGHT, LEVELS, WIDTH, fields, seen, worst
+from .colours import HEIGHT, LEVELS, WIDTH, fields, of_file, seen, worst
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,13 +53,6 @@ def objects(matrix: str, levels: str, colour: Colour | None) -> list[MediaObject
             key = packet.is_keyframe
             made.append(muxer.push(bytes(packet), number * 100, START_MS + number * 100, key=key))
     return made
-
-
-def of_file(path: Path) -> list[tuple[int, ...]]:
-    """The fields of a file's last pictures, as ffmpeg shows them."""
-    command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-    raw = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL).stdout
-    return seen(np.frombuffer(raw, np.uint8).reshape(-1, HEIGHT, WIDTH, 3)[-1])
 
 
 def tags(path: Path) -> tuple[str, str]:
@@ -107,15 +99,14 @@ def test_files_show_them_and_say_how(encoding: str, tmp_path: Path) -> None:
         [*opening(TRACK), *received_from("ada", sent), Ended(START_MS + 100 * PICTURES)],
     )
     [video] = export(path, tmp_path / "talk.mp4", peer="Ada")
-    colours = of_file(video.path)
+    colours = seen(of_file(video.path)[-1])
     assert worst(colours) <= LEVELS, colours
     assert tags(video.path) == ("smpte170m", "tv")
-    [copy] = export(path, tmp_path / "talk.webm")
-    matrix, _, said = ENCODINGS[encoding]
-    read = WebmReader(init_of(copy.path)).tracks[1].colour
-    assert read is not None, "players take what says nothing for BT.709"
-    assert (read.matrix == 1) == (matrix == "ITU709")
-    assert read.full_range == (said or BT601).full_range
+    [video] = export(path, tmp_path / "talk.webm")
+    colours = seen(of_file(video.path)[-1])
+    assert worst(colours) <= LEVELS, colours
+    # Players take what says nothing for BT.709, and FFmpeg, and what is built on it, believes nothing else of VP8.
+    assert WebmReader(init_of(video.path)).tracks[1].colour in (BT601, Colour(5, 1, 1, full_range=False))
 
 
 def init_of(path: Path) -> bytes:

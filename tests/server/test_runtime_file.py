@@ -5,7 +5,7 @@ import json
 import os
 import stat
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +73,26 @@ def test_only_its_own_is_removed(tmp_path: Path) -> None:
     assert path.exists()
     runtime_file.remove_own(path, "mine")
     assert not path.exists()
+
+
+def test_a_relay_that_ends_while_it_is_used_leaves_port_and_secret_to_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "relay.json"
+    keeper = Keeper(path, RECORD)
+    keeper.begin()
+    keeper.end(in_use=True)
+    assert runtime_file.read(path) is None, "nobody takes it for a relay that runs"
+    [left] = tmp_path.iterdir()
+    assert stat.S_IMODE(left.stat().st_mode) == 0o600
+    assert runtime_file.read_previous(path) == Previous(RECORD.port, RECORD.secret)
+    Keeper(path, replace(RECORD, instance="next")).begin()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_relay_that_nobody_uses_leaves_nothing(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "relay.json", RECORD)
+    keeper.begin()
+    keeper.end()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_machines_leave_behind_is_removed_after_a_week(tmp_path: Path) -> None:

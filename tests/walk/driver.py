@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from .model import Step
 
-BROWSER_ARGUMENTS = ("--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream=fps=8")
-"""Whether sound waits for a click is another test's concern: here a reload would silence all that follows.
-And few pictures a second: three calls in five views would take more than two cores."""
+FPS = 8
+"""Of the test picture and the fake camera: with more, three calls in five views would take more than two cores."""
+BROWSER_ARGUMENTS = ("--autoplay-policy=no-user-gesture-required", f"--use-fake-device-for-media-stream=fps={FPS}")
+"""Whether sound waits for a click is another test's concern: here a reload would silence all that follows."""
 PROBE = Path(__file__).with_name("probe.py")
 STARTUP = f"""
 import importlib.util as _util
@@ -103,13 +104,18 @@ LOOK = f"""() => {{ {PANEL}
   }};
 }}"""
 
-COUNT_RECORDERS = """
-(() => {
+PAGE_SCRIPT = f"""
+(() => {{
+  // The test picture, as the fake camera: what is looked at are calls, not how many pictures two cores can take.
+  const {{ captureStream }} = HTMLCanvasElement.prototype;
+  HTMLCanvasElement.prototype.captureStream = function () {{ return captureStream.call(this, {FPS}); }};
   const all = [];
   const Native = window.MediaRecorder;
-  window.MediaRecorder = class extends Native { constructor(...args) { super(...args); all.push(new WeakRef(this)); } };
+  window.MediaRecorder = class extends Native {{
+    constructor(...args) {{ super(...args); all.push(new WeakRef(this)); }}
+  }};
   window.__walk_recorders = () => all.map((one) => one.deref()).filter((one) => one && one.state !== "inactive");
-})();
+}})();
 """
 
 
@@ -188,7 +194,7 @@ class Tab:
         path = lab.write(f"walk-{name}.ipynb", *cells, f"# {name}0\nspin()")
         self.network = Network().__enter__()
         context = browser.new_context(viewport={"width": 1000, "height": 1700}, proxy={"server": self.network.url})
-        context.add_init_script(COUNT_RECORDERS)
+        context.add_init_script(PAGE_SCRIPT)
         self.notebook = Notebook(lab, context.new_page(), path)
         self.page = self.notebook.page
         self.js('app.commands.execute("application:toggle-left-area")')

@@ -21,9 +21,13 @@ _spin_until_s = 0.0
 
 
 def spin() -> None:
-    """What the busy cell calls: computes for as long as the walker has asked for; by default not at all."""
-    while time.monotonic() < _spin_until_s:
-        sum(range(10_000))
+    """What the busy cell calls: computes for as long as the walker has asked for, once; by default not at all."""
+    global _spin_until_s  # noqa: PLW0603 - the probe sets it, too
+    try:
+        while time.monotonic() < _spin_until_s:
+            sum(range(10_000))
+    finally:
+        _spin_until_s = 0.0  # it may have been interrupted
 
 
 def _calls() -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
-// Says in WebM's init segment how numbers stand for colours, where it does not say so itself.
+// Says in an init segment how numbers stand for colours, where it does not say so itself.
 import { concatenated } from "./bytes.js";
 import { type Element, endOf } from "./ebml.js";
 import { element, uint } from "./ebml-writer.js";
 import { childrenOf, initElements } from "./init-elements.js";
+import { isMp4, mp4WithColour } from "./mp4-colour.js";
 import { TRACK_ENTRY, TRACKS } from "./webm.js";
 
 const VIDEO = 0xe0;
@@ -17,9 +18,13 @@ const BT601 = element(
   uint(0x55bb, 1), // Primaries
 );
 
-/** The init segment with a colour description, if it is WebM's and has pictures without one. Chromium writes one for canvases
- * and none for cameras, and takes pictures without one for BT.709: red is orange. */
+/** The init segment with a colour description, if it has pictures without one. Chromium writes one for canvases and none for
+ * cameras, and takes pictures without one for BT.709: red is orange. */
 export function withColour(init: Uint8Array): Uint8Array {
+  return isMp4(init) ? mp4WithColour(init) : webmWithColour(init);
+}
+
+function webmWithColour(init: Uint8Array): Uint8Array {
   for (const tracks of initElements(init) ?? []) {
     if (tracks.id !== TRACKS) continue;
     for (const entry of childrenOf(init, tracks) ?? []) {

@@ -30,6 +30,14 @@ class Colour:
     transfer: int = UNSAID
     full_range: bool | None = None
 
+    @property
+    def is_vp8s(self) -> bool:
+        """Whether it is what VP8 is where nothing is said: as far as it says anything, BT.601 in video range.
+
+        A VP8 packet says neither, and FFmpeg, and what is built on it, believes that more than the file around it.
+        """
+        return self.matrix in (5, 6, UNSAID) and not self.full_range
+
     def describe(self, what: Any) -> None:
         """Say it in a picture (`av.VideoFrame`) or to an encoder; what is not said here stays as it is there."""
         if self.matrix != UNSAID:

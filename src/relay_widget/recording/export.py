@@ -86,9 +86,10 @@ def export(
 ) -> list[Exported]:
     """Make playable files of a recording.
 
-    A ``.webm`` of one peer holds the very packets that arrived; nothing is encoded again. An ``.mp4`` (H.264, AAC) and
-    a grid are. Picture and sound are where their senders' stamps say that they were taken, as far as the
-    relay's own stamps allow: no wrong clock makes a file longer than the recording (see `Exported.disbelieved`).
+    A ``.webm`` of one peer holds the very packets that arrived. They are encoded again only where many players would
+    show wrong colours (VP8 of a canvas, or of a screen, from Chromium); an ``.mp4`` (H.264, AAC) and a grid always are.
+    Picture and sound are where their senders' stamps say that they were taken, as far as the relay's own stamps
+    allow: no wrong clock makes a file longer than the recording (see `Exported.disbelieved`).
 
     Args:
         recording: A recording, or its file.
@@ -234,6 +235,9 @@ def _made(
 
 
 def _copy(out: Path, call: RecordedCall, job: _Job, sources: list[TrackSource]) -> _Span:
+    if any(source.is_misread for source in sources):
+        _check_encoders(".webm")
+        return _encode(out, call, job, sources)
     names = ", ".join(peer.name for peer in job.peers)
     for source in sources:
         for codecs in source.codecs.values():

@@ -54,6 +54,7 @@ class TrackSource:
         peer: The id of the peer whose track it is.
         formats: What is in it, with the init segment that says so, of its first epoch that has it.
         codecs: All the codecs there are.
+        is_misread: Whether it has VP8 in colours that many players would not show, whatever a file says of them.
         witness: What bounds its publisher's times; it knows more when more has been read.
     """
 
@@ -65,6 +66,7 @@ class TrackSource:
         self._epochs: list[Epoch] = []
         self.formats: dict[Kind, tuple[TrackFormat, bytes]] = {}
         self.codecs: dict[Kind, set[str]] = {"video": set(), "audio": set()}
+        self.is_misread = False
         self._size = (0, 0)
         self.witness = Witness(call.started_ms, call.ended_ms)
         for epoch in epochs(call.objects(track.peer, track.id), self.witness):
@@ -77,6 +79,7 @@ class TrackSource:
                 self._size = max(self._size, (media.width, media.height))
                 self.formats.setdefault(kind_of(media), (media, epoch.init))
                 self.codecs[kind_of(media)].add(media.codec)
+                self.is_misread |= media.codec == "vp8" and media.colour is not None and not media.colour.is_vp8s
 
     def picture_size(self) -> tuple[int, int]:
         """Width and height of the largest picture, as its init segments say; of the first one if they do not."""

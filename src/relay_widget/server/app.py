@@ -157,11 +157,16 @@ class RelayApp:
         """A socket from this address was not taken."""
         self._adapter.refused(Code.RELAY_FULL, address=address)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether anybody is connected."""
+        return len(self._fanout) > 0
+
     async def drain(self, grace_s: float) -> None:
         """The relay is to end: let in nobody more, ask everybody to go, and wait until they have, but not for long."""
         self._ending = True
         self._empty.clear()
-        if not len(self._fanout):
+        if not self.in_use:
             return
         payload = {"message": _ENDING, "reconnect_ms": RECONNECT_SPREAD_MS}
         self._fanout.send_all(frames.event(Event.RELAY_ENDING, payload))

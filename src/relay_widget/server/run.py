@@ -166,7 +166,7 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
             keeping.cancel()
         if keeper is not None:
             # Before anything else: who looks for a relay now must not find one that is going.
-            keeper.end()
+            keeper.end(in_use=app.in_use)
         _log.info("ending")
         await app.drain(settings.grace_s)
         if server is not None:

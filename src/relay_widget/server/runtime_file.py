@@ -37,6 +37,8 @@ _FRESH_S = 150.0
 """Another machine's record counts as a living relay's when it is no older than this."""
 _LITTER_S = 7 * 24 * 3600
 """A file that a machine left behind, and that nobody has touched for so long, is removed."""
+_PREVIOUS = "previous"
+"""How the name of the file ends that a relay leaves behind which ends while it is used."""
 _READERS_S = 1.0
 """How long to try again where Windows lets nobody read a file that is being replaced, nor replace one that is read."""
 _READERS_POLL_S = 0.01
@@ -189,7 +191,8 @@ def read_previous(path: Path) -> Previous | None:
     from relay_widget.tokens import check_secret  # noqa: PLC0415 - the launcher, which reads this file, needs no tokens
 
     try:
-        record = read(for_this_machine(path))
+        own = for_this_machine(path)
+        record = read(own) or read(_left_behind(own))
     except OSError as error:
         raise _start_error(path, error) from error
     if record is None:
@@ -282,13 +285,22 @@ class Keeper:
             self._touched_s = time.monotonic()
         return None
 
-    def end(self) -> None:
-        """Remove the file, unless it is another relay's by now; from here on it is not written any more."""
+    def end(self, *, in_use: bool = False) -> None:
+        """Remove the file, unless it is another relay's by now; from here on it is not written any more.
+
+        Args:
+            in_use: Whether somebody is connected. Then port and secret are left behind in another file, for the relay
+                that comes next: at that one everybody is who they were.
+        """
         with self._lock:
             self._over = True
             path = self._path
-        if path is not None:
-            remove_own(path, self._record.instance)
+        if path is None:
+            return
+        if in_use:
+            with contextlib.suppress(RelayStartError):  # they come back as somebody new
+                _write(_left_behind(path), {"port": self._record.port, "secret": self._record.secret})
+        remove_own(path, self._record.instance)
 
     def _look(self) -> tuple[Path, Mapping[str, object] | None]:
         try:
@@ -307,6 +319,8 @@ class Keeper:
             if self._over:
                 return
             write(path, self._record)
+            with contextlib.suppress(OSError):  # it only says again what this one says
+                _left_behind(path).unlink(missing_ok=True)
             self._path, self._touched_s, self._silent = path, time.monotonic(), ""
 
 
@@ -314,10 +328,14 @@ def _tidy(path: Path) -> None:
     """Remove what machines that are no more have left beside this file: each container has a name of its own."""
     for file in path.parent.glob(f"{path.stem}.*"):
         machine, _, kind = file.name.removeprefix(f"{path.stem}.").partition(".")
-        if kind in ("json", "log") and machine != this_machine():
+        if kind in ("json", "log", _PREVIOUS) and machine != this_machine():
             with contextlib.suppress(OSError):  # another relay may do the same
                 if time.time() - file.stat().st_mtime > _LITTER_S:
                     file.unlink()
+
+
+def _left_behind(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.{_PREVIOUS}")
 
 
 def write(path: Path, record: RuntimeRecord) -> None:
@@ -326,14 +344,18 @@ def write(path: Path, record: RuntimeRecord) -> None:
     Raises:
         RelayStartError: ``disk-full`` or ``runtime-dir``.
     """
-    part = path.with_name(f"{path.name}.{record.pid}.part")
+    _write(path, asdict(record))
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(record), file)
+                json.dump(content, file)
             _despite_others(lambda: part.replace(path))
         except OSError:
             part.unlink(missing_ok=True)
