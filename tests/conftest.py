@@ -9,6 +9,7 @@ import time
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import numpy.testing  # noqa: F401 - before any test: in NumPy 2.0 its import starts lscpu
 import pytest
 from hypothesis import HealthCheck, settings
 

@@ -95,13 +95,13 @@ def run(outcome: Outcome, python: str, *, quick: bool) -> None:
     env = ROOT / ".make" / "versions" / outcome.name.replace(" ", "-")
     into = ["uv", "pip", "install", "--python", str(env)]
     step("environment", ["uv", "venv", "--clear", "--python", python, str(env)])
-    package = [*into, "--resolution", RESOLUTIONS[outcome.versions_of], "-e", f".[{EXTRAS}]"]
-    step("package", package)
-    # What is there already stays as it is: the lowest are not lifted by what the tests need.
-    step("test tools", [*into, "--group", "tests"])
+    # Wheels only: what has none for this Python is built nowhere else either.
+    wheels = ["--only-binary", ":all:", "--no-binary", "relay-widget"]
+    asked = ["--resolution", RESOLUTIONS[outcome.versions_of], *wheels, "-e", f".[{EXTRAS}]", "--group", "tests"]
+    step("packages", [*into, *asked])
     listed = json.loads(step("versions", ["uv", "pip", "list", "--python", str(env), "--format", "json"]))
     outcome.versions = {one["name"].lower(): one["version"] for one in listed}
-    if outcome.versions_of == "lowest":
+    if outcome.versions_of == "lowest" and python_is_oldest(outcome.python):
         installed = {
             name: (low, outcome.versions[name]) for name, low in lower_ends().items() if name in outcome.versions
         }
@@ -149,6 +149,11 @@ def lower_ends() -> dict[str, str]:
             raise StepFailedError(f"{one} in pyproject.toml has no lower end: declare the oldest that works.")
         ends[found[1].lower().replace("_", "-")] = found[2]
     return ends
+
+
+def python_is_oldest(version: str) -> bool:
+    """Whether every lower end has a wheel for this Python; newer ones came later than some."""
+    return version == PYTHONS[0]
 
 
 def same(declared: str, installed: str) -> bool:

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 UNSAID = 2
 """What ITU-T H.273 calls unspecified; FFmpeg has its numbers, too."""
 _MATRICES = frozenset({0, 1, UNSAID, 4, 5, 6, 7, 9})
-"""Those that FFmpeg's scaler knows; of others it makes no picture at all."""
+_PRIMARIES = frozenset({1, UNSAID, *range(4, 13), 22})
+_TRANSFERS = frozenset({1, UNSAID, *range(4, 19)})
+"""Those that FFmpeg's scaler knows; of others it makes no picture at all, some versions of it."""
 _LIMITED, _FULL = 1, 2
 
 
@@ -61,9 +63,13 @@ def is_said(what: Any) -> bool:
 
 
 def make_convertible(picture: av.VideoFrame) -> None:
-    """Take a matrix that cannot be converted for none that is said: better its brightness than no picture."""
+    """Take numbers that cannot be converted for none that are said: better its brightness than no picture."""
     if picture.colorspace not in _MATRICES:
         picture.colorspace = UNSAID
+    if picture.color_primaries not in _PRIMARIES:
+        picture.color_primaries = UNSAID
+    if picture.color_trc not in _TRANSFERS:
+        picture.color_trc = UNSAID
 
 
 BT601 = Colour(matrix=6, primaries=1, transfer=1, full_range=False)

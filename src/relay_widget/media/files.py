@@ -14,6 +14,7 @@ from relay_widget.paths import as_path
 from .boxes import crops_of
 from .even_sound import EvenSound
 from .frame import AudioBlock, VideoFrame
+from .opening import open_input
 from .packet_clock import BestEffort, PacketClock
 from .presentation import Crop, presentation_of
 
@@ -175,11 +176,8 @@ class MediaFile:
     def _open(self) -> Any:
         try:
             # As a path and nothing else: no address because of a colon, no series of pictures because of a %d.
-            container = av.open(
-                f"file:{self._absolute}",
-                # As `options`, which go to the streams, too, PyAV up to 16 crashes.
-                container_options={"protocol_whitelist": "file", "pattern_type": "none"},
-                metadata_errors="replace",
+            container = open_input(
+                f"file:{self._absolute}", options={"protocol_whitelist": "file", "pattern_type": "none"}
             )
         except (av.FFmpegError, OSError) as error:
             if not self._absolute.exists():

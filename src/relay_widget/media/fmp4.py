@@ -10,6 +10,7 @@ import av
 from relay_widget.errors import MediaError
 
 from .boxes import display_matrix, within
+from .opening import open_input
 from .webm import MAX_ELEMENT_BYTES, Block, Codec, TrackFormat
 
 _CODECS: dict[str, Codec] = {"h264": "h264", "av1": "av1", "vp9": "vp9", "opus": "opus", "aac": "aac"}
@@ -24,7 +25,7 @@ class Fmp4Reader:
         self._rest = bytearray()
         self.tracks: dict[int, TrackFormat] = {}
         try:
-            with av.open(io.BytesIO(init), "r", format="mp4", metadata_errors="replace") as container:
+            with open_input(io.BytesIO(init), container_format="mp4") as container:
                 shown = [display_matrix(track) for track in within(init, b"moov", b"trak")]
                 for stream in container.streams:
                     context = stream.codec_context
@@ -58,7 +59,7 @@ class Fmp4Reader:
         del self._rest[:end]
         blocks = []
         try:
-            with av.open(io.BytesIO(self._init + fragments), "r", format="mp4", metadata_errors="replace") as container:
+            with open_input(io.BytesIO(self._init + fragments), container_format="mp4") as container:
                 for packet in container.demux():
                     if packet.pts is None or packet.stream_index not in self.tracks:
                         continue  # the demuxer's sign that it is at the end

@@ -24,6 +24,7 @@ from tqdm.auto import tqdm
 from relay_widget.errors import InvalidValueError, RecordingError
 from relay_widget.media.colour import BT601, is_said
 from relay_widget.media.frame import SAMPLE_RATE
+from relay_widget.media.opening import open_input
 from relay_widget.paths import as_path
 
 from .compose import Composer
@@ -284,7 +285,7 @@ def _in_order(tracks: list[Iterator[Packet]]) -> Iterator[tuple[int, Packet]]:
 def _template(open_files: contextlib.ExitStack, init: bytes, kind: Kind) -> Any:
     """The stream of this kind that an init segment describes."""
     whole = init if is_mp4(init) else init + _EMPTY_CLUSTER  # a WebM's header ends where its first cluster begins
-    container = open_files.enter_context(av.open(io.BytesIO(whole), "r"))
+    container = open_files.enter_context(open_input(io.BytesIO(whole)))
     return next(stream for stream in container.streams if stream.type == kind)
 
 
