@@ -122,8 +122,8 @@ def step(name: str, command: list[str]) -> str:
     """
     print(f"   {name:12}", end="", flush=True)
     began_s = time.monotonic()
-    # No browser part is built for it, and its versions are not those of this project's own environment.
-    environment = {**os.environ, "HATCH_JUPYTER_BUILDER_SKIP_NPM": "1"}
+    # No browser part is built for it; and the system's certificates are believed, as pip does, also a company's own.
+    environment = {"UV_SYSTEM_CERTS": "1", **os.environ, "HATCH_JUPYTER_BUILDER_SKIP_NPM": "1"}
     environment.pop("VIRTUAL_ENV", None)
     program = [find_uv_bin(), *command[1:]] if command[0] == "uv" else command
     done = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
