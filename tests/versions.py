@@ -108,7 +108,7 @@ def run(outcome: Outcome, python: str, *, quick: bool) -> None:
         higher = {name: pair for name, pair in installed.items() if not same(*pair)}
         if higher:
             raise StepFailedError(f"The lowest that can be had is higher than what pyproject.toml says: {higher}")
-    pytest = [str(env / "bin" / "pytest"), "-q", "-n", "2", "--dist", "worksteal", "--durations", "0", "--no-header"]
+    pytest = [str(env / "bin" / "pytest"), "-q", "-n", "2", "--dist", "worksteal", "--no-header"]
     outcome.said = last_line(step("unit tests", [*pytest, *UNIT]))
     if not quick:
         outcome.said += f"; media: {last_line(step('media tests', [*pytest, *MEDIA]))}"
