@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-# A shell has what it runs in the background ignore it, and so would the commands that tests interrupt.
+# A shell has what it runs in the background ignore the one, nohup the other, and so would the commands that tests end.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if os.name == "posix" and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 EMPTY_TIMEOUT_S = 5
 """How long the connections of a test that has ended may take to end; a relay that keeps them is not shared further."""
