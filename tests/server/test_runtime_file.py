@@ -88,6 +88,15 @@ def test_a_relay_that_ends_while_it_is_used_leaves_port_and_secret_to_the_next(t
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_relay_that_another_has_taken_over_from_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "relay.json"
+    keeper = Keeper(path, RECORD)
+    keeper.begin()
+    runtime_file.write(path, replace(RECORD, instance="another"))
+    keeper.end(in_use=True)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_relay_that_nobody_uses_leaves_nothing(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path / "relay.json", RECORD)
     keeper.begin()

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 UNSAID = 2
 """What ITU-T H.273 calls unspecified; FFmpeg has its numbers, too."""
+# Those that FFmpeg's scaler knows; of others it makes no picture at all, some versions of it.
 _MATRICES = frozenset({0, 1, UNSAID, 4, 5, 6, 7, 9})
 _PRIMARIES = frozenset({1, UNSAID, *range(4, 13), 22})
 _TRANSFERS = frozenset({1, UNSAID, *range(4, 19)})
-"""Those that FFmpeg's scaler knows; of others it makes no picture at all, some versions of it."""
 _LIMITED, _FULL = 1, 2
 
 

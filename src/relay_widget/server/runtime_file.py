@@ -297,8 +297,8 @@ class Keeper:
             path = self._path
         if path is None:
             return
-        if in_use:
-            with contextlib.suppress(RelayStartError):  # they come back as somebody new
+        with contextlib.suppress(OSError, RelayStartError):  # they come back as somebody new
+            if in_use and (read(path) or {}).get("instance") == self._record.instance:
                 _write(_left_behind(path), {"port": self._record.port, "secret": self._record.secret})
         remove_own(path, self._record.instance)
 
