@@ -154,14 +154,18 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
         subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
+@pytest.mark.parametrize("variable", [launcher.RUNTIME_DIR_VARIABLE, "JUPYTER_RUNTIME_DIR"])
 @pytest.mark.parametrize("text", ["run", "./run", "~/run", "$HOME/run", "../home/run"])
-def test_a_folder_is_named_in_any_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_folder_is_named_in_any_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, variable: str
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
     monkeypatch.chdir(home)
-    monkeypatch.setenv(launcher.RUNTIME_DIR_VARIABLE, text)
+    monkeypatch.setenv(launcher.RUNTIME_DIR_VARIABLE, "")
+    monkeypatch.setenv(variable, text)
     relay = launcher.ensure_relay()
     try:
         assert launcher.runtime_file().parent == home / "run"

@@ -114,10 +114,9 @@ def _shared_file() -> Path:
 def _folder() -> Path:
     """The folder of runtime files, as an absolute path."""
     named = os.environ.get(RUNTIME_DIR_VARIABLE)
-    if not named:
-        return _absolute(_jupyters_folder(), "JUPYTER_RUNTIME_DIR")
-    folder = _absolute(named, RUNTIME_DIR_VARIABLE)
-    if str(folder) != named:
+    text = named or _jupyters_folder()
+    folder = _absolute(text, RUNTIME_DIR_VARIABLE if named else "JUPYTER_RUNTIME_DIR")
+    if str(folder) != text:
         # From now on it means the same folder in this process, wherever it goes, and in those that it starts.
         os.environ[RUNTIME_DIR_VARIABLE] = str(folder)
     return folder
