@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections import deque
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -150,6 +150,9 @@ class Background:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        # Our own, since asyncio ends its default one by a new thread, and there is none at the interpreter's end.
+        self._executor = ThreadPoolExecutor(thread_name_prefix="asyncio")
+        self.loop.set_default_executor(self._executor)
         self._process = OwnProcess()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="relay-widget-peers", daemon=True)
@@ -203,7 +206,7 @@ class Background:
             run_until_stopped(self.loop)
         finally:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())  # and what was about to be said
-            self.loop.run_until_complete(self.loop.shutdown_default_executor())
+            self._executor.shutdown()
             self.loop.close()
 
     def _work(self) -> None:
