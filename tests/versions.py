@@ -34,7 +34,7 @@ class StepFailedError(Exception):
 
 @dataclass
 class Outcome:
-    """What came of one Python with one set of versions."""
+    """The result of the tests on one Python with one set of versions."""
 
     python: str
     versions_of: str
@@ -95,13 +95,14 @@ def run(outcome: Outcome, python: str, *, quick: bool) -> None:
     env = ROOT / ".make" / "versions" / outcome.name.replace(" ", "-")
     into = ["uv", "pip", "install", "--python", str(env)]
     step("environment", ["uv", "venv", "--clear", "--python", python, str(env)])
-    # Wheels only: what has none for this Python is built nowhere else either.
+    # Wheels only: a version without one for this Python would need a compiler.
     wheels = ["--only-binary", ":all:", "--no-binary", "relay-widget"]
     asked = ["--resolution", RESOLUTIONS[outcome.versions_of], *wheels, "-e", f".[{EXTRAS}]", "--group", "tests"]
     step("packages", [*into, *asked])
     listed = json.loads(step("versions", ["uv", "pip", "list", "--python", str(env), "--format", "json"]))
     outcome.versions = {one["name"].lower(): one["version"] for one in listed}
-    if outcome.versions_of == "lowest" and python_is_oldest(outcome.python):
+    # Newer Pythons have no wheels of some lower ends.
+    if outcome.versions_of == "lowest" and outcome.python == PYTHONS[0]:
         installed = {
             name: (low, outcome.versions[name]) for name, low in lower_ends().items() if name in outcome.versions
         }
@@ -134,7 +135,7 @@ def step(name: str, command: list[str]) -> str:
 
 
 def requirements() -> list[str]:
-    """What the package and its extras ask for, as it is written."""
+    """The requirements of the package and its extras, as pyproject.toml has them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     of_extras = [one for extra in project["optional-dependencies"].values() for one in extra]
     return [one for one in project["dependencies"] + of_extras if not one.startswith("relay-widget")]
@@ -149,11 +150,6 @@ def lower_ends() -> dict[str, str]:
             raise StepFailedError(f"{one} in pyproject.toml has no lower end: declare the oldest that works.")
         ends[found[1].lower().replace("_", "-")] = found[2]
     return ends
-
-
-def python_is_oldest(version: str) -> bool:
-    """Whether every lower end has a wheel for this Python; newer ones came later than some."""
-    return version == PYTHONS[0]
 
 
 def same(declared: str, installed: str) -> bool:

@@ -12,6 +12,11 @@ const PICTURES = VECTORS.filter(
     packaging === "webm" && bytes.subarray(0, init_bytes).includes(VIDEO_ELEMENT),
 );
 
+/** Kind, group and time of the media. */
+function what(objects: ReturnType<typeof run>): unknown[] {
+  return objects.slice(1).map(({ type, group, mediaTime_ms }) => [type, group, mediaTime_ms]);
+}
+
 describe("colours of an init segment", () => {
   test.each(PICTURES)("of $name are said once, and the media are the same", ({ bytes, init_bytes }) => {
     const init = bytes.subarray(0, init_bytes);
@@ -20,8 +25,6 @@ describe("colours of an init segment", () => {
     else expect(Buffer.from(said).includes(BT601_MATRIX)).toBe(true);
     expect(withColour(said)).toBe(said);
     const media = bytes.subarray(init_bytes);
-    const what = (objects: ReturnType<typeof run>) =>
-      objects.slice(1).map(({ type, group, mediaTime_ms }) => [type, group, mediaTime_ms]);
     const after = run(createSegmenter("webm"), [said, media]);
     expect(after[0]?.bytes).toEqual(said);
     expect(what(after)).toEqual(what(run(createSegmenter("webm"), [bytes])));
@@ -36,8 +39,6 @@ describe("colours of an init segment", () => {
     expect(withColour(said)).toBe(said);
     const media = bytes.subarray(init_bytes);
     const after = run(createSegmenter("fmp4"), [said, media]);
-    const what = (objects: ReturnType<typeof run>) =>
-      objects.slice(1).map(({ type, group, mediaTime_ms }) => [type, group, mediaTime_ms]);
     expect(after[0]?.bytes).toEqual(said);
     expect(what(after)).toEqual(what(run(createSegmenter("fmp4"), [bytes])));
     const next = random(12);
@@ -48,7 +49,7 @@ describe("colours of an init segment", () => {
     }
   });
 
-  test("there are none where there are no pictures, or no WebM", () => {
+  test("are left as they are where there are no pictures, or an MP4 says them", () => {
     expect(PICTURES.length).toBeGreaterThan(0);
     for (const { bytes, init_bytes } of VECTORS) {
       const init = bytes.subarray(0, init_bytes);

@@ -228,7 +228,7 @@ def test_a_relay_that_ends_heals_without_a_click(
     grace.wait_python("story == ['reconnecting', 'joined']")
     plays(ada)
     plays(grace)
-    # Whoever came back as somebody new would stand beside their own empty place.
+    # Another id would be a second tile, beside the empty one of the first.
     assert [one.python("print(call.peers[0].id)") for one in (ada, grace)] == ids
 
 

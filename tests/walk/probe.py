@@ -21,7 +21,7 @@ _spin_until_s = 0.0
 
 
 def spin() -> None:
-    """What the busy cell calls: computes for as long as the walker has asked for, once; by default not at all."""
+    """Compute for as long as the walker has asked for, once; by default not at all. The busy cell calls it."""
     global _spin_until_s  # noqa: PLW0603 - the probe sets it, too
     try:
         while time.monotonic() < _spin_until_s:
