@@ -1,8 +1,9 @@
-"""What processes and the machine have used, from /proc."""
+"""What processes and the machine have used, from /proc, and a port that is free on it."""
 
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 
@@ -22,3 +23,9 @@ def machine_s() -> tuple[float, float]:
     user, nice, system, _idle, _iowait, irq, softirq, steal = Path("/proc/stat").read_text().split()[1:9]
     ticks_per_s = os.sysconf("SC_CLK_TCK")
     return sum(map(int, (user, nice, system, irq, softirq))) / ticks_per_s, int(steal) / ticks_per_s
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

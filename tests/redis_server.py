@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Self
 
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisDown
+
+from tests.machine import free_port
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,8 +38,7 @@ class RedisServer:
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="redis-test-")
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.start()
         return self
 

@@ -13,7 +13,9 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .lab import JupyterLab, free_port
+from tests.machine import free_port
+
+from .lab import JupyterLab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

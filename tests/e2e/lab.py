@@ -12,7 +12,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ import nbformat
 from jupyter_client.blocking.client import BlockingKernelClient
 from playwright.sync_api import Error, ViewportSize, sync_playwright
 
+from tests.machine import free_port
 from tests.waiting import is_there
 
 if TYPE_CHECKING:
@@ -514,11 +514,3 @@ def watch(
     """
     seen: dict[str, Any] = page.evaluate(WATCH, [selector, seconds, enough])
     return seen
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

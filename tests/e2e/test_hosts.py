@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
+from tests.machine import free_port
+
 from .hosts import PROXY, JupyterHub, Notebook7, notebook_file, serving
-from .lab import Notebook, chromium, free_port
+from .lab import Notebook, chromium
 from .test_call import cell, joined, plays
 from .test_keys import LETTERS, MOVES, keys_stay_inside
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from relay_widget.cli import SECRET_VARIABLE
+from tests.machine import free_port
 from tests.redis_server import INSTALLED, WHY_NOT, RedisServer
 from tests.relay_process import END_TIMEOUT_S, RelayProcess
 
@@ -39,11 +40,6 @@ RELAY = [sys.executable, "-m", "relay_widget"]
 NEEDS_NGINX = pytest.mark.skipif(
     shutil.which("nginx") is None or shutil.which("openssl") is None, reason="nginx is not here"
 )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

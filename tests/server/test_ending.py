@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from typing import TYPE_CHECKING
 
 import pytest
 
 from relay_widget.cli import SECRET_VARIABLE
 from relay_widget.protocol import RECONNECT_SPREAD_MS
+from tests.machine import free_port
 from tests.relay_process import END_TIMEOUT_S, RelayProcess
+from tests.waiting import wait_until
 
 from .clients import TIMEOUT_S, Client, JsClient, RawClient, read_metrics
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.process
 
@@ -40,7 +46,7 @@ async def test_clients_are_told_and_closed_as_going_away() -> None:
 
 
 async def test_until_it_has_ended_it_carries_media_and_lets_nobody_in() -> None:
-    with RelayProcess(LONG) as relay:
+    with RelayProcess((*LONG, "--port", str(free_port()))) as relay:
         async with Client() as ada, Client() as bob:
             for client in (ada, bob):
                 await client.connect(relay.url, relay.auth())
@@ -59,6 +65,22 @@ async def test_until_it_has_ended_it_carries_media_and_lets_nobody_in() -> None:
         # And when the last has gone it does not wait for the rest of its time.
         assert await asyncio.to_thread(relay.process.wait, END_TIMEOUT_S) == 0
         assert relay.log == ""
+
+
+async def test_the_next_relay_has_its_port_while_clients_are_still_there(tmp_path: Path) -> None:
+    with RelayProcess(LONG, folder=tmp_path) as relay:
+        ending, url = relay.process, relay.url
+        async with Client() as ada, Client() as bob:
+            await ada.connect(url, relay.auth())
+            await ada.join("lab")
+            ending.send_signal(signal.SIGTERM)
+            await ada.next("relay-ending")
+            await asyncio.to_thread(wait_until, lambda: relay.record() is None)
+            await asyncio.to_thread(relay.start)
+            assert relay.url == url
+            await bob.connect(url, relay.auth())
+            assert ending.poll() is None
+        assert await asyncio.to_thread(ending.wait, END_TIMEOUT_S) == 0
 
 
 async def test_a_client_on_long_polling_is_told_and_let_go() -> None:

@@ -164,6 +164,10 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
     finally:
         if keeping is not None:
             keeping.cancel()
+        if server is not None and path is not None and settings.port is None:
+            # The next relay takes this port while clients are still here: that is where they look for it, and some of
+            # them (pages whose kernel is gone) nowhere else.
+            server.close()
         if keeper is not None:
             # Before anything else: who looks for a relay now must not find one that is going.
             keeper.end(in_use=app.in_use)
