@@ -45,6 +45,7 @@ _probe.start()
 spin = _probe.spin
 """
 CLICK_TIMEOUT_MS = 10_000
+JUPYTERLAB_BACK_MS = 40_000
 LOOK_AGAIN_S = 0.1
 SPIN_S = 600.0
 """How long the busy cell computes, if nothing ends it before."""
@@ -247,6 +248,12 @@ class Tab:
         said = self.page.locator('dialog[aria-label^="Server Connection Error"] button').first
         while said.is_visible():
             said.click(timeout=CLICK_TIMEOUT_MS)
+
+    def await_jupyterlab(self) -> None:
+        """Until JupyterLab itself has its kernel again: it tries at times of its own, the fifth up to 15 s later."""
+        found = "const { kernel } = panel?.sessionContext.session ?? {};"
+        body = f"{{ {PANEL} {found} return !kernel || kernel.connectionStatus === 'connected'; }}"
+        self.page.wait_for_function(f"() => {body}", timeout=JUPYTERLAB_BACK_MS)
 
     def press(self, cell: str, button: str) -> None:
         """Click a button of the call: that of this label, or of these words and perhaps a room's name in quotes."""
@@ -540,6 +547,7 @@ class Driver:
         network.set("cut" if how == "cut" else "hold")
         time.sleep(float(seconds))  # the point: how long the network is gone
         network.set("up")
+        self.tabs[name].await_jupyterlab()
 
     def _peer_comes(self, where: str) -> None:
         record = self.lab.relay()
