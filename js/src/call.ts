@@ -209,7 +209,9 @@ export class CallController {
       },
       toRelay_ms: (local_ms) => this.#session.clock.toRelay_ms(local_ms),
     });
-    const isOrphaned = () => this.#isActive && (link.kernel.peek() === "gone" || this.#views === 0);
+    const isShown = () => this.#views > 0;
+    const isOrphaned = () => this.#isActive && (link.kernel.peek() === "gone" || !isShown());
+    const person = () => (this.#isDefault(link.get("name")) ? link.get("_default_name") : link.get("name"));
     this.#member = {
       home: link.home,
       get room() {
@@ -217,6 +219,12 @@ export class CallController {
       },
       get orphaned() {
         return isOrphaned();
+      },
+      get person() {
+        return person();
+      },
+      get shown() {
+        return isShown();
       },
       leave: () => {
         this.#send(this.#views === 0 ? "unseen" : "leave");

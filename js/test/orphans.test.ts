@@ -7,6 +7,8 @@ function member(of: Partial<Member> = {}): Member & { left: number } {
   const one = {
     home: HOME,
     room: "lab",
+    person: "Ada",
+    shown: true,
     orphaned: true,
     left: 0,
     leave: async () => {
@@ -27,11 +29,16 @@ afterEach(() => {
 describe("a new call", () => {
   test("takes the place of orphans of its room and notebook, and of nobody else", async () => {
     const newcomer = member({ orphaned: false });
-    const orphans = [member(), member()];
-    const others = [member({ orphaned: false }), member({ room: "attic" }), member({ home: {} })];
+    const orphans = [member(), member(), member({ person: "Grace", shown: false })];
+    const others = [
+      member({ orphaned: false }),
+      member({ room: "attic" }),
+      member({ home: {} }),
+      member({ person: "Grace" }),
+    ];
     await replaceOrphans(newcomer);
-    expect(orphans.map(({ left }) => left)).toEqual([1, 1]);
-    expect(others.map(({ left }) => left)).toEqual([0, 0, 0]);
+    expect(orphans.map(({ left }) => left)).toEqual([1, 1, 1]);
+    expect(others.map(({ left }) => left)).toEqual([0, 0, 0, 0]);
     expect(newcomer.left).toBe(0);
   });
 
