@@ -52,7 +52,7 @@ def test_core_is_pure(path: Path) -> None:
 
 @pytest.mark.parametrize("path", files("server"), ids=lambda path: path.name)
 def test_server_stands_on_core(path: Path) -> None:
-    assert own(path) <= {".server", ".core", ".protocol", ".errors", ".grants", ".tokens"}
+    assert own(path) <= {".server", ".core", ".protocol", ".ending", ".errors", ".grants", ".tokens"}
     foreign = {name for name in imports(path) if not name.startswith(".")}
     assert foreign <= STDLIB | {"socketio", "engineio", "aiohttp", "msgspec", "prometheus_client", "redis", "uvloop"}
 

@@ -104,6 +104,19 @@ def test_a_broken_runtime_file_is_replaced(runtime: Path) -> None:
     assert json.loads(launcher.runtime_file().read_text())["pid"] == relay.pid
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links are for administrators there")
+def test_the_log_is_never_what_a_link_leads_to(runtime: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_text("precious")
+    log = launcher.runtime_file().with_suffix(".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    log.symlink_to(theirs)
+    launcher.ensure_relay()
+    assert theirs.read_text() == "precious"
+    assert not log.is_symlink()
+
+
 def test_a_runtime_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "file" / "runtime"))

@@ -30,6 +30,7 @@ class Listening:
 
     def __init__(self, room: str) -> None:
         self.room = room
+        self.call = None
         self.heard: list[str] = []
         self.rooms: list[str] = []
         self.threads: set[str] = set()

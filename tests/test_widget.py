@@ -156,6 +156,7 @@ def test_peers_are_seen_without_a_browser(call: Call) -> None:
 
 def test_wait_for_peers_names_the_other_machines_of_the_user(call: Call) -> None:
     record = launcher.runtime_file().with_name(f"{launcher.runtime_file().stem}.elsewhere.json")
+    record.touch(0o600)
     record.write_text('{"boot": "elsewhere", "machine": "desk"}')
     try:
         wait_until(lambda: call._follower._relay is not None)

@@ -6,6 +6,7 @@ export const MAX_CHUNK_BYTES = 1_000_000;
 export const MAX_INIT_BYTES = 64_000;
 export const MAX_NAME_CHARS = 64;
 export const REPORT_INTERVAL_MS = 250;
+export const REPORT_PEERS = 10;
 
 export const EVENT = {
   join: "join",

@@ -3,7 +3,7 @@
 
 import { Busyness } from "./busyness.js";
 import { Governor } from "./governor.js";
-import { type Figures, type PeerInfo, REPORT_INTERVAL_MS, type TrackInfo } from "./protocol.js";
+import { type Figures, type PeerInfo, REPORT_INTERVAL_MS, REPORT_PEERS, type TrackInfo } from "./protocol.js";
 import { type Publisher, VIDEO_TRACK } from "./publisher.js";
 import { Receiver } from "./receiver.js";
 import type { Session } from "./session.js";
@@ -51,7 +51,8 @@ export class Reporter {
     this.#timer = setInterval(() => {
       this.#busyness.tick(performance.now(), REPORT_INTERVAL_MS, document.hidden);
       this.receiver.busy = this.#busyness.busy;
-      this.report();
+      if (this.#since_ms() > this.#interval_ms() - REPORT_INTERVAL_MS / 2) this.report();
+      else this.#look();
     }, REPORT_INTERVAL_MS);
   }
 
@@ -78,7 +79,21 @@ export class Reporter {
 
   /** Timers of hidden pages fire once a minute; arriving media keep the figures fresh there. */
   keepFresh(): void {
-    if (performance.now() - this.#reported_ms > 2 * REPORT_INTERVAL_MS) this.report();
+    if (this.#since_ms() > 2 * this.#interval_ms()) this.report();
+  }
+
+  #since_ms(): number {
+    return performance.now() - this.#reported_ms;
+  }
+
+  /** A report grows with the others in the room, and so does what all reports cost the relay: by the square. */
+  #interval_ms(): number {
+    return REPORT_INTERVAL_MS * Math.max(1, this.#peers.length / REPORT_PEERS);
+  }
+
+  #look(): void {
+    this.#govern();
+    this.#showTiles(this.receiver.figures({ reset: false }));
   }
 
   showQuality(): void {
@@ -106,7 +121,7 @@ export class Reporter {
 
   #govern(): void {
     const sendsPicture = this.#ownTracks.has(VIDEO_TRACK);
-    if (this.governor.look(this.session.uplink, sendsPicture, this.#reported_ms, this.#busyness.busy)) {
+    if (this.governor.look(this.session.uplink, sendsPicture, performance.now(), this.#busyness.busy)) {
       void this.publisher().setQuality(this.governor.picture);
     }
     this.showQuality();

@@ -18,6 +18,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from .ending import end
 from .errors import ForkedError, WaitTimeoutError
 
 if TYPE_CHECKING:
@@ -145,17 +146,75 @@ def done(what: str) -> Outcome[None]:
     return Outcome(future, what)
 
 
+class ThreadLoop:
+    """The event loop of a thread of ours: `serve` or `run` it there, once.
+
+    Unlike that of ``asyncio.run``, its end needs no new thread: at the interpreter's end there is none.
+    """
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._executor = ThreadPoolExecutor(thread_name_prefix="asyncio")
+        self.loop.set_default_executor(self._executor)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do this on it, then end it.
+
+        Returns:
+            What ``work`` returns.
+        """
+        asyncio.set_event_loop(self.loop)
+        try:
+            return self.loop.run_until_complete(work)
+        finally:
+            self._end()
+
+    def serve(self) -> None:
+        """Run it until it is stopped, then end it.
+
+        A loop lets SystemExit and KeyboardInterrupt out, which end a program and not one thread of it: they are logged.
+        """
+        asyncio.set_event_loop(self.loop)
+        try:
+            while True:
+                try:
+                    self.loop.run_forever()
+                except BaseException:  # noqa: BLE001 - logged; whatever else the loop does goes on
+                    _log.exception("something on %s failed", threading.current_thread().name)
+                else:
+                    return
+        finally:
+            self._end()
+
+    def call(self, function: Callable[..., object], *args: object) -> None:
+        """Have it call something, from whatever thread; nothing happens once it has ended."""
+        try:
+            self.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            _log.debug("too late for %s", function)
+
+    def _end(self) -> None:
+        try:
+            self.loop.run_until_complete(self._cancel_all())
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        finally:
+            self._executor.shutdown()
+            asyncio.set_event_loop(None)
+            self.loop.close()
+
+    async def _cancel_all(self) -> None:
+        await end(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
+
+
 class Background:
     """The thread and the workers of one process. Get it with `enter`, give it back with `leave`."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        # Our own, since asyncio ends its default one by a new thread, and there is none at the interpreter's end.
-        self._executor = ThreadPoolExecutor(thread_name_prefix="asyncio")
-        self.loop.set_default_executor(self._executor)
+        self._own = ThreadLoop()
+        self.loop = self._own.loop
         self._process = OwnProcess()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="relay-widget-peers", daemon=True)
+        self._thread = threading.Thread(target=self._own.serve, name="relay-widget-peers", daemon=True)
         count = max(1, min(MAX_WORKERS, os.cpu_count() or 1))
         # Daemons, unlike those of an executor: the end of the process is not to wait for them.
         self._workers = [
@@ -183,12 +242,8 @@ class Background:
 
     def call(self, function: Callable[..., object], *args: object) -> None:
         """Have the loop call something, from whatever thread; nothing happens once it has ended, or in a child."""
-        if self.forked:
-            return
-        try:
-            self.loop.call_soon_threadsafe(function, *args)
-        except RuntimeError:
-            _log.debug("too late for %s", function)
+        if not self.forked:
+            self._own.call(function, *args)
 
     def compute(self, job: Callable[[], None]) -> None:
         """Have a worker do something."""
@@ -200,15 +255,6 @@ class Background:
         for _ in self._workers:
             self._jobs.put(None)
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        try:
-            run_until_stopped(self.loop)
-        finally:
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())  # and what was about to be said
-            self._executor.shutdown()
-            self.loop.close()
-
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
@@ -216,20 +262,6 @@ class Background:
             except BaseException:  # noqa: BLE001 - it is logged, and the others' work goes on
                 _log.exception("a worker failed")
             del job  # not to be kept while waiting for the next
-
-
-def run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
-    """Run a thread's event loop until it is stopped.
-
-    A loop lets SystemExit and KeyboardInterrupt out, which end a program and not one thread of it: they are logged.
-    """
-    while True:
-        try:
-            loop.run_forever()
-        except BaseException:  # noqa: BLE001 - logged; whatever else the loop does goes on
-            _log.exception("something on %s failed", threading.current_thread().name)
-        else:
-            return
 
 
 def settle(future: asyncio.Future[Any], result: object = None) -> None:

@@ -23,7 +23,7 @@ from .errors import InvalidValueError, RelayStartError, RelayWidgetError, WireEr
 from .paths import as_path
 from .protocol import check_name, check_room, package_version
 from .relays import TOKEN_VARIABLE, URL_VARIABLE, named_relay
-from .server.log import JsonFormatter, TextFormatter
+from .server.log import ForeignLines, JsonFormatter, TextFormatter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -102,6 +102,7 @@ def _ends_as_by_ctrl_c() -> Iterator[None]:
 def _serve(arguments: argparse.Namespace) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if arguments.log_format == "json" else TextFormatter())
+    handler.addFilter(ForeignLines())
     logging.basicConfig(level=arguments.log_level.upper(), handlers=[handler])
     from .server.run import ServeSettings, serve  # noqa: PLC0415 - 0.4 s that --help need not wait for
 

@@ -20,6 +20,7 @@ import msgspec
 from . import launcher
 from .background import settle
 from .clock import RelayClock, local_ms
+from .ending import end
 from .errors import InvalidValueError, RelayRequestError, RelayStartError, RelayWidgetError, WireError
 from .protocol import (
     PROTOCOL_VERSION,
@@ -196,8 +197,7 @@ class RelayClient:
                 await self._ask(Event.LEAVE, None, timeout_s=_LEAVE_TIMEOUT_S)
             except RelayRequestError as error:
                 _log.info("leaving: %s", error)
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await end(self._task)
 
     def now_ms(self) -> float:
         """Now, in the relay's clock: ms since 1970. From any thread."""
@@ -342,9 +342,7 @@ class RelayClient:
                 self._gone.result()
         finally:
             was_in, self.joined, self._sio = self.joined, False, None
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
             self._outbox.reset()
             await _disconnect(sio)
             if was_in:

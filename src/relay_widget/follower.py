@@ -129,6 +129,11 @@ class Follower:
         """The room of the call."""
         return str(self._call.room)
 
+    @property
+    def call(self) -> str:
+        """Its own participant's word."""
+        return self._shown_id
+
     def on_relay(self, relay: Relay) -> None:
         """See `Listener`, as all that follows."""
         with self._lock:

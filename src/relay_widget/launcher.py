@@ -271,7 +271,7 @@ def _start() -> RelayAddress:
     command = [sys.executable, "-P", "-c", _RUN, json.dumps(_import_path())]
     command += ["serve", "--runtime-file", str(shared), "--idle-timeout", str(IDLE_TIMEOUT_S)]
     log_file = runtime_file().with_suffix(".log")
-    with log_file.open("w+b") as log:
+    with _open_log(log_file) as log:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
             command,
             stdin=subprocess.DEVNULL,
@@ -297,6 +297,19 @@ def _start() -> RelayAddress:
         process.terminate()
     message = f"The relay did not answer within {START_TIMEOUT_S} s: see {log_file}."
     raise RelayStartError("relay-start", message)
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    """The relay's log, begun anew; never what a link of its name leads to."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, flags | os.O_EXCL, 0o600)
+    return os.fdopen(descriptor, "w+b")
 
 
 def _detached(platform: str = sys.platform) -> dict[str, Any]:
@@ -327,9 +340,9 @@ def read_runtime_file(path: Path) -> RelayAddress | None:
         return None
     try:
         return RelayAddress(
-            record["url"], record["secret"], int(record["pid"]), record["instance"], record.get("pid_space", "")
+            record["url"], record["secret"], record["pid"], record["instance"], record.get("pid_space", "")
         )
-    except (ValueError, KeyError, TypeError):
+    except KeyError:
         return None  # the next relay writes it anew
 
 

@@ -16,13 +16,13 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .background import OwnProcess
+from .background import OwnProcess, ThreadLoop
 from .errors import RelayRequestError, RelayStartError
 from .following import FAILED_REST_FIRST_S, Following
-from .protocol import MAX_ALLOWED_ORIGINS, PROTOCOL_VERSION, RESUME_LIFETIME_S, Code, Event
+from .protocol import MAX_ALLOWED_ORIGINS, PROTOCOL_VERSION, RESUME_LIFETIME_S, Code, Event, Watch
 from .relays import find_or_start, http_session, no_answer, socketio_path
 
 if TYPE_CHECKING:
@@ -77,11 +77,19 @@ class Listener(Protocol):
         """The room to follow; may change, then call `Monitor.moved`."""
         ...
 
+    @property
+    def call(self) -> str | None:
+        """The word by which the relay shows the listener's own participant; None if it has none. It never changes."""
+        ...
+
     def on_relay(self, relay: Relay) -> None:
         """The relay answers and is being followed."""
 
     def on_snapshot(self, snapshot: dict[str, Any]) -> None:
-        """The state of the listener's room: ``{room, peers: [...], now_ms}`` (PROTOCOL.md, "Monitors")."""
+        """The state of the listener's room: ``{room, peers: [...], now_ms}`` (PROTOCOL.md, "Monitors").
+
+        Its own participant has its ``report``, too.
+        """
 
     def on_lost(self) -> None:
         """The relay is gone; it is being looked for and, if need be, started again."""
@@ -98,11 +106,26 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Room:
-    """What the relay has last said of a room: its state, or why it does not tell it."""
+    """What the relay has last said of a room: its state, or why it does not tell it; and what it was asked for."""
 
+    asked: Watch | None = None
     snapshot: dict[str, Any] | None = None
     refusal: RelayRequestError | None = None
-    asked_s: float = 0.0
+    refused_s: float = 0.0
+
+    def with_state(self, snapshot: dict[str, Any]) -> _Room:
+        """It in a newer state; reports that are known stay."""
+        before = [] if self.snapshot is None else self.snapshot["peers"]
+        known = {peer["id"]: peer["report"] for peer in before} | snapshot.get("reports", {})
+        peers = [{"report": known.get(peer["id"]), **peer} for peer in snapshot["peers"]]
+        return replace(self, snapshot={**snapshot, "peers": peers})
+
+    def with_reports(self, reports: dict[str, Any], now_ms: float) -> _Room:
+        """It with newer reports of some of its peers."""
+        if self.snapshot is None:
+            return self
+        peers = [{**peer, "report": reports.get(peer["id"], peer["report"])} for peer in self.snapshot["peers"]]
+        return replace(self, snapshot={**self.snapshot, "peers": peers, "now_ms": now_ms})
 
 
 @dataclass(slots=True)
@@ -269,7 +292,7 @@ class Monitor:
             thread.join(_STOP_TIMEOUT_S)
 
     def _run(self) -> None:
-        asyncio.run(self._follow())
+        ThreadLoop().run(self._follow())
 
     async def _follow(self) -> None:
         wake, wake_telling = asyncio.Event(), asyncio.Event()
@@ -380,13 +403,21 @@ class Monitor:
             room = str(snapshot.get("room"))
             with self._lock:
                 if room in self._rooms:  # else it was on its way when the room was given up
-                    self._rooms[room] = _Room(snapshot)
+                    self._rooms[room] = self._rooms[room].with_state(snapshot)
+            self._tell_all()
+
+        async def on_reports(message: dict[str, Any]) -> None:
+            room = str(message.get("room"))
+            with self._lock:
+                if room in self._rooms:
+                    self._rooms[room] = self._rooms[room].with_reports(message["reports"], message["now_ms"])
             self._tell_all()
 
         refusals: list[Any] = []
         client.on("connect_error", refusals.append)
         client.on("disconnect", on_disconnect)
         client.on(Event.ROOM, on_room)
+        client.on(Event.REPORTS, on_reports)
         client.on(Event.RELAY_ENDING, on_disconnect)
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):  # a host that is not there says nothing at all
@@ -457,9 +488,9 @@ class Monitor:
         renewed_s = time.monotonic()
         while not gone.is_set():
             with self._lock:
-                rooms = {seat.listener.room for seat in self._seats}
-                over = self._rooms.keys() - rooms
-            if not rooms:
+                wanted = self._wanted()
+                over = self._rooms.keys() - wanted.keys()
+            if not wanted:
                 return
             try:
                 await self._allow_origins(client)
@@ -467,8 +498,8 @@ class Monitor:
                     with self._lock:
                         del self._rooms[room]
                     await client.call(Event.UNWATCH, {"room": room}, timeout=_REQUEST_TIMEOUT_S)
-                for room in rooms:
-                    await self._watch(client, room)
+                for watch in wanted.values():
+                    await self._watch(client, watch)
                 if self._named is None and time.monotonic() - renewed_s > _TOKEN_LIFETIME_S / 2:
                     fresh = relay.token_to_watch(_TOKEN_LIFETIME_S)
                     await client.call(Event.RENEW, {"token": fresh}, timeout=_REQUEST_TIMEOUT_S)
@@ -478,22 +509,35 @@ class Monitor:
                 return
             await _pause(wake, TICK_S)
 
-    async def _watch(self, client: socketio.AsyncClient, room: str) -> None:
+    def _wanted(self) -> dict[str, Watch]:
+        """By room, what the listeners want to know of it."""
+        wanted: dict[str, Watch] = {}
+        for listener in (seat.listener for seat in self._seats):
+            calls = () if listener.call is None else (listener.call,)
+            watch = Watch(listener.room, frozenset(calls))
+            wanted[watch.room] = wanted.get(watch.room, watch).with_also(watch)
+        return wanted
+
+    async def _watch(self, client: socketio.AsyncClient, watch: Watch) -> None:
         """Ask for a room's state, unless that is known; if the relay has refused it, now and then again."""
         with self._lock:
-            known = self._rooms.setdefault(room, _Room())
+            known = self._rooms.setdefault(watch.room, _Room())
         now_s = time.monotonic()
-        if known.snapshot is not None or (known.asked_s and now_s - known.asked_s < _REFUSED_RETRY_S):
+        if known.asked == watch or (known.refused_s and now_s - known.refused_s < _REFUSED_RETRY_S):
             return
-        ack = await client.call(Event.WATCH, {"room": room}, timeout=_REQUEST_TIMEOUT_S)
-        if ack["ok"]:
-            said = _Room(ack)
-        else:
-            said = _Room(refusal=RelayRequestError(ack["error"]["code"], ack["error"]["message"]), asked_s=now_s)
+        ack = await client.call(Event.WATCH, watch.as_json(), timeout=_REQUEST_TIMEOUT_S)
         with self._lock:
-            newer = self._rooms[room].snapshot  # heard before the answer was looked at
-            if newer is None or (said.snapshot is not None and newer["now_ms"] < said.snapshot["now_ms"]):
-                self._rooms[room] = said
+            said = self._rooms[watch.room]
+            if not ack["ok"]:
+                refusal = RelayRequestError(ack["error"]["code"], ack["error"]["message"])
+                said = replace(said, refusal=refusal, refused_s=now_s)
+            else:
+                said = replace(said, asked=watch, refusal=None, refused_s=0.0)
+                if said.snapshot is None or said.snapshot["now_ms"] < ack["now_ms"]:  # else heard before the answer was
+                    said = said.with_state(ack)
+                else:
+                    said = said.with_reports(ack.get("reports", {}), said.snapshot["now_ms"])
+            self._rooms[watch.room] = said
         self._tell_all()
 
     async def _allow_origins(self, client: socketio.AsyncClient) -> None:

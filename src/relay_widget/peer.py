@@ -21,7 +21,7 @@ from .media.encode import MAX_FPS, MIN_FPS, check_fps
 from .media.files import MediaFile
 from .media.frame import AudioBlock, VideoFrame
 from .media.pattern import Pattern
-from .protocol import REPORT_INTERVAL_MS, Listens, Report
+from .protocol import Listens, Report, report_interval_ms
 from .publication import Publication
 from .streams import BURST_S, MAX_BLOCKS, MAX_FRAMES, AudioStream, Mailbox, Receiver, VideoStream
 
@@ -480,7 +480,7 @@ class Peer(Alive):
     async def _report(self) -> None:
         """What browsers say of themselves, for whoever watches the room."""
         while True:
-            await asyncio.sleep(REPORT_INTERVAL_MS / 1000)
+            await asyncio.sleep(report_interval_ms(len(self._client.peers)) / 1000)
             peers: dict[str, dict[str, float]] = {}
             for (peer_id, _), receiver in self._receivers.items():
                 if receiver.boxes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from importlib import metadata
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard, get_args
@@ -21,7 +21,7 @@ from .errors import WireError
 from .tidy import tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
 PROTOCOL_VERSION = 1
 
@@ -85,6 +85,8 @@ MAX_WATCHED_ROOMS = MAX_ROOMS
 """Rooms that one monitor may watch."""
 MAX_ALLOWED_ORIGINS = 32
 """Origins of pages that one client may have the relay serve; the oldest gives way to one more."""
+MAX_WATCHED_CALLS = 256
+"""Calls in one room whose reports one monitor may ask for by name."""
 MAX_REPORT_PEERS = MAX_PEERS_PER_ROOM
 MAX_REPORT_FIGURES = 40
 MAX_BYTES_PER_S_PER_PEER = 4_000_000
@@ -94,6 +96,10 @@ MAX_CHUNKS_PER_S_PER_PEER = 2_000
 MAX_PACKETS_PER_S = 2_000
 """Whatever else a connection sends, over one second; more is read later. Chunks that come by a WebSocket's short way
 are counted as chunks only; otherwise one is two packets."""
+MAX_TEXT_BYTES = 256_000
+"""What one packet without its binary parts may have: a report about a full room. A connection that sends more ends."""
+MAX_CONNECT_BYTES = 16_000
+"""The same until a client has been let in, and in one second: a token and little more."""
 CONNECT_TIMEOUT_S = 10
 """How long a socket may be open without Socket.IO's CONNECT."""
 PING_INTERVAL_S = 25
@@ -109,9 +115,10 @@ RESUME_LIFETIME_S = 12 * 3600
 RECONNECT_SPREAD_MS = 500
 """Within which time clients come back when their relay ends: not all at once."""
 REPORT_INTERVAL_MS = 250
-"""How often a receiver reports its figures."""
+"""How often a receiver reports its figures, of up to `REPORT_PEERS` others; of more in proportion less often."""
+REPORT_PEERS = 10
 SNAPSHOT_INTERVAL_MS = 100
-"""How often, at most, a monitor is sent a room's state."""
+"""How often, at most, a monitor is sent a room's state, or the reports that it asked for."""
 LEFT_KEPT_MS = 60_000
 """How long a monitor is shown that a participant of a notebook's call has left."""
 MAX_LEFT_KEPT = 32
@@ -126,6 +133,11 @@ MAX_STALL_MS = 30_000
 MIN_STALL_EVERY_MS = 100
 MAX_STALL_EVERY_MS = 600_000
 DEFAULT_STALL_EVERY_MS = 5_000
+
+
+def report_interval_ms(peers: int) -> float:
+    """How often a receiver of so many others reports its figures: each report grows with them, too."""
+    return REPORT_INTERVAL_MS * max(1, peers / REPORT_PEERS)
 
 
 class Event(StrEnum):
@@ -161,6 +173,7 @@ class Event(StrEnum):
     GROUPS_DROPPED = "groups-dropped"
     TRACK_LAG = "track-lag"
     ROOM = "room"
+    REPORTS = "reports"
     RELAY_ENDING = "relay-ending"
     ERROR = "error"
 
@@ -367,6 +380,34 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The wire form."""
         return {"peers": self.peers, "sent": self.sent}
+
+    def about(self, present: Container[str]) -> Report:
+        """What it says of those present."""
+        return replace(self, peers={peer: figures for peer, figures in self.peers.items() if peer in present})
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a monitor wants of a room: its state, and the reports of the participants of these calls.
+
+    ``calls`` is None for everybody's reports.
+    """
+
+    room: str
+    calls: frozenset[str] | None = frozenset()
+
+    def report_of(self, call: str | None) -> bool:
+        """Whether reports of this call's participants are wanted."""
+        return self.calls is None or call in self.calls
+
+    def with_also(self, other: Watch) -> Watch:
+        """What both want."""
+        both = None if self.calls is None or other.calls is None else self.calls | other.calls
+        return Watch(self.room, both)
+
+    def as_json(self) -> dict[str, Any]:
+        """The wire form."""
+        return {"room": self.room, "reports": True if self.calls is None else sorted(self.calls)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -583,9 +624,20 @@ def parse_renew(payload: object) -> object:
     return _mapping(payload, Event.RENEW).get("token")
 
 
-def parse_watch(payload: object) -> str:
+def parse_watch(payload: object) -> Watch:
+    """``{room, reports?}``: true for everybody's reports, or a list of calls."""
+    body = _mapping(payload, Event.WATCH)
+    room, reports = check_room(body.get("room")), body.get("reports", False)
+    if isinstance(reports, bool):
+        return Watch(room, None if reports else frozenset())
+    if not isinstance(reports, list) or len(reports) > MAX_WATCHED_CALLS:
+        raise WireError(Code.BAD_MESSAGE, f"reports must be true, or a list of at most {MAX_WATCHED_CALLS} calls.")
+    return Watch(room, frozenset(_word(call, "call") for call in reports))
+
+
+def parse_unwatch(payload: object) -> str:
     """``{room}``."""
-    return check_room(_mapping(payload, Event.WATCH).get("room"))
+    return check_room(_mapping(payload, Event.UNWATCH).get("room"))
 
 
 def parse_impair(payload: object) -> Impair:

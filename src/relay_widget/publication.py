@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .attributes import Alive
-from .background import Lane, Outcome
+from .background import Lane, Outcome, ThreadLoop
 from .errors import RelayWidgetError
 from .media.encode import AudioEncoder, VideoEncoder
 from .media.frame import SAMPLE_RATE, AudioBlock, VideoFrame
@@ -282,7 +282,7 @@ class Publication(Alive):
             # It may wait for what belongs to the loop it is given in.
             task = asyncio.get_running_loop().create_task(self._run_async(source, take, pieces))
         except RuntimeError:
-            self._start_thread(lambda: asyncio.run(self._run_async(source, take, pieces)))
+            self._start_thread(lambda: ThreadLoop().run(self._run_async(source, take, pieces)))
         else:
             # It is only cancelled as a whole if its loop ends before it has begun.
             task.add_done_callback(lambda over: self._ran_out(None) if over.cancelled() else None)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MIN_SECRET_CHARS = 32
 """HS256 is as strong as its key; ``secrets.token_urlsafe()`` gives 43 characters."""
 _ALGORITHM = "HS256"
+MAX_TOKEN_CHARS = 8192
+"""As much as a web server takes in a header; a token of ours has a few hundred."""
 _MAX_ID_CHARS = 64
 _KEY = re.compile(r"(?:([A-Za-z0-9_.-]{1,32}):)?(.+)", re.DOTALL)
 
@@ -123,6 +125,8 @@ def verify(secret: str, token: object, *, now_s: float | None = None) -> Grant:
 
     if not isinstance(token, str):
         raise WireError(Code.BAD_TOKEN, "This relay needs a token: connect with the one its owner gave you.")
+    if len(token) > MAX_TOKEN_CHARS:
+        raise _bad_token()
     try:
         kid = jwt.get_unverified_header(token).get("kid")
         key = next((key for key in _keys(secret) if key.id == kid), None)
@@ -131,7 +135,8 @@ def verify(secret: str, token: object, *, now_s: float | None = None) -> Grant:
         # Its end is looked at below: it is to be told from what is merely wrong, and to be kept.
         claims = jwt.decode(token, key.secret, algorithms=[_ALGORITHM], options={"verify_exp": False})
         grant, connect_by_s = _read(claims)
-    except (jwt.InvalidTokenError, ValueError, TypeError, KeyError):
+    # RecursionError: JSON nested without end.
+    except (jwt.InvalidTokenError, ValueError, TypeError, KeyError, RecursionError):
         raise _bad_token() from None
     if not (time.time() if now_s is None else now_s) < min(grant.expires_s, connect_by_s):
         raise WireError(Code.EXPIRED_TOKEN, "The token has expired: ask for a new one.")

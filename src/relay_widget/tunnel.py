@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from . import background
+from .ending import run_together
 from .protocol import MAX_MESSAGE_BYTES
 from .relays import http_session
 
@@ -258,15 +259,7 @@ class _Tunnel:
             background.leave(self)
 
     async def _carry(self, relay: aiohttp.ClientWebSocketResponse) -> None:
-        upward = asyncio.ensure_future(self._carry_up(relay))
-        downward = asyncio.ensure_future(self._carry_down(relay))
-        try:
-            done, _ = await asyncio.wait((upward, downward), return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in (upward, downward):
-                task.cancel()
+        await run_together(self._carry_up(relay), self._carry_down(relay))
 
     async def _carry_up(self, relay: aiohttp.ClientWebSocketResponse) -> None:
         while True:

@@ -233,15 +233,15 @@ def test_an_administrator_removes_locks_impairs_and_ends() -> None:
 def test_monitors_see_listeners_apart() -> None:
     world = Studio()
     world.connect("kernel", "monitor")
-    assert world.ask("kernel", "watch", {"room": "lab"})["listeners"] == []
+    assert world.ask("kernel", "watch", {"room": "lab", "reports": True})["listeners"] == []
     world.listen("rec", RECORDS)
     world.ask("rec", "report", {"peers": {"ada-id": {"queue_depth": 2}}})
     world.advance(world.now_ms + 200)
-    snapshot = world.take("kernel")[-1][1]
+    (_, snapshot), (_, reports) = world.take("kernel")
     assert [peer["id"] for peer in snapshot["peers"]] == ["ada-id", "bob-id"]
     [listener] = snapshot["listeners"]
     assert {key: listener[key] for key in REC} == REC
-    assert listener["report"]["peers"] == {"ada-id": {"queue_depth": 2}}
+    assert reports["reports"] == {listener["id"]: {"peers": {"ada-id": {"queue_depth": 2}}, "sent": {}}}
     assert listener["impaired"] is None
 
 

@@ -14,6 +14,7 @@ from relay_widget.protocol import (
     LEFT_KEPT_MS,
     MAX_BYTES_PER_S_PER_PEER,
     MAX_CHUNK_BYTES,
+    MAX_GROUP_AGE_MS,
     MAX_LEFT_KEPT,
     MAX_PEERS_PER_ROOM,
     MAX_QUEUE_BYTES,
@@ -260,7 +261,7 @@ def test_peers_may_watch_too_and_only_peers_join() -> None:
 def test_monitors_see_every_change_at_most_so_often() -> None:
     world = World()
     world.connect("m", "monitor")
-    world.ask("m", "watch", {"room": "lab"})
+    world.ask("m", "watch", {"room": "lab", "reports": ["c1"]})
     assert world.relay.due_ms == inf
     world.join("ada", call="c1")
     assert world.relay.due_ms <= world.now_ms
@@ -269,7 +270,7 @@ def test_monitors_see_every_change_at_most_so_often() -> None:
     assert event == Event.ROOM
     assert snapshot["peers"][0]["call"] == "c1"
 
-    figures = {"peers": {"p9": {"queue_depth": 3}}, "sent": {}}
+    figures = {"peers": {"p2": {"queue_depth": 3}, "nobody": {"queue_depth": 9}}, "sent": {}}
     for change in (
         ("publish", PUBLISH),
         ("rename", {"name": "Ada L."}),
@@ -280,9 +281,10 @@ def test_monitors_see_every_change_at_most_so_often() -> None:
         assert world.ask("ada", *change)["ok"]
         assert world.relay.due_ms <= world.now_ms, change
         world.perform(world.relay.take_due(world.now_ms))
-    *_, (_, snapshot) = world.take("m")
-    assert snapshot["peers"][0]["report"] == figures
-    assert snapshot["peers"][0]["name"] == "Ada L."
+    heard = world.take("m")
+    assert [event for event, _ in heard] == [Event.ROOM, Event.ROOM, Event.REPORTS, Event.ROOM]
+    assert heard[-1][1]["peers"][0]["name"] == "Ada L."
+    assert heard[2][1]["reports"] == {"p2": {"peers": {"p2": {"queue_depth": 3}}, "sent": {}}}, "of those present"
 
     world.perform(world.relay.disconnect("ada"))
     assert world.relay.due_ms == world.now_ms + SNAPSHOT_INTERVAL_MS
@@ -445,6 +447,12 @@ def test_the_memory_of_queues_and_of_late_joiners_is_bounded() -> None:
     world.queued["ada"] = 5000
     assert world.relay.held_bytes() == 10_000
     world.queued["ada"] += 1
+    world.now_ms += MEMORY_INTERVAL_MS
+    assert world.ask("bob", "join", "lab")["ok"], "the group is given up instead"
+    assert (world.relay.held_bytes(), world.relay.stats.given_up_groups) == (6001, 1)
+    assert [label["type"] for label in received_media(world, "bob")] == ["init"]
+    world.ask("bob", "leave")
+    world.queued["ada"] = 10_001
     assert world.ask("bob", "join", "lab")["ok"]  # measured a moment ago
     world.ask("bob", "leave")
     world.now_ms += MEMORY_INTERVAL_MS
@@ -452,9 +460,34 @@ def test_the_memory_of_queues_and_of_late_joiners_is_bounded() -> None:
     with pytest.raises(WireError) as caught:
         world.connect("cy")
     assert caught.value.code == Code.RELAY_FULL
-    world.ask("ada", "media-chunk", header("key", group=2), b"k")
+    world.queued["ada"] = 0
     world.now_ms += MEMORY_INTERVAL_MS
     assert world.ask("bob", "join", "lab")["ok"]
+
+
+def test_a_group_that_is_too_old_for_anybody_is_not_kept() -> None:
+    world = World()
+    world.join("ada")
+    world.ask("ada", "publish", PUBLISH)
+    world.ask("ada", "media-chunk", header("init"), b"i")
+    world.ask("ada", "media-chunk", header("key"), bytes(4000))
+    world.now_ms += MAX_GROUP_AGE_MS
+    world.relay.free_memory(world.now_ms)
+    assert world.relay.held_bytes() == 4001
+    world.now_ms += 1
+    assert world.relay.free_memory(world.now_ms) == 0, "nothing for lack of room"
+    assert world.relay.held_bytes() == 1
+
+
+def test_of_what_is_held_the_largest_groups_go_first() -> None:
+    world = World(Limits(memory_bytes=100_000))
+    for number, size in enumerate((10_000, 60_000, 40_000, 5_000)):
+        world.join(f"p{number}")
+        world.ask(f"p{number}", "publish", PUBLISH)
+        world.ask(f"p{number}", "media-chunk", header("init"), b"")
+        world.ask(f"p{number}", "media-chunk", header("key"), bytes(size))
+    assert world.relay.free_memory(world.now_ms) == 60_000
+    assert world.relay.held_bytes() == 55_000
 
 
 def test_who_comes_back_finds_its_place_in_a_full_memory() -> None:

@@ -246,4 +246,4 @@ def test_a_snapshot_tells_monitors_everything() -> None:
     [peer] = snapshot["peers"]
     assert peer["id"] == "ada"
     assert peer["tracks"] == [TRACK.as_json()]
-    assert {"name", "call", "plays", "report", "dropped_groups", "dropped_objects", "refused"} < peer.keys()
+    assert {"name", "call", "plays", "dropped_groups", "dropped_objects", "refused"} < peer.keys()

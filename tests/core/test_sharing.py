@@ -376,7 +376,7 @@ def test_what_was_set_holds_where_everybody_had_left_meanwhile() -> None:
 def test_monitors_see_peers_of_other_nodes() -> None:
     cluster, a, b = two()
     b.connect("monitor", "monitor")
-    ack = b.ask("monitor", "watch", {"room": "lab"})
+    ack = b.ask("monitor", "watch", {"room": "lab", "reports": True})
     assert {peer["id"] for peer in ack["peers"]} == {"ada-id", "bob-id"}
     cluster.settle()
     report = {"peers": {"bob-id": {"stalls": 2}}, "sent": {}}
@@ -384,8 +384,13 @@ def test_monitors_see_peers_of_other_nodes() -> None:
     a.send_group("ada", 1)
     a.tell("ada", "nonsense")
     cluster.advance(500)
+    assert b.told("monitor", "reports")[-1]["reports"] == {"ada-id": report}
+    a.tell("ada", "rename", {"name": "Ada L."})
+    cluster.advance(500)
     [ada] = [peer for peer in b.told("monitor", "room")[-1]["peers"] if peer["id"] == "ada-id"]
-    assert (ada["report"], ada["chunks"], ada["refused"]) == (report, 5, {"bad-message": 1})
+    assert (ada["chunks"], ada["refused"]) == (5, {"bad-message": 1})
+    again = b.ask("monitor", "watch", {"room": "lab", "reports": True})
+    assert again["reports"] == {"ada-id": report}
     b.ask("monitor", "unwatch", {"room": "lab"})
     cluster.settle()
     cluster.carried.clear()

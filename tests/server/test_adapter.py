@@ -282,7 +282,6 @@ async def test_who_never_reads_its_answers_is_disconnected(relay: RelayProcess, 
         ("unpublish", ({"track": "none"},), "unknown-track"),
         ("rename", ({"name": "x" * 65},), "bad-name"),
         ("clock", ("now",), "bad-message"),
-        ("report", ({"peers": {"p": {"x": "y"}}},), "bad-message"),
         ("leave", (1,), "bad-message"),
         ("watch", ({"room": " "},), "bad-room"),
         ("unwatch", ({"room": 3},), "bad-room"),
@@ -324,6 +323,21 @@ async def test_bad_input_is_refused_by_name_and_hurts_nobody(
         assert (error["code"], error["event"]) == (code, event)
         assert (await bob.ask("clock", 1))["ok"]
         assert bob.arrived.empty()
+
+
+async def test_a_bad_report_is_refused_where_it_is_asked_about(relay: RelayProcess, room: str) -> None:
+    bad = {"peers": {"p": {"x": "y"}}}
+    async with await peer(relay, room, "Ada") as ada, Client() as monitor:
+        assert (await ada.ask("report", bad))["error"]["code"] == "bad-message"
+        await monitor.connect(relay.url, relay.auth("monitor"))
+        others: list[Any] = [[1], None, {"peers": {"a b": {}}}]
+        for report in (bad, *others):
+            await ada.tell("report", report)
+            assert (await ada.ask("clock", 1))["ok"]
+            state = await monitor.ask("watch", {"room": room, "reports": True})
+            assert state["reports"] == {}
+        assert state["peers"][0]["refused"]["bad-message"] >= 3
+        assert (await ada.ask("clock", 1))["ok"]
 
 
 async def test_a_flood_of_errors_is_answered_once_a_second(relay: RelayProcess, room: str) -> None:
@@ -452,16 +466,16 @@ async def test_leaving_and_moving(relay: RelayProcess, room: str) -> None:
 async def test_a_monitor_sees_a_room_live(relay: RelayProcess, room: str) -> None:
     async with Client() as monitor:
         await monitor.connect(relay.url, relay.auth("monitor"))
-        ack = await monitor.ask("watch", {"room": room})
+        ack = await monitor.ask("watch", {"room": room, "reports": ["c1"]})
         assert (ack["ok"], ack["room"], ack["peers"]) == (True, room, [])
         ada = await Client().connect(relay.url, relay.auth(call="c1"))
         await ada.join(room)
         [state] = await monitor.next("room")
         assert [(one["name"], one["call"]) for one in state["peers"]] == [("Ada", "c1")]
-        figures = {"peers": {"p": {"queue_depth": 4}}, "sent": {"bytes": 9}}
-        await ada.tell("report", figures)
-        [state] = await monitor.next("room")
-        assert state["peers"][0]["report"] == figures
+        own = state["peers"][0]["id"]
+        await ada.tell("report", {"peers": {own: {"queue_depth": 4}, "p": {"stalls": 1}}, "sent": {"bytes": 9}})
+        [told] = await monitor.next("reports")
+        assert told["reports"] == {own: {"peers": {own: {"queue_depth": 4}}, "sent": {"bytes": 9}}}
         await ada.close()
         while state["peers"]:
             [state] = await monitor.next("room")

@@ -8,12 +8,13 @@ import http.client
 import json
 import socket
 import time
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import socketio
 
-from relay_widget.protocol import MAX_PACKETS_PER_S
+from relay_widget.protocol import MAX_CONNECT_BYTES, MAX_PACKETS_PER_S, MAX_TEXT_BYTES
 from relay_widget.server.door import SPARE_SOCKETS
 from tests.core.media import header
 from tests.relay_process import RelayProcess
@@ -21,7 +22,7 @@ from tests.relay_process import RelayProcess
 from .clients import TIMEOUT_S, Client, RawClient, read_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
 POLL = "/socket.io/?EIO=4&transport=polling&sid="
 PUBLISH = {"track": "camera", "mimeType": "video/webm"}
@@ -63,14 +64,6 @@ def is_served(sock: socket.socket) -> bool:
         return sock.recv(4096).startswith(b"HTTP/1.1 200")
     except ConnectionError:
         return False
-
-
-async def eventually(ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-    async with asyncio.timeout(TIMEOUT_S):
-        while True:
-            if (await ask())["ok"]:
-                return
-            await asyncio.sleep(0.1)
 
 
 async def code(client: Client, event: str, *args: Any) -> str:
@@ -148,7 +141,7 @@ async def test_bytes_a_second() -> None:
 
 
 @pytest.mark.process
-async def test_nobody_more_is_let_in_while_the_memory_is_taken() -> None:
+async def test_groups_are_given_up_and_people_let_in_when_the_memory_is_taken() -> None:
     with relay_with(memory_bytes=100_000) as relay:
         async with Client() as ada, Client() as bob:
             await ada.connect(relay.url, relay.auth())
@@ -157,14 +150,13 @@ async def test_nobody_more_is_let_in_while_the_memory_is_taken() -> None:
             await ada.ask("publish", PUBLISH)
             await ada.ask("media-chunk", header("init"), b"i")
             assert (await ada.ask("media-chunk", header("key"), bytes(200_000)))["ok"]
-            async with asyncio.timeout(TIMEOUT_S):  # it looks once a second
-                while (await bob.ask("join", {"room": "two", "name": "Bob"}))["ok"]:
-                    await bob.ask("leave")
+            async with asyncio.timeout(TIMEOUT_S):  # it looks twice a second
+                while (metrics := await asyncio.to_thread(read_metrics, relay))["held_bytes"] > 100_000:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
-            assert await code(bob, "join", {"room": "two", "name": "Bob"}) == "relay-full"
-            assert await refused_by_name(relay) == "relay-full"
+            assert metrics["given_up_groups_total"] == 1
+            assert (await bob.ask("join", {"room": "lab", "name": "Bob"}))["ok"]
             assert (await ada.ask("media-chunk", header("key", group=2), b"k"))["ok"]  # who is in goes on
-            await eventually(lambda: bob.ask("join", {"room": "two", "name": "Bob"}))
+            assert [(await bob.next("media-chunk"))[1] for _ in range(2)] == [b"i", b"k"]
 
 
 @pytest.mark.process
@@ -331,8 +323,10 @@ CHUNK = [(0x81, b'451-["media-chunk",{"_placeholder":true,"num":0}]'), (0x82, b"
         ([(0x81, b"42")], FLOOD_S),
         ([(0x82, b"x")], FLOOD_S),
         (CHUNK, FLOOD_OF_CHUNKS_S),
+        ([(0x89, b"")], FLOOD_S),
+        ([(0x8A, b"")], FLOOD_S),
     ],
-    ids=["pongs", "connects", "no events", "bytes", "chunks"],
+    ids=["pongs", "connects", "no events", "bytes", "chunks", "WebSocket's pings", "WebSocket's pongs"],
 )
 async def test_a_flood_is_read_at_a_pace(
     relay: RelayProcess, room: str, packets: list[tuple[int, bytes]], at_least_s: float
@@ -349,6 +343,84 @@ async def test_a_flood_is_read_at_a_pace(
         await client.until(lambda data: data.startswith(b"439"))
         assert time.monotonic() - begun_s >= at_least_s
         await client.close()
+
+
+async def test_a_ping_is_answered(relay: RelayProcess) -> None:
+    client = await RawClient().connect(relay.url)
+    await client.send_frames((0x89, b"here?"))
+    first, payload = await client.frame()
+    while first != 0x8A:
+        first, payload = await client.frame()
+    assert payload == b"here?"
+    await client.close()
+
+
+EMPTY_PART = bytes([0x00, 0x80]) + bytes(4)
+TEXT_BEGINS = bytes([0x01, 0x80]) + bytes(4)
+
+
+async def test_until_it_is_let_in_a_client_is_read_slowly(relay: RelayProcess) -> None:
+    client = await RawClient().connect(relay.url)
+    begun_s = time.monotonic()
+    client.write(TEXT_BEGINS + EMPTY_PART * (3 * MAX_CONNECT_BYTES // len(EMPTY_PART)))
+    client.write(bytes([0x80, 0x81]) + bytes(4) + b"3")
+    await client.send("40" + json.dumps(relay.auth()))
+    await client.until(lambda data: data.startswith(b"40{"))
+    assert time.monotonic() - begun_s >= 2, "the first second's worth comes at once"
+    await client.close()
+
+
+@pytest.mark.parametrize("length", [MAX_CONNECT_BYTES + 1, MAX_CONNECT_BYTES // 2])
+async def test_a_token_may_not_be_a_book(relay: RelayProcess, length: int) -> None:
+    client = await RawClient().connect(relay.url)
+    await client.send("40" + json.dumps({"protocol": 1, "token": "x" * length}))
+    if length > MAX_CONNECT_BYTES:
+        await client.ended()
+    else:
+        refused = await client.until(lambda data: data.startswith(b"44{"))
+        assert json.loads(refused[2:])["data"]["code"] == "bad-token"
+    await client.close()
+
+
+@pytest.mark.parametrize("event", ["42", "421"])
+async def test_text_that_is_too_long_ends_the_connection(relay: RelayProcess, room: str, event: str) -> None:
+    async with Client() as ada:
+        await ada.connect(relay.url, relay.auth())
+        await ada.join(room)
+        client = await RawClient().connect(relay.url)
+        await client.join(relay.auth(), room)
+        await client.send(event + json.dumps(["rename", {"name": "x" * (MAX_TEXT_BYTES - 1000)}]))
+        await client.until(lambda data: b"bad-name" in data)
+        await client.send(event + json.dumps(["rename", {"name": "x" * MAX_TEXT_BYTES}]))
+        await client.ended()
+        assert (await ada.ask("clock", 1))["ok"]
+        await client.close()
+
+
+@pytest.mark.parametrize(("let_in", "length"), [(False, MAX_CONNECT_BYTES), (True, MAX_TEXT_BYTES)])
+def test_a_poll_may_not_bring_a_book(relay: RelayProcess, *, let_in: bool, length: int) -> None:
+    connection = http.client.HTTPConnection(relay.url.removeprefix("http://"), timeout=TIMEOUT_S)
+    session = begun_poll(connection)
+    if let_in:
+        assert post(connection, session, "40" + json.dumps(relay.auth())) == 200
+    assert post(connection, session, "42" + json.dumps(["x", "x" * length])) == 400
+    connection.close()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("path", ["/", "/healthz", "/metrics", "/join", "/socket.io/?EIO=4&transport=polling"])
+def test_what_is_compressed_is_not_unpacked(path: str) -> None:
+    with relay_with() as relay:
+        before_bytes = relay.rss_bytes()
+        deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
+        bomb = b"".join([deflate.compress(bytes(10**6)) for _ in range(1000)] + [deflate.flush()])
+        connection = http.client.HTTPConnection(relay.url.removeprefix("http://"), timeout=TIMEOUT_S)
+        connection.request("POST", path, bomb, {"Content-Encoding": "gzip", "Content-Type": "text/plain"})
+        response = connection.getresponse()
+        response.read()
+        assert 400 <= response.status < 500
+        assert relay.rss_bytes() < before_bytes + 20_000_000
+        connection.close()
 
 
 def test_polls_that_flood_are_read_at_a_pace_too(relay: RelayProcess) -> None:

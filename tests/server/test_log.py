@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 import socketio
 
-from relay_widget.server.log import CLIENT_LINES_PER_S, ClientLog, JsonFormatter, TextFormatter
+from relay_widget.server.log import (
+    CLIENT_LINES_AT_ONCE,
+    FOREIGN_CHARS,
+    ClientLog,
+    ForeignLines,
+    JsonFormatter,
+    TextFormatter,
+)
 from tests.relay_process import RelayProcess
 
 from .clients import TIMEOUT_S, Client
@@ -81,9 +88,9 @@ def test_a_flood_of_lines_is_counted_instead(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("relay_widget.server.log.time.monotonic", lambda: now_s)
     logger, text = log_to_text(JsonFormatter())
     log = ClientLog(logger)
-    for _ in range(CLIENT_LINES_PER_S + 30):
+    for _ in range(CLIENT_LINES_AT_ONCE + 30):
         log.info("refused", code="too-fast", nothing=None)
-    assert len(text.getvalue().splitlines()) == CLIENT_LINES_PER_S
+    assert len(text.getvalue().splitlines()) == CLIENT_LINES_AT_ONCE
     now_s += 1
     log.info("refused", code="too-fast")
     log.info("refused", code="too-fast")
@@ -102,6 +109,24 @@ def test_a_mistake_of_ours_has_its_traceback(formatter: logging.Formatter) -> No
         logger.exception("failed", extra={"fields": {"event": "join"}})
     assert "ZeroDivisionError" in text.getvalue()
     assert "join" in text.getvalue()
+
+
+def test_what_libraries_write_is_short_seldom_and_without_tokens() -> None:
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    handler.setFormatter(JsonFormatter())
+    handler.addFilter(ForeignLines())
+    logger = logging.Logger("aiohttp.server")  # noqa: LOG001 - as above
+    logger.addHandler(handler)
+    for _ in range(1000):
+        try:
+            int("eyJhbGciOi.eyJyb2xlIjoi.c2lnbmF0dXJl")
+        except ValueError:
+            logger.exception("Cannot read %s\nforged", "Cookie: " + "c2VjcmV0" * 900)
+    first, *others = map(json.loads, text.getvalue().splitlines())
+    assert first["message"] == "Cannot read Cookie: … forged (ValueError at test_log.py:" + first["message"][-4:]
+    assert len(others) < 20
+    assert all(len(line["message"]) <= FOREIGN_CHARS and "exception" not in line for line in (first, *others))
 
 
 def test_nobody_forges_a_line() -> None:

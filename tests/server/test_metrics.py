@@ -97,8 +97,12 @@ def own_address() -> str:
 def test_who_may_read_it(relay: RelayProcess) -> None:
     assert relay.get("/metrics")[0] == 200
     assert relay.get("/metrics", {"X-Forwarded-For": "127.0.0.1"})[0] == 403  # through a proxy, from anywhere
-    assert relay.get("/metrics", {"Forwarded": "for=127.0.0.1"})[0] == 403
+    for by_proxy in ("Forwarded", "X-Real-IP", "Via", "X-Forwarded-Host", "CF-Connecting-IP"):
+        assert relay.get("/metrics", {by_proxy: "127.0.0.1"})[0] == 403
     assert relay.get("/metrics", {"X-Forwarded-Prefix": "/user/ada/proxy/8765"})[0] == 403  # jupyter-server-proxy
+    with RelayProcess(("--allow-host", "relay.example")) as named:
+        assert named.get("/healthz", {"Host": "relay.example"})[0] == 200
+        assert named.get("/metrics", {"Host": "relay.example"})[0] == 403  # a proxy that says nothing else
     address = own_address()
     with RelayProcess(("--host", address)) as outside:
         status, _, body = outside.get("/metrics")

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from relay_widget.cli import REDIS_VARIABLE, SECRET_VARIABLE
+from relay_widget.core.sharing import CONTROL
+from relay_widget.server.redis_bus import RedisBus
 from tests.redis_server import INSTALLED, WHY_NOT, RedisServer
 from tests.relay_process import RelayProcess
 
@@ -219,14 +221,17 @@ async def test_monitors_see_the_figures_of_other_nodes(pair: tuple[RelayProcess,
     async with inside(a, room) as ada, Client() as monitor:
         await monitor.connect(b.url, b.auth("monitor"))
         await until_known(monitor, room, 1)
+        await monitor.ask("watch", {"room": room, "reports": True})
         await publish(ada)
         report = {"peers": {}, "sent": {"chunks": 7}}
         await ada.tell("report", report)
+        [told] = await monitor.next("reports")
+        assert list(told["reports"].values()) == [report]
+        await ada.ask("rename", {"name": "Ada L."})
         while True:
             [state] = await monitor.next("room")
-            if state["peers"][0]["report"] is not None:
+            if state["peers"][0]["name"] == "Ada L." and state["peers"][0]["chunks"] == 1:
                 break
-        assert (state["peers"][0]["report"], state["peers"][0]["chunks"]) == (report, 1)
 
 
 @pytest.mark.process
@@ -388,13 +393,53 @@ def subscriber_name(relay: RelayProcess) -> str:
 async def test_what_no_relay_says_is_logged_once_and_harms_nobody(room: str) -> None:
     with RedisServer() as redis, node(redis) as a, node(redis) as b, redis.client() as client:
         await acquainted(a, b)
-        channel = "relay-widget:1:0:control"
+        [channel] = client.pubsub_channels("relay-widget:*:control")
+        bus = RedisBus(redis.url, "stranger", ENVIRONMENT[SECRET_VARIABLE])
         for payload in (b"", b"\xff\xff\xff\xffx", b"\0\0\0\2[]", b'\0\0\0\x18{"node":"x","kind":"??"}', b"\0\0\0\2{}"):
-            assert client.publish(channel, payload) == 2
+            assert client.publish(channel, bus.signed(CONTROL, payload)) == 2
         async with inside(a, room) as ada, inside(b, room, "Bob"):
             await ada.next("peer-joined")
         assert a.log.count("could not be used") == 1
         assert metric(a, "redis_unusable_messages_total") == metric(b, "redis_unusable_messages_total") >= 4
+
+
+@pytest.mark.process
+async def test_who_does_not_have_the_secret_says_nothing_to_anybody(room: str) -> None:
+    with RedisServer() as redis, node(redis) as a, node(redis) as b, redis.client() as client:
+        await acquainted(a, b)
+        [channel] = client.pubsub_channels("relay-widget:*:control")
+        stranger = RedisBus(redis.url, "stranger", "t" * 43)
+        pipeline = client.pipeline(transaction=False)
+        for number in range(20_000):
+            hello = {"kind": "hello", "node": f"n{number}", "fresh": True, "number": 0, "ahead_ms": 0, "rooms": []}
+            head = json.dumps({**hello, "watching": []}).encode()
+            pipeline.publish(channel, stranger.signed(CONTROL, len(head).to_bytes(4, "big") + head))
+        pipeline.execute()
+        await until(lambda: metric(a, "redis_unusable_messages_total") == 20_000)
+        assert metric(a, "nodes") == metric(b, "nodes") == 1
+        assert a.log == b.log == ""
+        with RelayProcess(("--redis", redis.url), {SECRET_VARIABLE: "t" * 43}) as other:
+            async with inside(other, room), inside(a, room, "Bob"):
+                assert metric(other, "nodes") == 0
+
+
+@pytest.mark.process
+async def test_a_node_that_stood_still_is_whole_again(room: str) -> None:
+    """For as long as a lid is closed, or Redis and everybody else take for its end."""
+    with RedisServer() as redis, node(redis) as a, node(redis) as b:
+        for number, pause_s in enumerate((1.0, 3.5, 4.0)):
+            await acquainted(a, b)
+            async with inside(a, f"{room} {number}") as ada, inside(b, f"{room} {number}", "Bob") as bob:
+                await publish(ada)
+                assert await media(bob, 1) == [b"init"]
+                a.process.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(pause_s)
+                a.process.send_signal(signal.SIGCONT)
+                await acquainted(a, b)
+                # It is no miracle that what is sent on comes; that what is told is heard is what was lost.
+                await bob.ask("rename", {"name": "Bob, still"})
+                while (await ada.next("peer-renamed"))[0]["name"] != "Bob, still":
+                    pass
 
 
 async def test_a_room_is_counted_where_somebody_is(pair: tuple[RelayProcess, RelayProcess], room: str) -> None:

@@ -23,7 +23,9 @@ async def test_a_beat_that_fails_is_logged_and_not_the_last(caplog: pytest.LogCa
         if beats == 3:
             third.set()
 
-    pulse = Pulse(lambda: (), lambda _: None, 1, on_lag=lambda _: None, end_stalled=end_stalled)
+    pulse = Pulse(
+        lambda: (), lambda _: None, 1, on_lag=lambda _: None, end_stalled=end_stalled, free_memory=lambda: None
+    )
     task = asyncio.create_task(pulse.run())
     async with asyncio.timeout(TIMEOUT_S):
         await third.wait()

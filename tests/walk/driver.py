@@ -524,7 +524,8 @@ class Driver:
 
     def _frames(self, cell: str, of: str) -> None:
         call = cell.lower()
-        code = f"_stream = {call}.frames({of!r}); print(next(iter(_stream)).rgb.shape); _stream.close()"
+        code = f"_probe.await_peer({call}, {of!r}); _stream = {call}.frames({of!r}); "
+        code += "print(next(iter(_stream)).rgb.shape); _stream.close()"
         shape = self._tab(cell).python(code)
         assert shape.endswith(", 3)"), shape
 

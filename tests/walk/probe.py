@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import Any
 
 MAX_SPIN_S = 600.0
+PEER_S = 10.0
 _spin_until_s = 0.0
+
+
+def await_peer(call: Any, name: str) -> None:
+    """Wait until somebody of this name is there: in haste, who was just called again is still on the way."""
+    deadline_s = time.monotonic() + PEER_S
+    while name not in [peer.name for peer in call.peers] and time.monotonic() < deadline_s:
+        time.sleep(0.05)
 
 
 def spin() -> None:

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relay_widget.background import ThreadLoop
 from relay_widget.clock import RelayClock, local_ms
 from relay_widget.errors import RelayStartError
 from relay_widget.launcher import sharing_advice
@@ -102,7 +103,7 @@ def _place(environment: Mapping[str, str], modules: Mapping[str, Any]) -> str:
 def _in_a_thread(url: str, token: str) -> dict[str, Any]:
     """A kernel's own thread has an event loop already."""
     found: dict[str, Any] = {}
-    thread = threading.Thread(target=lambda: found.update(asyncio.run(_look_at_relay(url, token))))
+    thread = threading.Thread(target=lambda: found.update(ThreadLoop().run(_look_at_relay(url, token))))
     thread.start()
     thread.join()
     return found

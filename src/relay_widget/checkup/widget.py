@@ -216,6 +216,7 @@ class _Following:
     """What keeps the user's own relay followed while a page looks: it serves a page's origin only for so long."""
 
     room = "doctor"  # whoever follows a relay follows a room; nobody need be in it
+    call = None
 
     def __init__(self) -> None:
         self._timer: threading.Timer | None = None

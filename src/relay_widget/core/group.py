@@ -49,8 +49,12 @@ class GroupCache:
         self._objects = []
         self.size_bytes = 0
 
-    def objects(self, now_ms: float) -> tuple[MediaObject, ...]:
-        """The group so far, whole from its key; empty if it was given up or is too old to be of use."""
+    def age(self, now_ms: float) -> None:
+        """Give up a group that is too old to be of use."""
         if now_ms - self._opened_ms > MAX_GROUP_AGE_MS:
             self.give_up()
+
+    def objects(self, now_ms: float) -> tuple[MediaObject, ...]:
+        """The group so far, whole from its key; empty if it was given up or is too old to be of use."""
+        self.age(now_ms)
         return tuple(self._objects)

@@ -48,7 +48,7 @@ class Limits:
     pong_s: int = _limit(PONG_TIMEOUT_S, "seconds a client may take to answer a ping")
     read_s: int = _limit(READ_TIMEOUT_S, "seconds a client may take nothing of what waits for it")
     memory_bytes: int = _limit(
-        MAX_MEMORY_BYTES, "bytes held for clients and late joiners, above which nobody more is let in"
+        MAX_MEMORY_BYTES, "bytes held for clients and late joiners; above it late joiners wait for the next group"
     )
 
     @property

@@ -31,6 +31,7 @@ from relay_widget.protocol import (
     parse_renew,
     parse_report,
     parse_unpublish,
+    parse_unwatch,
     parse_watch,
     refusal,
     shown_call,
@@ -48,10 +49,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from relay_widget.grants import Grant
-    from relay_widget.protocol import Join, MediaHeader
+    from relay_widget.protocol import Join, MediaHeader, Watch
 
     from .room import Queues
     from .sharing import Bus
+    from .watchers import News
 
 ERROR_INTERVAL_MS = 1000
 """A client is sent one `error` event per code in this time, and the log one line; the rest is counted."""
@@ -59,6 +61,10 @@ EXPIRY_INTERVAL_MS = 1000
 """How often, at most, the relay looks for tokens that have expired."""
 MEMORY_INTERVAL_MS = 1000
 """How old the measured memory may be when somebody wants in."""
+MEMORY_FREED = 0.8
+"""Down to this part of its bound, once too much is held: not a group at a time, for ever."""
+SNAPSHOT_COST_BYTES = 1000
+"""What asking for a room's state is charged for each of its members: about what is written of it, and half a report."""
 _MAX_EVENT_CHARS = 64
 _MEDIA_ARGS = 2
 
@@ -203,6 +209,30 @@ class Relay:
         queued_bytes = sum(map(self._queues.queued_bytes, self._connections))
         return queued_bytes + sum(room.held_bytes for room in self.rooms.values())
 
+    def free_memory(self, now_ms: float) -> int:
+        """Keep no group that is too old to be of use, nor, while too much is held, the largest.
+
+        Who comes late to such a track waits for its next group. To be called about once a second.
+
+        Returns:
+            How many bytes of groups were given up because too much was held.
+        """
+        tracks = [
+            track for room in self.rooms.values() for peer in room.peers.values() for track in peer.tracks.values()
+        ]
+        for track in tracks:
+            track.group.age(now_ms)
+        held_bytes = before_bytes = self.held_bytes()
+        if held_bytes > self._limits.memory_bytes:
+            for track in sorted(tracks, key=lambda track: track.group.size_bytes, reverse=True):
+                if held_bytes <= MEMORY_FREED * self._limits.memory_bytes or not track.group.size_bytes:
+                    break
+                held_bytes -= track.group.size_bytes
+                track.group.give_up()
+                self.stats.given_up_groups += 1
+        self._memory_bytes, self._memory_at_ms = held_bytes, now_ms
+        return round(before_bytes - held_bytes)
+
     def grant(self, connection: str) -> Grant:
         """What this client may do, under the peer id that it has."""
         client = self._connections[connection]
@@ -255,6 +285,23 @@ class Relay:
                 return None
             return self._refuse(client, error, Event.MEDIA_CHUNK, label.track, now_ms, wants_ack=False).effects
 
+    def report(self, connection: str, report: str, now_ms: float) -> Iterable[Effect]:
+        """A report that waits for no answer: as `handle`, but its JSON is not read until somebody wants to see it."""
+        client = self._connections.get(connection)
+        if client is None:
+            return []
+        try:
+            if client.ended is not None:
+                raise client.ended
+            peer, room = _joined(client)
+            if not client.bytes.take(EVENT_COST_BYTES + len(report), now_ms, urgent=True):
+                raise _too_fast()
+        except WireError as error:
+            return self._refuse(client, error, Event.REPORT, None, now_ms, wants_ack=False).effects
+        peer.say(report)
+        self.reported(room, peer)
+        return []
+
     def fail(self, connection: str, event: object, now_ms: float, *, wants_ack: bool) -> Outcome:
         """The answer to an event that the relay itself stumbled over."""
         client = self._connections.get(connection)
@@ -271,15 +318,28 @@ class Relay:
             effects += room.take_due(now_ms)
             self.heed(room)
         effects += self.sharing.take_due(now_ms)
-        for name, to in self.watchers.take_due(now_ms, self._queues.queued_bytes):
-            here = tuple(monitor for monitor in to if not self.sharing.is_node(monitor))
-            if here:
-                effects.append(Send(here, Event.ROOM, self._snapshot(name, now_ms)))
-            effects += self.sharing.figures(name, set(to) - set(here))
+        for news in self.watchers.take_due(now_ms, self._queues.queued_bytes):
+            effects += self._tell(news, now_ms)
         snapshots_in_ms = self.watchers.due_in_ms(now_ms)
         if snapshots_in_ms is not None:
             self.due_ms = min(self.due_ms, now_ms + snapshots_in_ms)
         self.due_ms = min(self.due_ms, self._expiry_due_ms, self.sharing.due_ms)
+        return effects
+
+    def _tell(self, news: News, now_ms: float) -> list[Effect]:
+        """Tell the monitors of a room what is new in it; the state is one message for all of them."""
+        effects: list[Effect] = []
+        nodes = {monitor for monitor in {*news.changed_for, *news.reporters_for} if self.sharing.is_node(monitor)}
+        here = tuple(monitor for monitor in news.changed_for if monitor not in nodes)
+        if here:
+            effects.append(Send(here, Event.ROOM, self._snapshot(news.room, now_ms)))
+        room = self.rooms.get(news.room)
+        for monitor, reporters in news.reporters_for.items():
+            if room is not None and monitor not in nodes:
+                reports = {"room": room.name, "reports": room.reports(reporters), "now_ms": now_ms}
+                effects.append(Send((monitor,), Event.REPORTS, reports))
+        for monitor in nodes:
+            effects += self.sharing.figures(news, monitor)
         return effects
 
     # What the sharing of rooms with other nodes needs -----------------------------------------------------
@@ -313,6 +373,10 @@ class Relay:
         """There is something new to see in this room."""
         self.due_ms = min(self.due_ms, self.watchers.changed(room.name))
 
+    def reported(self, room: Room, peer: Peer) -> None:
+        """This peer has sent a report."""
+        self.due_ms = min(self.due_ms, self.watchers.reported(room.name, peer.id, peer.call))
+
     def with_others(self, room: Room, effects: list[Effect], others: Generator[Effect, None, bool]) -> Iterable[Effect]:
         """What media leads to: these effects, and behind them those for the room's other subscribers."""
         return chain(effects, self._others(room, others))
@@ -329,11 +393,14 @@ class Relay:
             self._restless.add(room)
             self.due_ms = min(self.due_ms, due_ms)
 
-    def watched_by(self, monitor: str, room: str) -> None:
+    def watched_by(self, monitor: str, watch: Watch) -> None:
         """Another node has monitors of this room, for which this one stands."""
         with suppress(WireError):  # it watches as many as a monitor may
-            self.watchers.add(room, monitor)
-        self.due_ms = min(self.due_ms, self.watchers.changed(room))
+            self.watchers.add(watch, monitor)
+        self.due_ms = min(self.due_ms, self.watchers.changed(watch.room))
+        room = self.rooms.get(watch.room)
+        for member in () if room is None else room.here:
+            self.due_ms = min(self.due_ms, self.watchers.reported(watch.room, member.id, member.call))
 
     def peer_here(self, peer_id: str) -> Peer | None:
         """Who is in a room under this id, connected to this node."""
@@ -491,7 +558,7 @@ class Relay:
         report = parse_report(_only(args, Event.REPORT))
         peer, room = _joined(client)
         peer.report = report
-        self.changed(room)
+        self.reported(room, peer)
         return Outcome(ok())
 
     def _renew(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
@@ -514,13 +581,21 @@ class Relay:
         return Outcome(ok(), effects)
 
     def _watch(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:
-        room = parse_watch(_only(args, Event.WATCH))
-        _may_watch(client.grant, room)
-        self.watchers.add(room, client.id)
-        return Outcome(ok(**self._snapshot(room, now_ms)), self._tell_watched())
+        watch = parse_watch(_only(args, Event.WATCH))
+        _may_watch(client.grant, watch.room)
+        room = self.rooms.get(watch.room)
+        if room is not None and not client.bytes.take(len(room.members) * SNAPSHOT_COST_BYTES, now_ms):
+            raise _too_fast()
+        self.watchers.add(watch, client.id)
+        answer = self._snapshot(watch.room, now_ms)
+        if watch.calls != frozenset():
+            members = () if room is None else room.members.values()
+            reporters = [one.id for one in members if watch.report_of(one.call)]
+            answer["reports"] = {} if room is None else room.reports(reporters)
+        return Outcome(ok(**answer), self._tell_watched())
 
     def _unwatch(self, client: _Connection, args: list[Any], now_ms: float) -> Outcome:  # noqa: ARG002
-        room = parse_watch(_only(args, Event.UNWATCH))
+        room = parse_unwatch(_only(args, Event.UNWATCH))
         _may_watch(client.grant, room)
         self.watchers.remove(room, client.id)
         return Outcome(ok(), self._tell_watched())
@@ -583,9 +658,9 @@ class Relay:
         return room
 
     def _check_memory(self, now_ms: float) -> None:
-        """Refuse who would come in while too much is held. Measured now and then: it looks at everybody's queue."""
+        """Refuse who would come in while too much waits for others. Measured now and then: it looks at every queue."""
         if not 0 <= now_ms - self._memory_at_ms < MEMORY_INTERVAL_MS:
-            self._memory_bytes, self._memory_at_ms = self.held_bytes(), now_ms
+            self.free_memory(now_ms)
         if self._memory_bytes > self._limits.memory_bytes:
             raise WireError(Code.RELAY_FULL, "The relay's memory is taken: try again later, or use another relay.")
 

@@ -6,6 +6,8 @@ from collections import ChainMap, Counter
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from relay_widget.errors import WireError
 from relay_widget.protocol import (
     MAX_BACKLOG_BYTES,
@@ -15,6 +17,7 @@ from relay_widget.protocol import (
     LeftReason,
     ListenerInfo,
     PeerInfo,
+    parse_report,
 )
 
 from .effects import Effect, Pause, Send, SendMedia, Tell, inbox
@@ -95,6 +98,7 @@ class Peer:
         self.listens = listens
         self.tracks: dict[str, LiveTrack] = {}
         self.report: Report | None = None
+        self._unread_report: str | None = None
         self.chunks = 0
         self.bytes = 0
         self.dropped_groups = 0
@@ -119,6 +123,20 @@ class Peer:
         tracks = tuple(track.info for track in self.tracks.values() if not track.muted)
         return PeerInfo(self.id, self.name, self.plays, tracks)
 
+    def say(self, report: str) -> None:
+        """It has sent this report, JSON; read when somebody wants to see it."""
+        self._unread_report = report
+
+    def reports_on(self, present: Container[str]) -> dict[str, Any] | None:
+        """Its last report about those present, the wire form; None if it has sent none that can be read."""
+        if self._unread_report is not None:
+            text, self._unread_report, self.report = self._unread_report, None, None
+            try:
+                self.report = parse_report(msgspec.json.decode(text))
+            except (WireError, msgspec.DecodeError, RecursionError):
+                self.refused[Code.BAD_MESSAGE] += 1
+        return None if self.report is None else self.report.about(present).as_json()
+
     def as_json(self) -> dict[str, Any]:
         """It as monitors see it."""
         if self.listens is not None:
@@ -133,7 +151,6 @@ class Peer:
     def figures(self) -> dict[str, Any]:
         """What has been counted for it."""
         return {
-            "report": None if self.report is None else self.report.as_json(),
             "chunks": self.chunks,
             "bytes": self.bytes,
             "dropped_groups": self.dropped_groups,
@@ -550,6 +567,11 @@ class Room:
             "listeners": [{**one.as_json(), "impaired": self._impaired(one)} for one in self.listeners.values()],
             "now_ms": now_ms,
         }
+
+    def reports(self, of: Iterable[str]) -> dict[str, Any]:
+        """The last reports of these members, by id, as far as they are here and have sent one."""
+        found = {one: self.members[one].reports_on(self.members) for one in of if one in self.members}
+        return {one: report for one, report in found.items() if report is not None}
 
     def _impaired(self, peer: Peer) -> dict[str, Any] | None:
         impairment = self._links.of_peer(peer.id)

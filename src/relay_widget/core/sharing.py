@@ -23,6 +23,7 @@ from relay_widget.protocol import (
     parse_listens,
     parse_publish,
     parse_report,
+    parse_watch,
 )
 
 from .effects import Effect, Listen, Tell, inbox
@@ -35,12 +36,13 @@ from .subscription import Subscription
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-    from relay_widget.protocol import LeftReason, MediaHeader
+    from relay_widget.protocol import LeftReason, MediaHeader, Watch
 
     from .effects import MediaLabel
     from .load import Load
     from .relay import Relay
     from .track import LiveTrack
+    from .watchers import News
 
 CONTROL = "control"
 """The channel on which every node listens."""
@@ -86,7 +88,7 @@ class Sharing:
         self._rooms: dict[str, Room] = {}  # of the peers of other nodes, by peer id
         self._listening: dict[str, set[str]] = {}  # by room, the nodes whose media comes here
         self._wanted_ms: dict[tuple[str, str], float] = {}  # when a node was asked for a room's media
-        self._watching: set[str] = set()  # rooms that monitors here watch
+        self._watching: dict[str, Watch] = {}  # by room, what monitors here watch
         self._watchers: dict[str, str] = {}  # nodes that watch rooms, by the monitor's id that stands for each
         self._begun = False
         self.due_ms = inf
@@ -101,6 +103,7 @@ class Sharing:
             "set": self._hear_set,
             "ended": self._hear_ended,
             "watching": self._hear_watching,
+            "unwatched": self._hear_unwatched,
         }
         self._direct: dict[str, Callable[[str, dict[str, Any], float], list[Effect]]] = {
             "ask": self._hear_ask,
@@ -162,23 +165,28 @@ class Sharing:
         """An administrator at this node removes a peer of another."""
         return [Tell(inbox(peer.node), {"kind": "remove", "room": room.name, "peer": peer.id})]
 
-    def watch(self, rooms: set[str]) -> list[Effect]:
-        """These are the rooms that are watched here now."""
+    def watch(self, rooms: dict[str, Watch]) -> list[Effect]:
+        """This is what is watched here now, by room."""
         if rooms == self._watching or self._bus is None:
             return []
         before, self._watching = self._watching, rooms
         effects: list[Effect] = []
-        for room in sorted(before ^ rooms):
-            effects += self._say("watching", room=room, on=room in rooms)
+        for room in sorted(before.keys() | rooms.keys()):
+            if room not in rooms:
+                effects += self._say("unwatched", room=room)
+            elif rooms[room] != before.get(room):
+                effects += self._say("watching", **rooms[room].as_json())
         return effects
 
-    def figures(self, name: str, monitors: Iterable[str]) -> list[Effect]:
-        """What has been counted for the peers of a room here, for the nodes that these monitors stand for."""
-        room = self._relay.rooms.get(name)
+    def figures(self, news: News, monitor: str) -> list[Effect]:
+        """What is new of the peers of a room here, for the node that this monitor stands for."""
+        room = self._relay.rooms.get(news.room)
         if room is None or not room.here:
             return []
-        message = {"kind": "figures", "room": name, "peers": {peer.id: peer.figures() for peer in room.here}}
-        return [Tell(inbox(self._watchers[monitor]), message) for monitor in monitors]
+        counted = {peer.id: peer.figures() for peer in room.here} if monitor in news.changed_for else {}
+        here = {peer.id for peer in room.here} & news.reporters_for.get(monitor, _NOBODY)
+        message = {"kind": "figures", "room": room.name, "peers": counted, "reports": room.reports(here)}
+        return [Tell(inbox(self._watchers[monitor]), message)]
 
     def is_node(self, monitor: str) -> bool:
         """Whether this monitor stands for another node."""
@@ -299,7 +307,7 @@ class Sharing:
             "number": self._number,
             "ahead_ms": self._ahead_ms(),
             "rooms": rooms,
-            "watching": sorted(self._watching),
+            "watching": [self._watching[room].as_json() for room in sorted(self._watching)],
         }
 
     def _hear_snapshot(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:
@@ -313,11 +321,11 @@ class Sharing:
         for shared in message["rooms"]:
             for member in shared["peers"]:
                 effects += self._meet(node, check_room(shared["room"]), member, shared.get("settings"), now_ms)
-        monitor, rooms = self._monitor(node), set(message["watching"])
-        for room in self._relay.watchers.rooms(monitor) - rooms:
+        monitor, watches = self._monitor(node), [parse_watch(one) for one in message["watching"]]
+        for room in self._relay.watchers.rooms(monitor) - {watch.room for watch in watches}:
             self._relay.watchers.remove(room, monitor)
-        for room in rooms:
-            self._relay.watched_by(monitor, check_room(room))
+        for watch in watches:
+            self._relay.watched_by(monitor, watch)
         return effects
 
     def _hear_ask(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002
@@ -422,10 +430,11 @@ class Sharing:
         return self._relay.remove(peer.id, room.name)
 
     def _hear_watching(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002
-        if message["on"]:
-            self._relay.watched_by(self._monitor(node), check_room(message["room"]))
-        else:
-            self._relay.watchers.remove(message["room"], self._monitor(node))
+        self._relay.watched_by(self._monitor(node), parse_watch(message))
+        return []
+
+    def _hear_unwatched(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002
+        self._relay.watchers.remove(message["room"], self._monitor(node))
         return []
 
     def _hear_figures(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002
@@ -435,13 +444,18 @@ class Sharing:
         for peer_id, figures in message["peers"].items():
             peer = room.members.get(peer_id)
             if peer is not None and peer.node == node:
-                peer.report = None if figures["report"] is None else parse_report(figures["report"])
                 peer.chunks, peer.bytes = int(figures["chunks"]), int(figures["bytes"])
                 peer.dropped_groups = int(figures["dropped_groups"])
                 peer.dropped_objects = int(figures["dropped_objects"])
                 peer.refused.clear()
                 peer.refused.update(figures["refused"])
-        self._relay.changed(room)
+        for peer_id, report in message["reports"].items():
+            peer = room.members.get(peer_id)
+            if peer is not None and peer.node == node:
+                peer.report = parse_report(report)
+                self._relay.reported(room, peer)
+        if message["peers"]:
+            self._relay.changed(room)
         return []
 
     def _hear_lag(self, node: str, message: dict[str, Any], now_ms: float) -> list[Effect]:  # noqa: ARG002

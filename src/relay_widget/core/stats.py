@@ -24,6 +24,8 @@ class Stats:
     """The dropped objects, by reason: ``slow``, or ``impaired`` on purpose."""
     refused: Counter[str] = field(default_factory=Counter)
     """How often something was refused, by code."""
+    given_up_groups: int = 0
+    """Groups that were no longer kept for late joiners, because too much was held."""
 
     def as_json(self) -> dict[str, Any]:
         """A plain record, for logs and tests."""
@@ -36,6 +38,7 @@ class Stats:
             "dropped_objects": self.dropped_objects,
             "dropped": dict(self.dropped),
             "refused": dict(self.refused),
+            "given_up_groups": self.given_up_groups,
         }
 
 

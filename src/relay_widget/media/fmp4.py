@@ -15,6 +15,8 @@ from .webm import MAX_ELEMENT_BYTES, Block, Codec, TrackFormat
 
 _CODECS: dict[str, Codec] = {"h264": "h264", "av1": "av1", "vp9": "vp9", "opus": "opus", "aac": "aac"}
 _HEADER_BYTES = 8
+_MAX_BOXES = 100
+"""Before the one that completes a fragment; browsers write one or two."""
 
 
 class Fmp4Reader:
@@ -53,6 +55,8 @@ class Fmp4Reader:
         """
         self._rest += data
         end = _end_of_fragments(self._rest)
+        if len(self._rest) - end > MAX_ELEMENT_BYTES:
+            raise _bad()
         if end == 0:
             return []
         fragments = bytes(self._rest[:end])
@@ -72,14 +76,15 @@ class Fmp4Reader:
 
 def _end_of_fragments(data: bytearray) -> int:
     """Where the last box ends that completes a fragment: its mdat."""
-    at = end = 0
+    at = end = boxes = 0
     while at + _HEADER_BYTES <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
-        if not _HEADER_BYTES <= size <= MAX_ELEMENT_BYTES:
+        boxes += 1
+        if not _HEADER_BYTES <= size <= MAX_ELEMENT_BYTES or boxes > _MAX_BOXES:
             raise _bad()
         at += size
         if kind == b"mdat" and at <= len(data):
-            end = at
+            end, boxes = at, 0
     return end
 
 

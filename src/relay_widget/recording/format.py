@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -209,30 +210,36 @@ def _parse(text: bytes, data: bytes) -> Record | None:
         return None
 
 
+def _ms(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise ValueError
+    return float(value)
+
+
 def _object(fields: dict[str, Any], data: bytes) -> ObjectReceived:
     relayed_ms = fields["relayed_ms"]
     return ObjectReceived(
-        at_ms=float(fields["at_ms"]),
+        at_ms=_ms(fields["at_ms"]),
         peer=str(fields["peer"]),
         header=parse_header(fields["header"]),
-        relayed_ms=None if relayed_ms is None else float(relayed_ms),
+        relayed_ms=None if relayed_ms is None else _ms(relayed_ms),
         data=data,
     )
 
 
 _PARSERS: dict[str, Callable[[dict[str, Any], bytes], Record]] = {
-    "started": lambda fields, _: Started(float(fields["at_ms"]), str(fields["room"]), str(fields["by"])),
-    "peer-joined": lambda fields, _: PeerJoined(float(fields["at_ms"]), str(fields["peer"]), str(fields["name"])),
-    "peer-renamed": lambda fields, _: PeerRenamed(float(fields["at_ms"]), str(fields["peer"]), str(fields["name"])),
-    "peer-left": lambda fields, _: PeerLeft(float(fields["at_ms"]), str(fields["peer"])),
+    "started": lambda fields, _: Started(_ms(fields["at_ms"]), str(fields["room"]), str(fields["by"])),
+    "peer-joined": lambda fields, _: PeerJoined(_ms(fields["at_ms"]), str(fields["peer"]), str(fields["name"])),
+    "peer-renamed": lambda fields, _: PeerRenamed(_ms(fields["at_ms"]), str(fields["peer"]), str(fields["name"])),
+    "peer-left": lambda fields, _: PeerLeft(_ms(fields["at_ms"]), str(fields["peer"])),
     "track-published": lambda fields, _: TrackPublished(
-        float(fields["at_ms"]), str(fields["peer"]), parse_publish(fields["track"])
+        _ms(fields["at_ms"]), str(fields["peer"]), parse_publish(fields["track"])
     ),
     "track-unpublished": lambda fields, _: TrackUnpublished(
-        float(fields["at_ms"]), str(fields["peer"]), str(fields["track"])
+        _ms(fields["at_ms"]), str(fields["peer"]), str(fields["track"])
     ),
     "object": _object,
-    "ended": lambda fields, _: Ended(float(fields["at_ms"])),
+    "ended": lambda fields, _: Ended(_ms(fields["at_ms"])),
 }
 _KINDS_BY_TYPE: dict[type, str] = {
     Started: "started",

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from relay_widget.attributes import Alive
-from relay_widget.background import OwnProcess, run_until_stopped
+from relay_widget.background import OwnProcess, ThreadLoop
 from relay_widget.client import RelayClient
 from relay_widget.errors import RecordingError, RelayWidgetError
 from relay_widget.names import default_name
@@ -148,8 +148,9 @@ class Recorder(Alive):
         client.on_peer_left = lambda peer, _: self._on_peer_left(peer)
         client.on_object = self._on_object
         client.on_ended = self._on_ended
-        loop = self._loop = asyncio.new_event_loop()
-        self._run(lambda: _serve(loop), "loop")
+        own = ThreadLoop()
+        self._loop = own.loop
+        self._run(own.serve, "loop")
         try:
             asyncio.run_coroutine_threadsafe(client.connect(), self._loop).result()
             # Now that there is something to record: what is already there is not given up for nothing.
@@ -296,11 +297,6 @@ class Recorder(Alive):
         _log.warning("recording %s ended: %s", self.path, error)
         if leaves:
             asyncio.run_coroutine_threadsafe(_leave(self._client), self._loop)
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    run_until_stopped(loop)
-    loop.close()
 
 
 async def _leave(client: RelayClient) -> None:

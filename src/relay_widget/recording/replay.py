@@ -6,12 +6,12 @@ import asyncio
 import heapq
 import logging
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from relay_widget.attributes import Alive
-from relay_widget.background import OwnProcess
+from relay_widget.background import OwnProcess, ThreadLoop
 from relay_widget.client import RelayClient
 from relay_widget.errors import InvalidValueError, RelayWidgetError
 from relay_widget.protocol import MAX_NAME_CHARS, can_be_captured
@@ -77,8 +77,8 @@ class Replay(Alive):
         self._clients: dict[str, RelayClient] = {}
         self._epochs: dict[tuple[str, str], int] = {}  # the last one sent, by peer and track
         self._played_ms = 0.0
-        self._loop = asyncio.new_event_loop()  # of its own thread
-        self._task: asyncio.Task[None] | None = None
+        self._loop = ThreadLoop()
+        self._task: asyncio.Task[Any] | None = None
         self._done = threading.Event()
         self._process = OwnProcess()
         self._stopping = threading.Event()
@@ -120,8 +120,7 @@ class Replay(Alive):
         if self._process.forked:
             return
         self._stopping.set()
-        if not self._done.is_set():
-            self._loop.call_soon_threadsafe(lambda: self._task is not None and self._task.cancel())
+        self._loop.call(lambda: self._task is not None and self._task.cancel())
         self._done.wait(_STOP_TIMEOUT_S)
 
     def __repr__(self) -> str:
@@ -132,18 +131,19 @@ class Replay(Alive):
 
     def _run(self) -> None:
         try:
-            self._task = self._loop.create_task(self._play())
-            if self._stopping.is_set():
-                self._task.cancel()
-            self._loop.run_until_complete(self._task)
+            self._loop.run(self._play_unless_stopped())
         except asyncio.CancelledError:
             pass  # stopped
         except BaseException as error:  # noqa: BLE001 - a mistake of ours, told to whoever waits
             _log.exception("a replay failed")
             self.error = RelayWidgetError("internal", f"The replay failed ({error!r}): try again.")
         finally:
-            self._loop.close()
             self._done.set()
+
+    async def _play_unless_stopped(self) -> None:
+        self._task = asyncio.current_task()
+        if not self._stopping.is_set():
+            await self._play()
 
     async def _play(self) -> None:
         scripts = {peer: list(_events(self._call, peer)) for peer in self._call.peers}

@@ -184,11 +184,19 @@ class Adapter:
         now_ms = self.now_ms()
         try:
             effects = self.relay.media_chunk(sid, label, data, now_ms)
-        except Exception:  # noqa: BLE001 - logged, answered, and harming no other event
-            effects = self._failed(sid, Event.MEDIA_CHUNK, now_ms, wants_ack=False).effects
+        except Exception as error:  # noqa: BLE001 - logged, answered, and harming no other event
+            effects = self._failed(error, sid, Event.MEDIA_CHUNK, now_ms, wants_ack=False).effects
         if effects is None:
             return False
         self._perform(effects)
+        return True
+
+    def report(self, session_id: str, report: str) -> bool:
+        """This report has come on an Engine.IO session; False if it has to go the long way."""
+        sid = self._fanout.connections.get(session_id)
+        if sid is None:
+            return False
+        self._perform(self.relay.report(sid, report, self.now_ms()))
         return True
 
     def _client_event(self, sid: str, event: object, ack_id: int | None, args: list[Any]) -> None:
@@ -198,16 +206,17 @@ class Adapter:
             ack = outcome.ack
             if ack is not None and event in (Event.JOIN, Event.RENEW) and ack["ok"]:
                 ack = {**ack, "resume": self._resume_token(sid)}
-        except Exception:  # noqa: BLE001 - logged, answered, and harming no other event
-            outcome = self._failed(sid, event, now_ms, wants_ack=ack_id is not None)
+        except Exception as error:  # noqa: BLE001 - logged, answered, and harming no other event
+            outcome = self._failed(error, sid, event, now_ms, wants_ack=ack_id is not None)
             ack = outcome.ack
         if ack is not None and ack_id is not None:
             self._fanout.send((sid,), frames.acknowledgement(ack_id, ack))
         self._perform(outcome.effects)
 
-    def _failed(self, sid: str, event: object, now_ms: float, *, wants_ack: bool) -> Outcome:
+    def _failed(self, error: Exception, sid: str, event: object, now_ms: float, *, wants_ack: bool) -> Outcome:
         """What an event leads to that raised what it should not."""
-        _log.exception("the event %r failed", event)
+        known = event if isinstance(event, str) and event in frozenset(Event) else "another"
+        self._clients.mistake(error, "an event failed", event=known)
         return self.relay.fail(sid, event, now_ms, wants_ack=wants_ack)
 
     def _authenticate(self, auth: object) -> Grant:
@@ -317,6 +326,13 @@ class Adapter:
         stalled = islice(self._fanout.stalled(self._read_ms), int(within_s / _END_EVERY_S))
         for number, sid in enumerate(stalled):
             asyncio.get_running_loop().call_later(number * _END_EVERY_S, self._end_if_stalled, sid)
+
+    def free_memory(self) -> None:
+        """Keep what is held for late joiners within its bound, and say so in the log."""
+        before = self.relay.stats.given_up_groups
+        freed_bytes = self.relay.free_memory(self.now_ms())
+        if freed_bytes:
+            self._clients.info("memory", groups=self.relay.stats.given_up_groups - before, freed_bytes=freed_bytes)
 
     def _end_if_stalled(self, sid: str) -> None:
         """End it, unless it reads again, or is gone. It is told why, should it read on."""

@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from engineio.payload import Payload
 
 from relay_widget.core import DEFAULT_LIMITS, Limits
+from relay_widget.ending import end
 from relay_widget.protocol import PROTOCOL_VERSION, RECONNECT_SPREAD_MS, Code, Event, package_version
 
 from . import frames
@@ -37,6 +38,8 @@ SERVICE = "relay-widget"
 VERSION = package_version()
 _ENDING = "This relay ends: connect again, to the one that comes after it."
 _GOING_AWAY = frames.close(1001, "the relay ends")
+READ_AHEAD = 2
+"""So many times what a peer may send in a second is read of it, so that it is told that it is too much."""
 MAX_POLL_PACKETS = 1024
 """Packets in one poll's body; engineio's own 16 is 8 chunks, fewer than a browser gathers in one poll."""
 
@@ -90,7 +93,7 @@ class RelayApp:
             on_refused=lambda address, reason: self._adapter.refused(Code.FORBIDDEN, address=address, reason=reason),
         )
         self._fanout = Fanout()
-        self._bus = None if settings.redis is None else RedisBus(settings.redis, settings.instance)
+        self._bus = None if settings.redis is None else RedisBus(settings.redis, settings.instance, settings.secret)
         Payload.max_decode_packets = MAX_POLL_PACKETS
         self._sio = socketio.AsyncServer(
             async_mode="aiohttp",
@@ -120,11 +123,8 @@ class RelayApp:
         # engineio has no public way to choose the driver of one server; a test watches over these lines.
         self._sio.eio._async = {  # noqa: SLF001
             **self._sio.eio._async,  # noqa: SLF001
-            "websocket": websocket_driver(
-                self._fanout,
-                self._adapter.media_chunk,
-            ),
-            "translate_request": request_translator(self._sio.eio.sockets.get),
+            "websocket": websocket_driver(self._fanout, self._adapter, READ_AHEAD * settings.limits.peer_bytes_per_s),
+            "translate_request": request_translator(self._sio.eio.sockets.get, self._is_let_in),
         }
         lag = LoopLag()
         self._pulse = Pulse(
@@ -133,6 +133,7 @@ class RelayApp:
             settings.limits.connect_s,
             on_lag=lag.observe,
             end_stalled=self._adapter.end_stalled,
+            free_memory=self._adapter.free_memory,
         )
         metrics = Metrics(
             self._adapter.relay,
@@ -214,13 +215,16 @@ class RelayApp:
 
         return page
 
+    def _is_let_in(self, session_id: str) -> bool:
+        return self._fanout.of_session(session_id) is not None
+
     def _silent_sessions(self) -> list[str]:
         return [session for session in self._sio.eio.sockets if self._fanout.of_session(session) is None]
 
     async def _beat(self, _: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(self._pulse.run())
         yield
-        task.cancel()
+        await end(task)
 
     async def _share(self, _: web.Application) -> AsyncIterator[None]:
         """Share rooms with other relays, if that was asked for."""
@@ -232,9 +236,7 @@ class RelayApp:
         yield
         self._adapter.bus_ending()
         await self._bus.flush()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end(task)
 
     async def _end(self, _: web.Application) -> None:
         _log.info("totals", extra={"fields": self._adapter.relay.stats.as_json()})

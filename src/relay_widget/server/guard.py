@@ -43,7 +43,7 @@ class Guard:
         on_refused: Callable[[str | None, str], None] = lambda _address, _reason: None,
     ) -> None:
         self._on_refused = on_refused
-        self._hosts = frozenset(_host_name(host) for host in hosts)
+        self._hosts = frozenset(host_name(host) for host in hosts)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._told: dict[str, dict[str, None]] = {}  # origins by who told them, the oldest first
 
@@ -63,8 +63,8 @@ class Guard:
         """Whether a Host header names this relay."""
         if not header:
             return False
-        name = _host_name(header)
-        return _is_loopback(name) or name in self._hosts or name in self._told_hosts()
+        name = host_name(header)
+        return is_loopback(name) or name in self._hosts or name in self._told_hosts()
 
     def allows_origin(self, origin: str | None, host: str | None = None) -> bool:
         """Whether a page of this origin may use this relay.
@@ -82,9 +82,9 @@ class Guard:
             if parts.scheme not in ("http", "https"):
                 return False
             own = (host or "").strip().lower()
-            if _host_name(own) in self._hosts and parts.netloc.lower() == own:
+            if host_name(own) in self._hosts and parts.netloc.lower() == own:
                 return True
-            return _is_loopback((parts.hostname or "").rstrip("."))
+            return is_loopback((parts.hostname or "").rstrip("."))
         except ValueError:
             return False
 
@@ -115,10 +115,10 @@ class Guard:
         return any(origin.lower() in origins for origins in self._told.values())
 
     def _told_hosts(self) -> set[str]:
-        return {_host_name(origin.partition("://")[2]) for origins in self._told.values() for origin in origins}
+        return {host_name(origin.partition("://")[2]) for origins in self._told.values() for origin in origins}
 
 
-def _host_name(header: str) -> str:
+def host_name(header: str) -> str:
     """The host of a Host header or of an address given by hand, without port."""
     text = header.strip().lower()
     if text.startswith("["):
@@ -127,7 +127,8 @@ def _host_name(header: str) -> str:
     return (text if colon and ":" in text[len(name) + 1 :] else name).rstrip(".")
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether this is a name or an address of this machine to itself."""
     if name in _LOOPBACK_NAMES:
         return True
     try:

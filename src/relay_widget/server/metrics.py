@@ -15,6 +15,8 @@ from aiohttp import web
 
 from relay_widget.protocol import Code
 
+from .guard import host_name, is_loopback
+
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable, Iterator
@@ -49,6 +51,10 @@ class LoopLag:
         """Upper bound and how often it was no later than that."""
         bounds = [*(str(bound) for bound in LAG_BUCKETS_S), "+Inf"]
         return list(zip(bounds, map(float, accumulate(self.counts)), strict=True))
+
+
+_BY_A_PROXY = ("x-forwarded", "forwarded", "x-real-ip", "via", "x-client-ip", "cf-connecting-ip", "true-client-ip")
+"""How the headers begin that proxies add."""
 
 
 class Metrics:
@@ -98,15 +104,17 @@ class Metrics:
         return web.Response(body=generate_latest(self._registry), headers=headers)
 
     def _may_read(self, request: web.Request) -> bool:
-        # What a proxy on this machine passes on comes from anywhere; jupyter-server-proxy says the third.
-        if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Forwarded-Prefix")):
+        # What a proxy on this machine passes on comes from anywhere. (One that says nothing of the kind, and names this
+        # machine as the host, cannot be told from a program here.)
+        if any(name.lower().startswith(_BY_A_PROXY) for name in request.headers):
             return False
         try:
             address = ipaddress.ip_address(request.remote or "")
         except ValueError:
             return False
         address = getattr(address, "ipv4_mapped", None) or address
-        return address.is_loopback or any(address in network for network in self._readers)
+        is_program_here = address.is_loopback and is_loopback(host_name(request.host))
+        return is_program_here or any(address in network for network in self._readers)
 
     def _new_registry(self) -> CollectorRegistry:
         from prometheus_client import CollectorRegistry, ProcessCollector  # noqa: PLC0415
@@ -147,6 +155,7 @@ class Metrics:
             ("deliveries", "Chunks of media sent to subscribers", stats.chunks_out),
             ("delivered_bytes", "Their bytes", stats.bytes_out),
             ("dropped_groups", "Groups of which a subscriber lost something", stats.dropped_groups),
+            ("given_up_groups", "Groups not kept for late joiners: too much was held", stats.given_up_groups),
         ):
             yield CounterMetricFamily(PREFIX + name, what, value)
         for name, what, label, counts in (

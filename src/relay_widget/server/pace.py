@@ -6,6 +6,7 @@ import asyncio
 
 from relay_widget.protocol import MAX_PACKETS_PER_S
 
+PACKET_CHARS = 500
 BURST_S = 1.0
 """So much time's worth may come at once."""
 _STEP_S = 0.02
@@ -18,10 +19,14 @@ class Pace:
     def __init__(self) -> None:
         self._paid_s = 0.0  # the event loop's time until which what came has used up its share
 
-    def charge(self, packets: int) -> None:
+    def charge(self, packets: float) -> None:
         """So many have come."""
         start_s = asyncio.get_running_loop().time() - BURST_S
         self._paid_s = max(self._paid_s, start_s) + packets / MAX_PACKETS_PER_S
+
+    def charge_text(self, length: int) -> None:
+        """Text has come, which costs as much as packets of `PACKET_CHARS`: it is read as JSON."""
+        self.charge(length / PACKET_CHARS)
 
     async def keep(self) -> None:
         """Wait until more may be read."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import hmac
 import logging
 import time
 from collections import Counter, deque
@@ -18,6 +20,7 @@ import msgspec
 
 from relay_widget.core.effects import inbox
 from relay_widget.core.sharing import CONTROL
+from relay_widget.ending import is_cancelled, run_together
 from relay_widget.errors import RelayStartError
 
 if TYPE_CHECKING:
@@ -35,10 +38,12 @@ _FLUSH_S = 1.0
 _BATCH_BYTES = 1_000_000
 _BATCH = 500
 _CLOCK_S = 1.0
+_WATCH_S = 0.5
 _CLOCK_SAMPLES = 30
 _HEAD_BYTES = 4
-_VERSION = 1
+_VERSION = 2
 """Of what relays say to each other; others are on other channels."""
+_SIGNATURE_BYTES = 16
 
 _log = logging.getLogger(__name__)
 
@@ -69,12 +74,13 @@ class RedisBus:
     Args:
         url: Of Redis. Its database's number keeps apart relays that are not to share rooms.
         node: This relay's name among them.
+        secret: What tokens are signed with. Relays with another one are on other channels, and cannot be heard here.
 
     Raises:
         RelayStartError: ``redis``: the package is not there, or this is no address.
     """
 
-    def __init__(self, url: str, node: str) -> None:
+    def __init__(self, url: str, node: str, secret: str) -> None:
         try:
             from redis import asyncio as aioredis  # noqa: PLC0415 - an extra, for relays that share rooms
             from redis.asyncio.retry import Retry  # noqa: PLC0415
@@ -97,7 +103,9 @@ class RedisBus:
             ) from None
         self._lost = (RedisError, OSError, TimeoutError)
         database = self._client.connection_pool.connection_kwargs.get("db") or 0
-        self._prefix = f"relay-widget:{_VERSION}:{database}:"
+        # Whoever can write to Redis could say anything to all rooms; and a user that may do nothing but publish is one.
+        self._key = hashlib.sha256(b"relay-widget bus " + secret.encode()).digest()
+        self._prefix = f"relay-widget:{_VERSION}:{database}:{self._sign(b'channels').hex()}:"
         self._node = node
         self._channels = {CONTROL, inbox(node)}
         self._changes: deque[tuple[str, bool]] = deque()
@@ -109,6 +117,7 @@ class RedisBus:
         self._idle = asyncio.Event()
         self._clock: deque[tuple[float, float]] = deque(maxlen=_CLOCK_SAMPLES)  # way there and back, ahead_ms
         self.connected = False
+        self._own_came = False
         self._down = False
         self._complained = False
         self.sent_bytes: Counter[str] = Counter()
@@ -137,7 +146,8 @@ class RedisBus:
         if not self.connected or self._waiting_bytes > MAX_BUS_BYTES:
             return
         head = msgspec.json.encode({**message, "node": self._node})
-        payload = b"".join((len(head).to_bytes(_HEAD_BYTES, "big"), head, data))
+        said = b"".join((len(head).to_bytes(_HEAD_BYTES, "big"), head, data))
+        payload = self.signed(channel, said)
         self._queue.append((time.monotonic(), channel, payload))
         self._waiting_bytes += len(payload)
         self.sent_bytes[_kind(message)] += len(payload)
@@ -169,16 +179,13 @@ class RedisBus:
     async def run(self, receiver: Receiver) -> None:
         """Until cancelled."""
         try:
-            while True:
+            while not is_cancelled():
                 try:
                     await self._serve(receiver)
-                except* self._lost as group:
-                    error = group.exceptions[0]
+                except self._lost as error:
                     self._say_down(str(error) or "it does not answer")
-                except* Exception:  # noqa: BLE001 - logged, and tried again
+                except Exception:  # noqa: BLE001 - logged, and tried again
                     _log.exception("sharing rooms over Redis failed, and begins anew")
-                finally:
-                    self._forget()
                 await asyncio.sleep(RECONNECT_S)
         finally:
             await self._client.aclose()
@@ -189,22 +196,23 @@ class RedisBus:
             # These two first: when they are confirmed, answers can come.
             names = [CONTROL, inbox(self._node)]
             await pubsub.subscribe(*(self._prefix + name for name in names))
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(pubsub, receiver))
-                tasks.create_task(self._write(pubsub))
-                tasks.create_task(self._ask_time(receiver))
+            await run_together(
+                self._read(pubsub, receiver), self._write(pubsub), self._ask_time(receiver), self._watch()
+            )
         finally:
-            await pubsub.aclose()  # type: ignore[no-untyped-call]
-            await self._client.connection_pool.disconnect()
+            self._forget()
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                await pubsub.aclose()  # type: ignore[no-untyped-call]
+                await self._client.connection_pool.disconnect()
 
     async def _read(self, pubsub: PubSub, receiver: Receiver) -> None:
-        while True:
-            message = await pubsub.get_message(timeout=REPLY_TIMEOUT_S)
+        while not is_cancelled():
+            message = await pubsub.get_message(timeout=None)  # that it stays away is noticed by `_watch`
             if message is None:
-                raise TimeoutError
+                continue
             channel = message["channel"].decode().removeprefix(self._prefix)
             if message["type"] == "message":
-                self._take(message["data"], receiver)
+                self._take(channel, message["data"], receiver)
             elif message["type"] == "subscribe":
                 if channel == inbox(self._node):
                     self._begin(receiver)
@@ -221,11 +229,27 @@ class RedisBus:
         self._wake.set()
         receiver.bus_connected()
 
-    def _take(self, payload: bytes, receiver: Receiver) -> None:
+    def signed(self, channel: str, said: bytes) -> bytes:
+        """What is sent on a channel, in front of which it says that it is of one who has the secret."""
+        return self._sign(channel.encode(), said) + said
+
+    def _sign(self, *parts: bytes) -> bytes:
+        code = hashlib.blake2b(key=self._key, digest_size=_SIGNATURE_BYTES)
+        for part in parts:
+            code.update(len(part).to_bytes(8, "big"))
+            code.update(part)
+        return code.digest()
+
+    def _take(self, channel: str, signed: bytes, receiver: Receiver) -> None:
+        signature, payload = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, self._sign(channel.encode(), payload)):
+            self.unusable_messages += 1  # a stranger's; it may be as many as it likes
+            return
         start = _HEAD_BYTES + int.from_bytes(payload[:_HEAD_BYTES], "big")
         try:
             message = msgspec.json.decode(payload[_HEAD_BYTES:start])
             self.received_bytes[_kind(message)] += len(payload)
+            self._own_came = self._own_came or message["node"] == self._node
             receiver.bus_message(message, payload[start:])
         except Exception:  # noqa: BLE001 - counted, logged, and harming no other message
             self.unusable_messages += 1
@@ -234,10 +258,10 @@ class RedisBus:
                 _log.exception("a message over Redis could not be used; more of them are only counted")
 
     async def _write(self, pubsub: PubSub) -> None:
-        while True:
+        while not is_cancelled():
             await self._wake.wait()
             self._wake.clear()
-            while self._changes or self._queue:
+            while (self._changes or self._queue) and not is_cancelled():
                 async with asyncio.timeout(REPLY_TIMEOUT_S):
                     while self._changes:
                         channel, wanted = self._changes.popleft()
@@ -264,7 +288,7 @@ class RedisBus:
         self._sending_since_s = None
 
     async def _ask_time(self, receiver: Receiver) -> None:
-        while True:
+        while not is_cancelled():
             asked_ms = receiver.now_ms()
             async with asyncio.timeout(REPLY_TIMEOUT_S):
                 seconds, microseconds = await self._client.time()
@@ -272,6 +296,21 @@ class RedisBus:
             ahead_ms = (asked_ms + got_ms) / 2 - (seconds * 1000 + microseconds / 1000)
             self._clock.append((got_ms - asked_ms, ahead_ms))
             await asyncio.sleep(_CLOCK_S)
+
+    async def _watch(self) -> None:
+        """See that our own beats come back.
+
+        It counts turns, not seconds: of a process that stood still, what came meanwhile is yet to be read.
+
+        Raises:
+            TimeoutError: None has come for `REPLY_TIMEOUT_S`.
+        """
+        turns = 0
+        while not is_cancelled():
+            await asyncio.sleep(_WATCH_S)
+            turns, self._own_came = 0 if self._own_came else turns + 1, False
+            if turns * _WATCH_S > REPLY_TIMEOUT_S:
+                raise TimeoutError("our own messages do not come back")
 
     def _forget(self) -> None:
         """What was to be sent is of no use on the next connection."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from aiohttp import web
 
 from relay_widget.core import DEFAULT_LIMITS, Limits
+from relay_widget.ending import end
 from relay_widget.errors import RelayStartError
 from relay_widget.protocol import PROTOCOL_VERSION
 
@@ -126,6 +127,7 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
         access_log=None,
         shutdown_timeout=_SHUTDOWN_TIMEOUT_S,
         keepalive_timeout=settings.limits.connect_s,  # also for the first request
+        auto_decompress=False,  # a few kB of it can be a GB
     )
     await runner.setup()
     server = None
@@ -163,7 +165,7 @@ async def _serve(settings: ServeSettings, on_ready: Callable[[str, str], None]) 
         await ending.wait()
     finally:
         if keeping is not None:
-            keeping.cancel()
+            await end(keeping)
         if server is not None and path is not None and settings.port is None:
             # The next relay takes this port while clients are still here: that is where they look for it, and some of
             # them (pages whose kernel is gone) nowhere else.

@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import ssl
+import stat
 import sys
 import threading
 import time
@@ -43,7 +44,11 @@ _READERS_S = 1.0
 """How long to try again where Windows lets nobody read a file that is being replaced, nor replace one that is read."""
 _READERS_POLL_S = 0.01
 _HEALTH_TIMEOUT_S = 2
+_own_id = getattr(os, "geteuid", int)  # Windows has none
 _MAX_PORT = 65535
+_MAX_PID = 2**31 - 1
+_MAX_WORD_CHARS = 1000
+_MAX_FILE_BYTES = 20_000
 _MAX_HEALTH_BYTES = 4096
 
 
@@ -128,16 +133,70 @@ class Previous:
 
 
 def read(path: Path) -> Mapping[str, object] | None:
-    """What the file says; None if there is none, or only half of one, of a full disk.
+    """What the file says; None if there is none that can be believed.
+
+    That is one that a relay of this user, or of root, has written: whole, and open to nobody else. It holds the secret,
+    and who could write it could send all calls elsewhere.
 
     Raises:
         OSError: It is there and may not be read.
     """
     try:
-        record = json.loads(_despite_others(path.read_bytes))
-    except (FileNotFoundError, ValueError):
+        record = json.loads(_despite_others(lambda: _read_own(path)))
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    return record if isinstance(record, dict) and all(map(_is_sound, record, record.values())) else None
+
+
+def _read_own(path: Path) -> bytes:
+    """The bytes of a file that only this user can write and read.
+
+    Raises:
+        ValueError: It is another's, or no file, or too large.
+    """
+    # Not waiting for who writes into a pipe.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+            raise ValueError from error
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or not is_private(status):
+            raise ValueError
+        content = file.read(_MAX_FILE_BYTES + 1)
+    if len(content) > _MAX_FILE_BYTES:
+        raise ValueError
+    return content
+
+
+def is_private(status: os.stat_result) -> bool:
+    """Whether a file is this user's (or root's) alone, as ssh asks it of keys. Windows has no such modes."""
+    if sys.platform == "win32":
+        return True
+    return status.st_uid in (_own_id(), 0) and not status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+
+
+def _is_sound(name: str, value: object) -> bool:
+    """Whether this is what a relay would write under this name. Others may be anything: of a later version."""
+    match name:
+        case "pid" | "port":
+            return type(value) is int and 0 < value <= (_MAX_PORT if name == "port" else _MAX_PID)
+        case "url":
+            return isinstance(value, str) and _is_address(value)
+        case "secret" | "instance" | "machine" | "boot" | "pid_space":
+            return isinstance(value, str) and len(value) <= _MAX_WORD_CHARS and value.isprintable()
+    return True
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port is not None and url.isascii()
+    except ValueError:
+        return False
 
 
 def _despite_others(action: Callable[[], Result]) -> Result:
@@ -198,16 +257,16 @@ def read_previous(path: Path) -> Previous | None:
     if record is None:
         return None
     port, secret = record.get("port"), record.get("secret")
-    if type(port) is not int or not 0 < port <= _MAX_PORT:
-        return None
     try:
-        return Previous(port, check_secret(secret)) if isinstance(secret, str) else None
+        return Previous(port, check_secret(secret)) if isinstance(port, int) and isinstance(secret, str) else None
     except InvalidValueError:
         return None
 
 
 def answers(url: str, instance: str) -> bool:
     """Whether our relay, not some other program on the same port, answers at this address."""
+    if not _is_address(url):
+        return False
     parts = urlsplit(url)
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
@@ -356,12 +415,22 @@ def _write(path: Path, content: dict[str, object]) -> None:
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(content, file)
+            _check_private(part)
             _despite_others(lambda: part.replace(path))
-        except OSError:
+        except (OSError, RelayStartError):
             part.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise _start_error(path, error) from error
+
+
+def _check_private(path: Path) -> None:
+    if not is_private(path.stat()):
+        raise RelayStartError(
+            "runtime-dir",
+            f"Files in {path.parent} are open to other users, and the relay's holds a secret: choose a folder on a "
+            "disk that keeps permissions.",
+        )
 
 
 def remove_own(path: Path, instance: str) -> None:
