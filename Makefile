@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo check test build lint types ruff biome mypy tsc unit unit-pure js js-pure e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-tunnel bench-frames bench-fanout bench-stalled bench-nodes fuzz walk versions versions-newest screenshots constraints clean
+.PHONY: help demo check test build lint types ruff biome mypy tsc unit unit-pure js js-pure e2e notebooks wheel bench-join bench-start bench-heal bench-latency bench-two-way bench-long bench-trouble bench-hidden bench-sync bench-tunnel bench-frames bench-fanout bench-stalled bench-nodes bench-watched fuzz hostile walk versions versions-newest screenshots constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,8 +37,10 @@ help:
 	  'make bench-fanout  what a delivery costs, against Node socket.io; a table (15 minutes)' \
 	  'make bench-stalled what subscribers that read nothing cost the others (8 minutes)' \
 	  'make bench-nodes   two and three relays over Redis: what crossing costs, and one that is killed' \
+	  'make bench-watched what the reports of 100 and 300 peers and three kernels cost the relay' \
 	  'make walk          live in notebooks at random: MINUTES=20, SEED=… to walk the same way again' \
 	  'make fuzz          what any bytes do to the core, the wire and a real relay (MINUTES=10)' \
+	  'make hostile       what attackers of each kind cost those in a call beside them (MINUTES=4)' \
 	  'make versions      the lowest and the newest of every dependency, on Python 3.11 to 3.14; a table' \
 	  'make screenshots   the pictures of the README, from a real call' \
 	  'make constraints   pin the newest Python packages'
@@ -129,10 +131,17 @@ bench-stalled: build
 bench-nodes: build .make/services
 	@$(BIN)/python -m tests.bench.nodes
 
+bench-watched: build
+	@$(BIN)/python -m tests.bench.watched
+
 fuzz: MINUTES ?= 10
 fuzz: build
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet -c constraints.txt --group fuzz
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
+
+hostile: MINUTES ?= 4
+hostile: build
+	@$(BIN)/python -m tests.hostile --minutes $(MINUTES)
 
 walk: MINUTES ?= 20
 walk: build .make/browser

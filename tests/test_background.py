@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import gc
+import logging
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -65,6 +67,27 @@ def test_an_outcome_can_be_waited_for_and_awaited(ground: background.Background)
         return await ground.submit(_answer(6), "six")
 
     assert asyncio.run(awaiting()) == 6
+
+
+def test_what_a_librarys_task_fails_with_is_not_shown_in_a_cell(caplog: pytest.LogCaptureFixture) -> None:
+    async def fails() -> None:
+        raise ValueError("half an event")
+
+    source = "async def ours():\n    raise ValueError('a mistake')"
+    defined: dict[str, Any] = {}
+    exec(compile(source, background.__file__, "exec"), defined)  # noqa: S102 - as if it stood in the package
+
+    async def begin() -> None:
+        tasks = [asyncio.ensure_future(work()) for work in (fails, defined["ours"])]
+        await asyncio.wait(tasks)
+
+    with caplog.at_level(logging.INFO):
+        background.ThreadLoop().run(begin())
+        gc.collect()
+    shown = {(record.name, record.levelname, str(record.exc_info and record.exc_info[1])) for record in caplog.records}
+    assert ("asyncio", "ERROR", "a mistake") in shown
+    assert ("relay_widget.background", "INFO", "half an event") in shown
+    assert len(shown) == 2
 
 
 def test_what_takes_too_long_goes_on(ground: background.Background) -> None:

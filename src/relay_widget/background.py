@@ -16,6 +16,7 @@ import time
 from collections import deque
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .ending import end
@@ -30,6 +31,7 @@ Item = TypeVar("Item")
 MAX_WORKERS = 4
 _WAIT_SLICE_S = 0.5
 _END_TIMEOUT_S = 3.0
+_PACKAGE = Path(__file__).parent
 
 _log = logging.getLogger(__name__)
 
@@ -154,6 +156,7 @@ class ThreadLoop:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(_on_unretrieved)
         self._executor = ThreadPoolExecutor(thread_name_prefix="asyncio")
         self.loop.set_default_executor(self._executor)
 
@@ -204,6 +207,19 @@ class ThreadLoop:
 
     async def _cancel_all(self) -> None:
         await end(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
+
+
+def _on_unretrieved(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Something failed that nobody waits for. Of a library it is no business of the cell that would show it.
+
+    python-socketio, for instance, stumbles over the second half of an event whose connection ended after the first.
+    """
+    coroutine = getattr(context.get("future"), "get_coro", lambda: None)()
+    code = getattr(coroutine, "cr_code", None)
+    if code is None or Path(code.co_filename).is_relative_to(_PACKAGE):
+        loop.default_exception_handler(context)
+    else:
+        _log.info("%s (%s)", context["message"], code.co_qualname, exc_info=context.get("exception"))
 
 
 class Background:

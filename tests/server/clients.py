@@ -230,9 +230,9 @@ class RawClient:
         self._writer.write((bytes([0x81, 0x80 | len(text)]) + bytes(4) + text.encode()) * times)
         await self._writer.drain()
 
-    async def frame(self) -> tuple[int, bytes]:
+    async def frame(self, timeout_s: float | None = TIMEOUT_S) -> tuple[int, bytes]:
         """The next frame: its first byte and its payload."""
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             first, size = await self._reader.readexactly(2)
             if size >= 126:
                 size = int.from_bytes(await self._reader.readexactly(2 if size == 126 else 8), "big")
@@ -255,6 +255,10 @@ class RawClient:
     def write(self, data: bytes) -> None:
         """Bytes as they are, frames or not."""
         self._writer.write(data)
+
+    async def drain(self) -> None:
+        """Wait until there is room for more to write."""
+        await self._writer.drain()
 
     def hang_up(self, *, abort: bool) -> None:
         """Go without a word; with ``abort`` so that even TCP is told nothing good."""

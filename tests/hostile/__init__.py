@@ -1,0 +1,1 @@
+"""Attackers beside people in a call: what each costs the others."""
