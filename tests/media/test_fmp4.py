@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from relay_widget.errors import MediaError
 from relay_widget.media.fmp4 import Fmp4Reader
+from relay_widget.media.webm import MAX_ELEMENT_BYTES
 
 from . import vectors
 
@@ -46,3 +48,24 @@ def test_garbage_raises_its_own_error_only(data: bytes) -> None:
 def test_an_init_segment_that_is_none() -> None:
     with pytest.raises(MediaError, match="no MP4"):
         Fmp4Reader(b"rubbish")
+
+
+@pytest.mark.parametrize("box", [8, 4096])
+def test_boxes_that_complete_nothing_take_no_memory(box: int) -> None:
+    init, groups = vectors.parts("h264-opus")
+    reader = Fmp4Reader(init)
+    free = struct.pack(">I4s", box, b"free") + bytes(box - 8)
+    with pytest.raises(MediaError, match="next key"):
+        for _ in range(10_000):
+            reader.feed(free)
+    reader.start_group()
+    assert reader.feed(groups[0])
+
+
+def test_a_box_that_never_ends_takes_no_memory() -> None:
+    init, _ = vectors.parts("h264-opus")
+    reader = Fmp4Reader(init)
+    reader.feed(struct.pack(">I4s", MAX_ELEMENT_BYTES, b"free"))
+    with pytest.raises(MediaError, match="next key"):
+        for _ in range(100):
+            reader.feed(bytes(1_000_000))

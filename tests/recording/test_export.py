@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import resource
 import subprocess
+from array import array
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -11,7 +12,9 @@ import pytest
 
 from relay_widget.errors import InvalidValueError, RecordingError
 from relay_widget.media.encode import AudioEncoder, VideoEncoder
-from relay_widget.recording.export import export
+from relay_widget.protocol import parse_publish
+from relay_widget.recording.export import _jobs, export
+from relay_widget.recording.file import RecordedPeer, RecordedTrack
 from relay_widget.recording.format import Ended, PeerJoined, TrackPublished
 
 from .media import browser_objects, browser_track, packets, received_from, vector
@@ -47,6 +50,17 @@ def probe(path: Path) -> dict[str, Any]:
 
 def kinds(facts: dict[str, Any]) -> dict[str, str]:
     return {stream["codec_type"]: stream["codec_name"] for stream in facts["streams"]}
+
+
+def test_thousands_of_one_long_name_have_files_of_their_own(tmp_path: Path) -> None:
+    track = parse_publish({"track": "camera", "mimeType": "video/webm", "audio": False})
+    peers = []
+    for number in range(3000):
+        one = RecordedTrack(f"p{number}", track, 0.0, array("Q", [1]))
+        peers.append(RecordedPeer(f"p{number}", "日本語の名前" * 10, {"camera": one}))
+    names = [job.out.name for job in _jobs(tmp_path / ("長" * 60 + ".webm"), peers, named=True)]
+    assert len(set(names)) == 3000
+    assert max(len(f".{one}.part".encode()) for one in names) <= 255
 
 
 @pytest.mark.process

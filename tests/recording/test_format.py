@@ -17,6 +17,7 @@ from relay_widget.recording.format import (
     Ended,
     Placed,
     Record,
+    _parse,
     encode_head,
     encode_record,
     read_record_at,
@@ -149,3 +150,10 @@ def test_the_layout_is_the_documented_one() -> None:
     expected = received("delta", 1, 2, 3, at_ms=5.0, data=b"bytes")
     assert record == expected._replace(relayed_ms=4.0, header=structs.replace(expected.header, captured_ms=1.0))
     assert encode_record(record) == raw_record(text, b"bytes")
+
+
+@pytest.mark.parametrize("stamp", ['"nan"', '"inf"', "1e999", "true", "null", '"12"', "[1]"])
+@pytest.mark.parametrize("fields", ['"kind":"ended"', '"kind":"peer-left","peer":"p"'])
+def test_a_time_that_is_none_is_no_record(stamp: str, fields: str) -> None:
+    assert _parse(f'{{{fields},"at_ms":12.5}}'.encode(), b"") is not None
+    assert _parse(f'{{{fields},"at_ms":{stamp}}}'.encode(), b"") is None

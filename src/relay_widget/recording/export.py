@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 Layout = Literal["peers", "grid"]
 
 MAX_WORD_BYTES = 80
-"""So much of a peer's name, and of a track's, is in the name of a file; systems take 255 bytes in all."""
+"""So much of a peer's name, and of a track's, is in the name of a file."""
+MAX_STEM_BYTES = 235
+"""Systems take 255 bytes in all: with a number, ``.webm`` and, while it is being made, ``.part``."""
 PROGRESS_AFTER_S = 1
 """What takes less shows no progress."""
 GRID_SIZE = (1280, 720)
@@ -164,15 +166,17 @@ def _jobs(out: Path, peers: Sequence[RecordedPeer], *, named: bool) -> list[_Job
     """A file for each peer, of its first picture and its first sound; one for each of its other tracks."""
     jobs: list[_Job] = []
     taken: set[str] = set()
+    numbers: dict[str, int] = {}  # the next to try for a name, of which a class may have thousands
 
     def name(*parts: str) -> Path:
-        base = stem = "-".join([out.stem, *map(_word, parts)])
-        for number in count(2):
+        base = stem = _cut("-".join([out.stem, *map(_word, parts)]), MAX_STEM_BYTES) if parts else out.stem
+        for number in count(numbers.get(base, 2)):
             # Many systems take names that differ in case or form only for one: none replaces another there.
             seen = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", stem).casefold())
             if seen not in taken:
                 break
             stem = f"{base}-{number}"
+            numbers[base] = number + 1
         taken.add(seen)
         return out.with_name(f"{stem}{out.suffix}")
 
@@ -198,7 +202,13 @@ def _word(name: str) -> str:
     known = name.encode(encoding, "replace").decode(encoding)
     kept = (one if one.isalnum() or one in "_.-" or unicodedata.category(one)[0] == "M" else " " for one in known)
     word = re.sub(r" +", "_", unicodedata.normalize("NFC", "".join(kept)))
-    return word.encode()[:MAX_WORD_BYTES].decode(errors="ignore").strip("._") or "peer"
+    return _cut(word, MAX_WORD_BYTES).strip("._") or "peer"
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    """So much of it as has so many bytes, in whole characters."""
+    encoded = text.encode(errors="surrogateescape")  # as it stands in a path that is no UTF-8
+    return text if len(encoded) <= most_bytes else encoded[:most_bytes].decode(errors="ignore")
 
 
 def _made(
