@@ -50,14 +50,18 @@ def test_an_init_segment_that_is_none() -> None:
         Fmp4Reader(b"rubbish")
 
 
+def feed(reader: Fmp4Reader, data: bytes, times: int) -> None:
+    for _ in range(times):
+        reader.feed(data)
+
+
 @pytest.mark.parametrize("box", [8, 4096])
 def test_boxes_that_complete_nothing_take_no_memory(box: int) -> None:
     init, groups = vectors.parts("h264-opus")
     reader = Fmp4Reader(init)
     free = struct.pack(">I4s", box, b"free") + bytes(box - 8)
     with pytest.raises(MediaError, match="next key"):
-        for _ in range(10_000):
-            reader.feed(free)
+        feed(reader, free, 10_000)
     reader.start_group()
     assert reader.feed(groups[0])
 
@@ -67,5 +71,4 @@ def test_a_box_that_never_ends_takes_no_memory() -> None:
     reader = Fmp4Reader(init)
     reader.feed(struct.pack(">I4s", MAX_ELEMENT_BYTES, b"free"))
     with pytest.raises(MediaError, match="next key"):
-        for _ in range(100):
-            reader.feed(bytes(1_000_000))
+        feed(reader, bytes(1_000_000), 100)
