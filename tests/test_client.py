@@ -223,8 +223,8 @@ async def test_a_report_reaches_monitors(relay: RelayProcess) -> None:
     await monitor.connect(relay.url, auth=relay.auth("monitor"))
 
     async def reported() -> dict[str, float]:
-        room = await monitor.call(Event.WATCH, {"room": "reported"})
-        return dict((room["peers"][0]["report"] or {"sent": {}})["sent"])
+        room = await monitor.call(Event.WATCH, {"room": "reported", "reports": True})
+        return next((dict(report["sent"]) for report in room["reports"].values()), {})
 
     async with asyncio.timeout(20):
         while await reported() != {"bitrate_kbps": 900.0}:  # noqa: ASYNC110

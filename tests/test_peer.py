@@ -641,8 +641,8 @@ async def _watch(relay: RelayProcess, room: str) -> Any:
     def look() -> list[dict[str, dict[str, float]]]:
         with socketio.SimpleClient() as client:
             client.connect(relay.url, auth=relay.auth("monitor"), transports=["websocket"])
-            state = client.call(Event.WATCH, {"room": room})
-        return [peer["report"]["peers"] for peer in state["peers"] if peer["report"]]
+            state = client.call(Event.WATCH, {"room": room, "reports": True})
+        return [report["peers"] for report in state["reports"].values()]
 
     return look
 

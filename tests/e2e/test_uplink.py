@@ -32,7 +32,6 @@ def test_the_picture_gets_smaller_on_a_slow_way_to_the_relay_and_recovers() -> N
         socketio.SimpleClient() as monitor,
     ):
         monitor.connect(relay.url, auth=relay.auth(role="monitor"), transports=["websocket"])
-        monitor.call("watch", {"room": ROOM})
         here = ticket(relay)
         page.evaluate("options => probe.join(options)", {"room": ROOM, "name": "watcher", "ticket": here})
         sender = {"room": ROOM, "name": "sender", "ticket": {**here, "url": link.url}, "timeslice_ms": 20}
@@ -55,12 +54,11 @@ def until(monitor: socketio.SimpleClient, true: Callable[[dict[str, Any]], bool]
     deadline_s = time.monotonic() + within_s
     sent = None
     while time.monotonic() < deadline_s:
-        event, snapshot = monitor.receive(timeout=10)
-        if event != "room":
-            continue
-        for peer in snapshot["peers"]:
-            if peer["name"] == "sender" and peer["report"] is not None:
-                sent = peer["report"]["sent"]
+        state = monitor.call("watch", {"room": ROOM, "reports": True}, timeout=10)
+        for peer in state["peers"]:
+            if peer["name"] == "sender" and peer["id"] in state["reports"]:
+                sent = state["reports"][peer["id"]]["sent"]
                 if "level" in sent and true(sent):
                     return
+        time.sleep(0.25)
     pytest.fail(f"not within {within_s} s: {sent}")
