@@ -87,7 +87,8 @@ MAX_ALLOWED_ORIGINS = 32
 """Origins of pages that one client may have the relay serve; the oldest gives way to one more."""
 MAX_WATCHED_CALLS = 256
 """Calls in one room whose reports one monitor may ask for by name."""
-MAX_REPORT_PEERS = MAX_PEERS_PER_ROOM
+MAX_REPORT_PEERS = 1_000
+"""An operator may have larger rooms than `MAX_PEERS_PER_ROOM`; a report is bounded by `MAX_TEXT_BYTES`, too."""
 MAX_REPORT_FIGURES = 40
 MAX_BYTES_PER_S_PER_PEER = 4_000_000
 """What one peer may publish, over one second; 32 Mbit/s is far above any camera."""

@@ -30,7 +30,7 @@ SETTLE_S = 3.0
 
 async def measure(peers: int, interval_ms: float, seconds: float) -> tuple[float, tuple[float, float]]:
     """The share of a core, and median and 99th percentile of the speaker's delay in ms."""
-    with RelayProcess(("--max-room-peers", str(peers + 1), "--max-room-listeners", "0")) as relay:
+    with RelayProcess(("--max-room-peers", str(peers + 1))) as relay:
         delays = Delays()
         speaker, hearer = Member(delays), Member(delays)
         await hearer.come(relay, "spoken", "Hearer")
