@@ -64,7 +64,7 @@ MEMORY_INTERVAL_MS = 1000
 MEMORY_FREED = 0.8
 """Down to this part of its bound, once too much is held: not a group at a time, for ever."""
 SNAPSHOT_COST_BYTES = 1000
-"""What asking for a room's state is charged for each of its members: about what is written of it, and half a report."""
+"""The charge for asking for a room's state, for each of its members: about what is written of it, and half a report."""
 _MAX_EVENT_CHARS = 64
 _MEDIA_ARGS = 2
 

@@ -179,7 +179,7 @@ class Sharing:
         return effects
 
     def figures(self, news: News, monitor: str) -> list[Effect]:
-        """What is new of the peers of a room here, for the node that this monitor stands for."""
+        """The news of the peers of a room here, for the node that this monitor stands for."""
         room = self._relay.rooms.get(news.room)
         if room is None or not room.here:
             return []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Watching:
-    """What a monitor wants of a room, and what of it has not been sent yet."""
+    """The wishes of one monitor for a room, and the news that it has not been sent yet."""
 
     wants: Watch
     changed: bool = False
@@ -28,7 +28,7 @@ class _Watching:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What is due of one room: its state for these monitors, and for each monitor the reports of these peers."""
+    """The due news of one room: its state for these monitors, and for each monitor the reports of these peers."""
 
     room: str
     changed_for: tuple[str, ...]

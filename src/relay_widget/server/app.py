@@ -124,7 +124,7 @@ class RelayApp:
         self._sio.eio._async = {  # noqa: SLF001
             **self._sio.eio._async,  # noqa: SLF001
             "websocket": websocket_driver(self._fanout, self._adapter, READ_AHEAD * settings.limits.peer_bytes_per_s),
-            "translate_request": request_translator(self._sio.eio.sockets.get, self._is_let_in),
+            "translate_request": request_translator(self._sio.eio.sockets.get, self._fanout.is_let_in),
         }
         lag = LoopLag()
         self._pulse = Pulse(
@@ -215,11 +215,8 @@ class RelayApp:
 
         return page
 
-    def _is_let_in(self, session_id: str) -> bool:
-        return self._fanout.of_session(session_id) is not None
-
     def _silent_sessions(self) -> list[str]:
-        return [session for session in self._sio.eio.sockets if self._fanout.of_session(session) is None]
+        return [session for session in self._sio.eio.sockets if not self._fanout.is_let_in(session)]
 
     async def _beat(self, _: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(self._pulse.run())

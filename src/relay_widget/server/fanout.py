@@ -207,6 +207,10 @@ class Fanout:
         self.busy.discard(connection)
         self._outlets[connection].close()
 
+    def is_let_in(self, session_id: str) -> bool:
+        """Whether the client of this Engine.IO session has been let in by Socket.IO's CONNECT."""
+        return self.of_session(session_id) is not None
+
     def of_session(self, session: str) -> Outlet | None:
         """The outlet of an Engine.IO session, if its client has been let in."""
         connection = self.connections.get(session)

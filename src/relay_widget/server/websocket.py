@@ -86,7 +86,7 @@ class _Client:
 
     @property
     def is_let_in(self) -> bool:
-        return self._fanout.of_session(self._session_id) is not None
+        return self._fanout.is_let_in(self._session_id)
 
     @property
     def bytes_per_s(self) -> float:
